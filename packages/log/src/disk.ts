@@ -1,0 +1,33 @@
+/**
+ * The port to a data directory: flat files that only ever grow at their end.
+ *
+ * Contract (test/contracts/disk): the synchronous calls are for start-up alone; the others never block the loop and
+ * call back once, later, never from within the call. `append` calls on one file happen in order. When a synced append has called
+ * back without an error, its bytes, all before them in that file, and the file's own existence survive a power cut. After an
+ * error the state of the file is unknown: the owner must end, not retry.
+ */
+export type Done = (error: Error | null) => void;
+
+export interface Disk {
+  /** UTF-8, both ways. The text is well-formed. */
+  encode(text: string): Uint8Array;
+  decode(bytes: Uint8Array): string;
+  /** CRC-32 (IEEE 802.3) of the bytes. */
+  crc32(bytes: Uint8Array): number;
+
+  /** Start-up: the names of all files, sorted. */
+  list(): readonly string[];
+  /** Start-up: bytes of a file. */
+  size(name: string): number;
+  /** Start-up: up to `length` bytes from `offset`; fewer only at the end of the file. */
+  read(name: string, offset: number, length: number): Uint8Array;
+  /** Start-up: cuts a file, durably. */
+  truncate(name: string, bytes: number): void;
+
+  /** Adds bytes at the end of a file, which comes into being with the first; `isSynced` asks for durability. */
+  append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void;
+  /** Renames a file durably, over an older one of that name. */
+  rename(from: string, to: string, done: Done): void;
+  /** Removes a file; not necessarily durably. */
+  remove(name: string, done: Done): void;
+}

@@ -1,0 +1,156 @@
+/**
+ * Start-up: what the files say, or why they can't be believed.
+ *
+ * Rules. Bytes behind the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
+ * cut. A bad record anywhere else, or with whole ones behind it, is corruption: refused, because what was
+ * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. A group that begins at or
+ * below an index seen before replaces it and all behind.
+ */
+import type { Disk } from "./disk.ts";
+import { type HardState, type LogEntry, noHardState } from "./hard-state.ts";
+import { findRecord, readRecord } from "./record.ts";
+import { decodeGroup, decodeSegmentHead, segmentIndex } from "./segment.ts";
+import { isTemporary, loadSnapshot, snapshotIndex } from "./snapshot-store.ts";
+import type { Segment } from "./wal.ts";
+
+export interface Recovered {
+  /** Index and term of the state that the snapshot held; 0 and 0 without one. */
+  readonly snapshot: { readonly index: number; readonly term: number };
+  readonly snapshotNames: readonly string[];
+  /** The entries behind the snapshot. */
+  readonly entries: readonly LogEntry[];
+  readonly hardState: HardState;
+  readonly segments: readonly Segment[];
+  /** Bytes of the newest segment. */
+  readonly segmentBytes: number;
+  /** Bytes of a torn tail that were cut. */
+  readonly tornBytes: number;
+}
+
+/** The data directory can't be served from. The message says which file, and what to do. */
+export class CorruptLogError extends Error {
+  override readonly name: string = "CorruptLogError";
+}
+
+/**
+ * Reads the directory and cuts a torn tail.
+ * @param takePiece gets the pieces of the newest snapshot, before the call returns
+ * @throws CorruptLogError
+ */
+export function recover(disk: Disk, directory: string, takePiece: (piece: string) => void): Recovered {
+  const names = disk.list();
+  for (const name of names) if (isTemporary(name)) disk.remove(name, ignoreLeftover);
+  const snapshotNames = names.filter((name) => snapshotIndex(name) !== null);
+  const segments = names.flatMap((name) => {
+    const firstIndex = segmentIndex(name);
+    return firstIndex === null ? [] : [{ name, firstIndex }];
+  });
+  const newest = snapshotNames[snapshotNames.length - 1];
+  const snapshot = newest === undefined ? { index: 0, term: 0 } : orCorrupt(newest, () => loadSnapshot(disk, newest, directory, takePiece));
+  const oldest = segments[0];
+  if (oldest !== undefined && oldest.firstIndex > snapshot.index + 1) {
+    throw corrupt(oldest.name, `the log begins at entry ${oldest.firstIndex}, and no snapshot holds the ${oldest.firstIndex - 1} before it`);
+  }
+  const reading = new SegmentReading(disk, directory, snapshot.index);
+  for (const [at, segment] of segments.entries()) {
+    const isNewest = at === segments.length - 1;
+    orCorrupt(segment.name, () => reading.take(segment, isNewest));
+  }
+  const whole = reading.isNewestEmpty ? segments.slice(0, -1) : segments;
+  const last = whole[whole.length - 1];
+  return {
+    snapshot,
+    snapshotNames,
+    entries: reading.entries,
+    hardState: reading.hardState,
+    segments: whole,
+    segmentBytes: last === undefined ? 0 : disk.size(last.name),
+    tornBytes: reading.tornBytes,
+  };
+}
+
+/** A temporary file that stays is removed at the next start: nothing depends on it. */
+function ignoreLeftover(): void {}
+
+function corrupt(name: string, what: string): CorruptLogError {
+  return new CorruptLogError(`${name}: ${what}. Restore the data directory from a copy, or, in an ensemble, remove it and join again.`);
+}
+
+function orCorrupt<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof CorruptLogError) throw error;
+    throw corrupt(name, error instanceof Error ? error.message : String(error));
+  }
+}
+
+class SegmentReading {
+  readonly entries: LogEntry[] = [];
+  hardState: HardState = noHardState;
+  tornBytes = 0;
+  /** The newest segment held nothing whole, and is gone. */
+  isNewestEmpty = false;
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #snapshotIndex: number;
+
+  constructor(disk: Disk, directory: string, snapshotIndexHeld: number) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#snapshotIndex = snapshotIndexHeld;
+  }
+
+  take(segment: Segment, isNewest: boolean): void {
+    const bytes = this.#disk.read(segment.name, 0, this.#disk.size(segment.name));
+    let offset = 0;
+    for (;;) {
+      const read = readRecord(this.#disk, bytes, offset);
+      if (read.kind === "whole") {
+        if (offset === 0) this.#takeHead(segment, read.payload);
+        else this.#takeGroup(read.payload);
+        offset = read.next;
+        continue;
+      }
+      if (read.kind === "bad") this.#cut(segment, bytes, offset, isNewest);
+      else if (offset === 0) this.#cut(segment, bytes, 0, isNewest);
+      return;
+    }
+  }
+
+  #takeHead(segment: Segment, payload: string): void {
+    const head = decodeSegmentHead(payload);
+    if (head.directory !== this.#directory) throw new Error("it belongs to another data directory");
+    if (head.firstIndex !== segment.firstIndex) throw new Error("its name and its head disagree");
+  }
+
+  #takeGroup(payload: string): void {
+    decodeGroup(payload, {
+      entry: (entry) => this.#takeEntry(entry),
+      hardState: (state) => {
+        this.hardState = state;
+      },
+    });
+  }
+
+  #takeEntry(entry: LogEntry): void {
+    if (entry.index <= this.#snapshotIndex) return;
+    const expected = (this.entries[this.entries.length - 1]?.index ?? this.#snapshotIndex) + 1;
+    if (entry.index > expected) throw new Error(`entry ${entry.index} follows where ${expected} should`);
+    if (entry.index < expected) this.entries.length = entry.index - this.#snapshotIndex - 1;
+    this.entries.push(entry);
+  }
+
+  #cut(segment: Segment, bytes: Uint8Array, offset: number, isNewest: boolean): void {
+    if (!isNewest) throw new Error(`a record at byte ${offset} is damaged, and newer segments follow`);
+    const whole = findRecord(this.#disk, bytes, offset + 1);
+    if (whole >= 0) throw new Error(`a record at byte ${offset} is damaged, and a whole one follows at byte ${whole}`);
+    this.tornBytes = bytes.length - offset;
+    if (offset > 0) this.#disk.truncate(segment.name, offset);
+    else {
+      this.isNewestEmpty = true;
+      this.#disk.truncate(segment.name, 0);
+      this.#disk.remove(segment.name, ignoreLeftover);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The write-ahead log: entries in order, each acknowledged only when it is durable.
+ *
+ * Group commit: while one write and its sync are under way, all that comes waits together and then becomes one record,
+ * one write, one sync. Invariants: callbacks come in the order of `append`; at most one write is in flight; an entry whose
+ * index is not above the last one replaces it and all behind (recovery reads it so). After a disk error nothing is ever
+ * written or acknowledged again: the owner hears of it once and has to end.
+ */
+import type { Disk } from "./disk.ts";
+import type { HardState, LogEntry } from "./hard-state.ts";
+import { encodeRecord } from "./record.ts";
+import { encodeGroup, encodeSegmentHead, segmentName } from "./segment.ts";
+
+export interface WalOptions {
+  /** The id of the data directory. */
+  readonly directory: string;
+  /** A segment that has reached this size gets a successor. */
+  readonly segmentBytesMax?: number;
+  /** Called once, with the first error of the disk. */
+  readonly onError: (error: Error) => void;
+}
+
+export interface Segment {
+  readonly name: string;
+  readonly firstIndex: number;
+}
+
+const segmentBytesDefault = 67_108_864;
+
+export class Wal {
+  readonly #disk: Disk;
+  readonly #options: WalOptions;
+  readonly #segments: Segment[];
+  #segmentBytes: number;
+  #entries: LogEntry[] = [];
+  #hardState: HardState | null = null;
+  #waiting: (() => void)[] = [];
+  #isWriting = false;
+  #hasFailed = false;
+  /** Group commits so far, and what they carried: for metrics. */
+  readonly counts: { commits: number; entries: number; bytes: number } = { commits: 0, entries: 0, bytes: 0 };
+
+  /** @param segments as recovery found them, oldest first; `segmentBytes` is the size of the newest */
+  constructor(disk: Disk, segments: readonly Segment[], segmentBytes: number, options: WalOptions) {
+    this.#disk = disk;
+    this.#options = options;
+    this.#segments = [...segments];
+    this.#segmentBytes = segmentBytes;
+  }
+
+  /** Adds entries and, where it changed, the hard state; `done` is called when both are durable. */
+  append(entries: readonly LogEntry[], hardState: HardState | null, done: () => void): void {
+    for (const entry of entries) this.#entries.push(entry);
+    this.#hardState = hardState ?? this.#hardState;
+    this.#waiting.push(done);
+    if (!this.#isWriting) this.#write();
+  }
+
+  /** Removes the segments that hold nothing above `index`. The newest always stays. */
+  truncateBefore(index: number): void {
+    while (this.#segments.length > 1 && this.#segments[1]!.firstIndex <= index + 1) {
+      const { name } = this.#segments.shift()!;
+      this.#disk.remove(name, (error) => error !== null && this.#fail(error));
+    }
+  }
+
+  /** The segments on disk, oldest first. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  #write(): void {
+    if (this.#hasFailed) return;
+    const entries = this.#entries;
+    const waiting = this.#waiting;
+    const group = encodeRecord(this.#disk, encodeGroup(entries, this.#hardState));
+    this.#entries = [];
+    this.#waiting = [];
+    this.#hardState = null;
+    this.#isWriting = true;
+    const first = entries[0];
+    const bytes = this.#needsSegment(first) ? this.#beginSegment(first!.index, group) : group;
+    this.#segmentBytes += bytes.length;
+    this.counts.commits++;
+    this.counts.entries += entries.length;
+    this.counts.bytes += bytes.length;
+    this.#disk.append(this.#segments[this.#segments.length - 1]!.name, bytes, true, (error) => {
+      if (error !== null) return this.#fail(error);
+      this.#isWriting = false;
+      for (const done of waiting) done();
+      if (!this.#isWriting && this.#waiting.length > 0) this.#write();
+    });
+  }
+
+  /** A segment begins with an entry, because it is named after it. */
+  #needsSegment(first: LogEntry | undefined): boolean {
+    if (this.#segments.length === 0) return true;
+    return first !== undefined && this.#segmentBytes >= (this.#options.segmentBytesMax ?? segmentBytesDefault);
+  }
+
+  #beginSegment(firstIndex: number, group: Uint8Array): Uint8Array {
+    this.#segments.push({ name: segmentName(firstIndex), firstIndex });
+    this.#segmentBytes = 0;
+    const head = encodeRecord(this.#disk, encodeSegmentHead(this.#options.directory, firstIndex));
+    const bytes = new Uint8Array(head.length + group.length);
+    bytes.set(head);
+    bytes.set(group, head.length);
+    return bytes;
+  }
+
+  #fail(error: Error): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#options.onError(error);
+  }
+}

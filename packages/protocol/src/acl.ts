@@ -1,0 +1,46 @@
+/**
+ * Access control lists as they travel. Only their shape is judged here; whether a permission, scheme or id means
+ * something is judged at apply (tree/acl), because `auth` and scrypt depend on the session.
+ */
+import { type Refusal, refuse } from "./error-code.ts";
+import { isWellFormed } from "./text.ts";
+
+export interface AclItem {
+  readonly perms: readonly string[];
+  readonly scheme: string;
+  readonly id: string;
+}
+
+/** Who a connection has proved to be. */
+export interface Identity {
+  readonly scheme: string;
+  readonly id: string;
+}
+
+/** Items in one ACL. */
+export const aclItemsMax = 100;
+
+export const permissions = ["read", "write", "create", "delete", "admin"] as const;
+export type Permission = (typeof permissions)[number];
+
+/** world:anyone may do everything: the ACL of a znode created without one. */
+export const openAcl: readonly AclItem[] = [{ perms: permissions, scheme: "world", id: "anyone" }];
+
+/** Reads an `acl` member: the items copied field by field, or BAD_ARGUMENTS. */
+export function decodeAcl(member: unknown): AclItem[] | Refusal {
+  if (!Array.isArray(member)) return refuse("BAD_ARGUMENTS", "acl must be an array");
+  if (member.length > aclItemsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclItemsMax} items`);
+  const items: AclItem[] = [];
+  for (const item of member as unknown[]) {
+    if (typeof item !== "object" || item === null) return refuse("BAD_ARGUMENTS", "acl: an item must be an object");
+    const { perms, scheme, id } = item as Record<string, unknown>;
+    if (!Array.isArray(perms) || !perms.every((perm) => typeof perm === "string")) {
+      return refuse("BAD_ARGUMENTS", "acl: perms must be an array of strings");
+    }
+    if (perms.length > permissions.length) return refuse("BAD_ARGUMENTS", "acl: too many perms");
+    if (typeof scheme !== "string" || !isWellFormed(scheme)) return refuse("BAD_ARGUMENTS", "acl: scheme must be a string");
+    if (typeof id !== "string" || !isWellFormed(id)) return refuse("BAD_ARGUMENTS", "acl: id must be a string");
+    items.push({ perms: [...(perms as string[])], scheme, id });
+  }
+  return items;
+}

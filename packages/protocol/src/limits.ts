@@ -1,0 +1,74 @@
+/**
+ * The limits that a server announces in its connect reply.
+ *
+ * Every bound a client can run into has a name here, with its unit last. A server may be configured
+ * with other numbers; the defaults are those of the contract (SPEC.md, section 1).
+ */
+export interface Limits {
+  /** Bytes of one znode's data, counted as UTF-8 or as decoded bytes. */
+  readonly dataBytes: number;
+  /** Bytes of one frame from client to server. */
+  readonly frameBytes: number;
+  /** Bytes of a path as UTF-8. */
+  readonly pathBytes: number;
+  /** Unanswered requests on one connection. */
+  readonly requests: number;
+  /** Operations in one multi or read. */
+  readonly multiOps: number;
+  /** Znodes that one recursive delete may remove. */
+  readonly recursiveDeletes: number;
+  /** Ephemeral znodes of one session. */
+  readonly ephemerals: number;
+  /** Watches of one connection. */
+  readonly watches: number;
+  /** Subscriptions of one connection. */
+  readonly subscriptions: number;
+  /** Changes that the history keeps for `since`, while their data fits. */
+  readonly historyChanges: number;
+}
+
+export const defaultLimits: Limits = {
+  dataBytes: 1_048_576,
+  frameBytes: 2_097_152,
+  pathBytes: 4_096,
+  requests: 1_000,
+  multiOps: 10_000,
+  recursiveDeletes: 100_000,
+  ephemerals: 100_000,
+  watches: 100_000,
+  subscriptions: 10_000,
+  historyChanges: 10_000,
+};
+
+/** Limits for reading what this system itself has written: the log was checked before it was proposed. */
+export const noLimits: Limits = {
+  dataBytes: Number.MAX_SAFE_INTEGER,
+  frameBytes: Number.MAX_SAFE_INTEGER,
+  pathBytes: Number.MAX_SAFE_INTEGER,
+  requests: Number.MAX_SAFE_INTEGER,
+  multiOps: Number.MAX_SAFE_INTEGER,
+  recursiveDeletes: Number.MAX_SAFE_INTEGER,
+  ephemerals: Number.MAX_SAFE_INTEGER,
+  watches: Number.MAX_SAFE_INTEGER,
+  subscriptions: Number.MAX_SAFE_INTEGER,
+  historyChanges: Number.MAX_SAFE_INTEGER,
+};
+
+/** Bytes of one frame from server to client; a single reply beyond it is TOO_LARGE. */
+export const serverFrameBytesMax = 16_777_216;
+/** Bytes of one zxid's changes to one subscription in one frame. */
+export const changeFrameBytesMax = 1_048_576;
+/** JSON nested deeper than this is malformed. */
+export const nestingMax = 64;
+/** Guards on one write. */
+export const guardsMax = 16;
+/** How long a socket may stay silent before its connect, in milliseconds. */
+export const connectWaitMs = 5_000;
+/** The largest ttl of a znode, in milliseconds. */
+export const ttlMsMax = 1_099_511_627_775;
+/** The largest version of a znode. */
+export const versionMax = 2_147_483_647;
+/** Bytes of a frame or path are counted in UTF-8; a sequence suffix has this many digits. */
+export const sequenceDigits = 10;
+/** The WebSocket subprotocol of this version of the contract. */
+export const subprotocol = "copse.v1";

@@ -1,0 +1,38 @@
+/**
+ * A znode's stat, as the wire shows it.
+ *
+ * Invariant: a Stat is a value taken at one moment; nothing changes it afterwards.
+ */
+export interface Stat {
+  /** zxid of the txn that created the znode. Times are milliseconds since the epoch. */
+  readonly czxid: number;
+  /** zxid of its last change of data. */
+  readonly mzxid: number;
+  /** zxid of the last creation or deletion of a direct child. */
+  readonly pzxid: number;
+  readonly ctime: number;
+  readonly mtime: number;
+  /** Changes of data, of the child list and of the ACL. */
+  readonly version: number;
+  readonly cversion: number;
+  readonly aversion: number;
+  /** The id of the session that owns an ephemeral, else null. */
+  readonly ephemeralOwner: string | null;
+  /** Bytes of data. */
+  readonly dataLength: number;
+  readonly numChildren: number;
+  /** Milliseconds, on a TTL znode only. */
+  readonly ttl?: number;
+  /** Present and true on a container only. */
+  readonly container?: boolean;
+}
+
+/** The stat as JSON text. Session ids are of the server's own alphabet, so nothing needs escaping. */
+export function encodeStat(stat: Stat): string {
+  let text = `{"czxid":${stat.czxid},"mzxid":${stat.mzxid},"pzxid":${stat.pzxid},"ctime":${stat.ctime},"mtime":${stat.mtime},"version":${stat.version},"cversion":${stat.cversion},"aversion":${stat.aversion},"ephemeralOwner":`;
+  text += stat.ephemeralOwner === null ? "null" : `"${stat.ephemeralOwner}"`;
+  text += `,"dataLength":${stat.dataLength},"numChildren":${stat.numChildren}`;
+  if (stat.ttl !== undefined) text += `,"ttl":${stat.ttl}`;
+  if (stat.container === true) text += ',"container":true';
+  return `${text}}`;
+}

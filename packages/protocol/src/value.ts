@@ -1,0 +1,63 @@
+/**
+ * A znode's data, kept in the form in which it leaves: as a JSON string literal.
+ *
+ * Whatever the server does with data (reply, event, log, snapshot) is to write it into JSON, so it is escaped
+ * once, where it comes in. Null data is `null`, which differs from empty data.
+ */
+import { isRefusal, type Refusal, refuse } from "./error-code.ts";
+import { base64Decode, base64Encode, isWellFormed, utf8Decode, utf8Length } from "./text.ts";
+
+export interface Value {
+  /** A JSON string literal, quotes included: the text, or the bytes as base64. */
+  readonly json: string;
+  /** True if the bytes are not valid UTF-8 and `json` is base64. */
+  readonly isBase64: boolean;
+  /** Size in bytes, of the UTF-8 or of the decoded bytes. */
+  readonly bytes: number;
+}
+
+/**
+ * Reads `data` or `data64` of a message.
+ * @returns the value, null where neither is present, or BAD_ARGUMENTS, TOO_LARGE
+ */
+export function decodeValue(message: Record<string, unknown>, dataBytesMax: number): Value | null | Refusal {
+  const data = message["data"] ?? null;
+  const data64 = message["data64"] ?? null;
+  if (data === null && data64 === null) return null;
+  if (data !== null && data64 !== null) return refuse("BAD_ARGUMENTS", "data and data64 exclude each other");
+  if (data !== null) {
+    if (typeof data !== "string") return refuse("BAD_ARGUMENTS", "data must be a string");
+    return textValue(data, dataBytesMax);
+  }
+  if (typeof data64 !== "string") return refuse("BAD_ARGUMENTS", "data64 must be a string");
+  if (data64.length > Math.ceil(dataBytesMax / 3) * 4) return tooLarge(dataBytesMax);
+  const bytes = base64Decode(data64);
+  if (bytes === null) return refuse("BAD_ARGUMENTS", "data64 is not base64");
+  if (bytes.length > dataBytesMax) return tooLarge(dataBytesMax);
+  const text = utf8Decode(bytes);
+  if (text !== null) return { json: JSON.stringify(text), isBase64: false, bytes: bytes.length };
+  return { json: JSON.stringify(base64Encode(bytes)), isBase64: true, bytes: bytes.length };
+}
+
+/** The value of a text, or BAD_ARGUMENTS for a lone surrogate, TOO_LARGE past the limit. */
+export function textValue(text: string, dataBytesMax: number): Value | Refusal {
+  const bytes = utf8Length(text);
+  if (bytes > dataBytesMax) return tooLarge(dataBytesMax);
+  if (!isWellFormed(text)) return refuse("BAD_ARGUMENTS", "data holds a lone surrogate");
+  return { json: JSON.stringify(text), isBase64: false, bytes };
+}
+
+/** The members of a message that carry this value, each with a comma before it; nothing for null data. */
+export function encodeValue(value: Value | null): string {
+  if (value === null) return "";
+  return value.isBase64 ? `,"data64":${value.json}` : `,"data":${value.json}`;
+}
+
+function tooLarge(dataBytesMax: number): Refusal {
+  return refuse("TOO_LARGE", `data is over ${dataBytesMax} bytes`);
+}
+
+/** True if a decoder gave a value, or null data, and not a refusal. */
+export function isValue(decoded: Value | null | Refusal): decoded is Value | null {
+  return decoded === null || !isRefusal(decoded);
+}

@@ -1,0 +1,49 @@
+/**
+ * Applies ordered entries, and tells everyone whom it concerns, in the order that the contract promises.
+ *
+ * Invariant: for each txn, first the tree, then the history, then watch events and subscription changes, then whoever
+ * follows sessions, then the reply. So an event stands before every reply that shows its change.
+ */
+import { type Applied, apply, type Tree, type Txn } from "@copse/tree";
+import type { History } from "./history.ts";
+import type { OrderedEntry } from "./order.ts";
+import type { Proposals } from "./proposals.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import type { WatchTable } from "./watch-table.ts";
+
+export class Applier {
+  readonly #tree: Tree;
+  readonly #history: History;
+  /** Term of the last entry applied. */
+  term: number;
+
+  constructor(tree: Tree, history: History, term: number) {
+    this.#tree = tree;
+    this.#history = history;
+    this.term = term;
+  }
+
+  /** Applies one entry; `told` is absent while the log is replayed, when nobody is connected. */
+  apply(
+    entry: OrderedEntry,
+    proposals: Pick<Proposals, "take">,
+    told: {
+      readonly watches: WatchTable;
+      readonly subscriptions: Subscriptions;
+      readonly onApplied: (txn: Txn, applied: Applied) => void;
+    } | null,
+  ): void {
+    for (const { txn, settle } of proposals.take(entry.payload)) {
+      const applied = apply(this.#tree, txn, entry.time);
+      this.#history.add(applied.zxid, applied.changes);
+      if (told !== null) {
+        told.watches.fire(applied.changes, applied.zxid);
+        told.subscriptions.publish(applied.changes, applied.zxid);
+        told.onApplied(txn, applied);
+      }
+      settle?.(applied);
+    }
+    this.#tree.index = entry.index;
+    this.term = entry.term;
+  }
+}

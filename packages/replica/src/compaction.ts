@@ -1,0 +1,96 @@
+/**
+ * Snapshots of the state, so that the log need not grow for ever, and the way back from one.
+ *
+ * A snapshot begins once the log has grown by `logBytesMin`, and by at least the last snapshot's size, so that
+ * writing snapshots never costs more than writing the log. Its pieces are the tree's, then the history's. Invariant: the log
+ * is trimmed only behind a snapshot that is durable.
+ */
+import type { SnapshotStore } from "@copse/log";
+import { SnapshotLoader, SnapshotWriter, type Tree } from "@copse/tree";
+import type { Applier } from "./applier.ts";
+import { History } from "./history.ts";
+import type { Order, OrderedEntry } from "./order.ts";
+
+/** UTF-16 units of one piece: about a millisecond of work. */
+const pieceUnits = 131_072;
+
+export interface CompactionOptions {
+  readonly store: SnapshotStore;
+  readonly order: Order;
+  readonly tree: Tree;
+  readonly history: History;
+  readonly applier: Applier;
+  /** UTF-16 units of entries behind which a snapshot is worth its cost. */
+  readonly logBytesMin: number;
+}
+
+export class Compaction {
+  readonly #options: CompactionOptions;
+  #logBytes = 0;
+  #snapshotBytes = 0;
+  /** Snapshots written since start, for metrics. */
+  snapshots = 0;
+
+  constructor(options: CompactionOptions) {
+    this.#options = options;
+  }
+
+  /** An entry was applied: perhaps it is time. */
+  note(entry: OrderedEntry): void {
+    this.#logBytes += entry.payload.length;
+    const { store, logBytesMin } = this.#options;
+    if (this.#logBytes >= Math.max(logBytesMin, this.#snapshotBytes) && !store.isWriting) this.#begin();
+  }
+
+  #begin(): void {
+    const { store, order, tree, history, applier } = this.#options;
+    this.#logBytes = 0;
+    const writer = new SnapshotWriter(tree);
+    const lines = history.lines();
+    const { index } = tree;
+    const nextPiece = (): string | null => {
+      const piece = writer.piece(pieceUnits);
+      return piece === null ? historyPiece(lines) : `T${piece}`;
+    };
+    store.write(index, applier.term, nextPiece, (bytes) => {
+      writer.close();
+      this.#snapshotBytes = bytes;
+      this.snapshots++;
+      order.trim(index);
+    });
+  }
+}
+
+function historyPiece(lines: Iterator<string, undefined>): string | null {
+  const piece: string[] = [];
+  for (let units = 0; units < pieceUnits; ) {
+    const next = lines.next();
+    if (next.done) break;
+    piece.push(next.value);
+    units += next.value.length;
+  }
+  return piece.length === 0 ? null : `H${piece.join("\n")}`;
+}
+
+/** Takes the pieces of a snapshot back. */
+export class SnapshotRestorer {
+  readonly #loader: SnapshotLoader = new SnapshotLoader();
+  readonly #history: History;
+  #isEmpty = true;
+
+  constructor(history: History) {
+    this.#history = history;
+  }
+
+  take(piece: string): void {
+    this.#isEmpty = false;
+    const text = piece.slice(1);
+    if (piece.startsWith("T")) this.#loader.take(text);
+    else for (const line of text.split("\n")) this.#history.restore(line);
+  }
+
+  /** The tree of the snapshot, or null if there was none. */
+  finish(): Tree | null {
+    return this.#isEmpty ? null : this.#loader.finish();
+  }
+}

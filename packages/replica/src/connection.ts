@@ -1,0 +1,148 @@
+/**
+ * One client's connection: the order of its replies.
+ *
+ * Requests become slots in a queue; a slot is answered, waits for its outcome, or runs when it reaches the head. Invariants:
+ * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
+ * it are answered, so a read sees every write sent before it; a congested connection runs and answers nothing.
+ */
+import { type Chunk, type CloseCode, chunk, encodeReply, type Identity, type RawMessage } from "@copse/protocol";
+import type { Caller } from "@copse/tree";
+import type { Effects } from "./effect.ts";
+import { backlogBytesHigh } from "./ports.ts";
+
+export interface Answer {
+  /** The reply without its id (protocol/reply). */
+  readonly body: string;
+  /** Close the connection behind the reply. */
+  readonly close?: { readonly code: CloseCode; readonly reason: string };
+  /** What has to follow the reply before anything else does. */
+  readonly after?: () => void;
+}
+
+export interface Slot {
+  readonly id: number;
+  state:
+    | { readonly kind: "waiting" }
+    /** Gives its answer, or null where that comes later. */
+    | { readonly kind: "runnable"; readonly run: (slot: Slot) => Answer | null }
+    | { readonly kind: "answered"; readonly answer: Answer };
+}
+
+export type Phase =
+  | { readonly kind: "awaiting-connect"; readonly deadline: number }
+  /** Requests are held until the connect, or an auth, is through. */
+  | { readonly kind: "holding"; readonly held: RawMessage[]; readonly next: "connect" | "auth" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "closed" };
+
+export class Connection {
+  readonly number: number;
+  readonly address: string;
+  phase: Phase;
+  /** The session and this connection's generation of it; null before connect and on a readOnly connection. */
+  session: { readonly id: string; readonly generation: number } | null = null;
+  isReadOnly = false;
+  /** The timeout agreed at connect, in milliseconds: a third of it bounds every wait. */
+  timeoutMs = 30_000;
+  caller: Caller;
+  /** The highest id among the writes of the session that were proposed. */
+  lastWriteId = 0;
+  /** When the client was last heard, and when it was last asked for a ping, on the member's clock. */
+  heardAt: number;
+  askedAt = 0;
+  /** Watches and subscriptions that this connection holds. */
+  watches = 0;
+  /** Ids of the requests not yet answered. */
+  readonly unanswered: Set<number> = new Set();
+  readonly #effects: Effects;
+  #slots: Slot[] = [];
+  #head = 0;
+  #unsentUnits = 0;
+  #isCongested = false;
+  #isPumping = false;
+
+  constructor(number: number, address: string, phase: Phase, now: number, effects: Effects) {
+    this.number = number;
+    this.address = address;
+    this.phase = phase;
+    this.heardAt = now;
+    this.caller = { identities: [], address };
+    this.#effects = effects;
+  }
+
+  get isCongested(): boolean {
+    return this.#isCongested;
+  }
+
+  identify(identities: readonly Identity[]): void {
+    this.caller = { identities, address: this.address };
+  }
+
+  /** Puts a request in the queue. It runs at once where nothing is before it. */
+  enqueue(id: number, state: Slot["state"]): Slot {
+    const slot: Slot = { id, state };
+    this.#slots.push(slot);
+    if (state.kind !== "waiting") this.pump();
+    return slot;
+  }
+
+  /** Answers a slot, and sends what that lets go. */
+  answer(slot: Slot, answer: Answer): void {
+    slot.state = { kind: "answered", answer };
+    this.pump();
+  }
+
+  /** Sends a reply that does not wait for those before it. */
+  reply(id: number, body: string): void {
+    this.unanswered.delete(id);
+    this.send(chunk(encodeReply(id, body)));
+  }
+
+  send(message: Chunk): void {
+    if (this.phase.kind === "closed") return;
+    this.#unsentUnits += message.text.length;
+    if (this.#unsentUnits > backlogBytesHigh) this.#isCongested = true;
+    this.#effects.add({ kind: "send", connection: this.number, chunk: message });
+  }
+
+  close(code: CloseCode, reason: string): void {
+    if (this.phase.kind === "closed") return;
+    this.phase = { kind: "closed" };
+    this.#slots = [];
+    this.#head = 0;
+    this.#effects.add({ kind: "close", connection: this.number, code, reason });
+  }
+
+  /** What the gateway still has to send for this connection, in bytes. */
+  backlog(bytes: number): void {
+    this.#unsentUnits = bytes;
+    this.#isCongested = bytes > backlogBytesHigh;
+    if (!this.#isCongested) this.pump();
+  }
+
+  /** Runs and answers from the head of the queue as far as it goes. */
+  pump(): void {
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    while (!this.#isCongested && this.#head < this.#slots.length) {
+      const slot = this.#slots[this.#head]!;
+      if (slot.state.kind === "runnable") {
+        const { run } = slot.state;
+        slot.state = { kind: "waiting" };
+        const answer = run(slot);
+        if (answer !== null) slot.state = { kind: "answered", answer };
+      }
+      if (slot.state.kind !== "answered") break;
+      const { body, close, after } = slot.state.answer;
+      this.#head++;
+      this.reply(slot.id, body);
+      after?.();
+      if (close !== undefined) this.close(close.code, close.reason);
+    }
+    if (this.#head > 64 && this.#head * 2 > this.#slots.length) {
+      this.#slots = this.#slots.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#isPumping = false;
+  }
+}

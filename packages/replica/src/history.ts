@@ -1,0 +1,116 @@
+/**
+ * The newest changes, for whoever asks what happened since a zxid.
+ *
+ * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
+ * Invariant: every change behind `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
+ * data fits in `bytesMax`.
+ */
+import type { Change } from "@copse/tree";
+import { aclFromItems, openAclOf } from "./held-acl.ts";
+
+export interface Happened {
+  readonly zxid: number;
+  readonly changes: readonly Change[];
+}
+
+export class History {
+  readonly #changesMax: number;
+  readonly #bytesMax: number;
+  #txns: Happened[] = [];
+  #head = 0;
+  #changes = 0;
+  #bytes = 0;
+  #floor = 0;
+
+  constructor(changesMax: number, bytesMax: number) {
+    this.#changesMax = changesMax;
+    this.#bytesMax = bytesMax;
+  }
+
+  /** The history knows all that came after this zxid, and nothing up to it. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  add(zxid: number, changes: readonly Change[]): void {
+    if (changes.length === 0) return;
+    this.#txns.push({ zxid, changes });
+    const [count, bytes] = weigh(changes);
+    this.#changes += count;
+    this.#bytes += bytes;
+    while (this.#head < this.#txns.length - 1 && this.#isOverFull()) this.#dropOldest();
+    if (this.#head > 1024 && this.#head * 2 > this.#txns.length) {
+      this.#txns = this.#txns.slice(this.#head);
+      this.#head = 0;
+    }
+  }
+
+  /** What came after `zxid`, oldest first, or null where the history does not reach back so far. */
+  since(zxid: number): readonly Happened[] | null {
+    if (zxid < this.#floor) return null;
+    let low = this.#head;
+    let high = this.#txns.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#txns[middle]!.zxid <= zxid) low = middle + 1;
+      else high = middle;
+    }
+    return this.#txns.slice(low);
+  }
+
+  /** The whole history as lines of JSON, for a snapshot. The generator sees the history as it is now. */
+  lines(): Generator<string, undefined> {
+    return encodeLines(this.#floor, this.#txns.slice(this.#head));
+  }
+
+  /** Takes one line of `lines` back. */
+  restore(line: string): void {
+    const held = JSON.parse(line) as { floor: number } | { zxid: number; changes: HeldChange[] };
+    if ("floor" in held) this.#floor = held.floor;
+    else this.add(held.zxid, held.changes.map(decodeChange));
+  }
+
+  #isOverFull(): boolean {
+    const [count] = weigh(this.#txns[this.#head]!.changes);
+    return this.#changes - count >= this.#changesMax || this.#bytes > this.#bytesMax;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#txns[this.#head]!;
+    const [count, bytes] = weigh(oldest.changes);
+    this.#changes -= count;
+    this.#bytes -= bytes;
+    this.#floor = oldest.zxid;
+    this.#head++;
+  }
+}
+
+/** The changes that count (the stats of parents come on top), and their bytes of data. */
+function weigh(changes: readonly Change[]): [count: number, bytes: number] {
+  let count = 0;
+  let bytes = 0;
+  for (const { kind, value } of changes) {
+    if (kind !== "children") count++;
+    if (kind === "created" || kind === "changed") bytes += value?.bytes ?? 0;
+  }
+  return [count, bytes];
+}
+
+type HeldAcl = 0 | Change["acl"]["items"];
+type HeldChange = Omit<Change, "acl" | "before" | "parentAcl"> & { acl: HeldAcl; before: HeldAcl | null; parentAcl: HeldAcl | null };
+
+function* encodeLines(floor: number, txns: readonly Happened[]): Generator<string, undefined> {
+  yield JSON.stringify({ floor });
+  for (const { zxid, changes } of txns) yield JSON.stringify({ zxid, changes: changes.map(encodeChange) });
+}
+
+function encodeChange(change: Change): HeldChange {
+  const { acl, before, parentAcl } = change;
+  return { ...change, acl: openAclOf(acl), before: before && openAclOf(before), parentAcl: parentAcl && openAclOf(parentAcl) };
+}
+
+function decodeChange(held: HeldChange): Change {
+  const { acl, before, parentAcl } = held;
+  const back = (items: HeldAcl | null): Change["acl"] | null => (items === null ? null : aclFromItems(items));
+  return { ...held, acl: aclFromItems(acl), before: back(before), parentAcl: back(parentAcl) };
+}

@@ -1,0 +1,39 @@
+/**
+ * What a member needs from the world, each port as small as its use.
+ */
+import type { Chunk, Credential } from "@copse/protocol";
+
+export interface Clock {
+  /** Milliseconds on a clock that never jumps: for every timeout. */
+  now(): number;
+  /** Milliseconds since the epoch: for ctime, mtime and TTL alone. */
+  wall(): number;
+}
+
+export interface Random {
+  /** At least 128 random bits, as 22 characters of A-Z a-z 0-9 _ -. */
+  token(): string;
+}
+
+export interface Hash {
+  /** SHA-256 of the text's UTF-8, in hex. */
+  sha256(text: string): string;
+}
+
+/** The connections of this member, as the loop sees them. All calls are synchronous and never throw. */
+export interface Gateway {
+  /**
+   * Sends the chunks of one turn, in as few frames as the frame limit allows.
+   * @returns bytes that wait to be sent on this connection; past `backlogBytesHigh` a `drained` input follows once they are few again
+   */
+  deliver(connection: number, chunks: readonly Chunk[]): number;
+  /** Closes behind what was delivered. No input of this connection follows but `closed`. */
+  close(connection: number, code: number, reason: string): void;
+  /** Proves credentials, slowly; an `authenticated` input with the same ticket follows. */
+  authenticate(connection: number, ticket: number, credentials: readonly Credential[]): void;
+}
+
+/** Past so many unsent bytes a connection counts as congested: subscriptions drop, reads wait. */
+export const backlogBytesHigh = 4_194_304;
+/** Below so many it counts as drained. */
+export const backlogBytesLow = 1_048_576;

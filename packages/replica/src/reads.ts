@@ -1,0 +1,134 @@
+/**
+ * Reads of the local state: what each answers.
+ *
+ * Invariant: a read sees one state, that of the zxid in its reply. A request that fails leaves no watch; `exists` on a
+ * missing znode does not fail. A reply that would pass the frame limit is refused.
+ */
+import {
+  encodeRefusal,
+  encodeStat,
+  encodeValue,
+  type Children,
+  isRefusal,
+  isWithin,
+  type Read,
+  type Refusal,
+  refuse,
+  type SingleRead,
+  serverFrameBytesMax,
+  utf8Length,
+} from "@copse/protocol";
+import { type Caller, mayDo, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
+
+/** Who reads, and what a read may touch besides the tree. */
+export interface Reader {
+  readonly caller: Caller;
+  readonly session: string | null;
+  /** Leaves a one-shot watch; false where there is no room. */
+  readonly watch: (path: string, kind: "data" | "child") => boolean;
+  /** The reply members of `ensemble`. */
+  readonly ensemble: () => string;
+}
+
+/** The members of the result as JSON text, each with a comma before it, or why not. */
+export function answerRead(tree: Tree, read: Read, reader: Reader): string | Refusal {
+  const members = answer(tree, read, reader);
+  if (typeof members !== "string" || members.length * 3 < serverFrameBytesMax) return members;
+  return utf8Length(members) < serverFrameBytesMax - replyRestBytes ? members : tooLarge(read);
+}
+
+/** Room for a reply's other members. */
+const replyRestBytes = 4_096;
+
+function tooLarge(read: Read): Refusal {
+  return refuse("TOO_LARGE", `the reply is over ${serverFrameBytesMax} bytes; ask for less`, "path" in read ? read.path : undefined);
+}
+
+function answer(tree: Tree, read: Read, reader: Reader): string | Refusal {
+  switch (read.op) {
+    case "get":
+    case "exists":
+    case "children":
+      return answerSingle(tree, read, reader);
+    case "read": {
+      const results: string[] = [];
+      let units = 0;
+      for (const single of read.ops) {
+        const members = answerSingle(tree, single, reader);
+        results.push(typeof members === "string" ? `{${members.slice(1)}}` : `{"error":${encodeRefusal(members)}}`);
+        units += results[results.length - 1]!.length;
+        if (units > serverFrameBytesMax) return tooLarge(read);
+      }
+      return `,"results":[${results.join(",")}]`;
+    }
+    case "getAcl": {
+      const znode = tree.find(read.path);
+      if (znode === undefined) return noNode(read.path);
+      if (!mayDo(znode.acl, "read", reader.caller) && !mayDo(znode.acl, "admin", reader.caller)) return noAuth(read.path);
+      return `,"acl":${JSON.stringify(shownItems(znode.acl, reader.caller))},"stat":${encodeStat(statOf(znode))}`;
+    }
+    case "count": {
+      const znode = readable(tree, read.path, reader);
+      return isRefusal(znode) ? znode : `,"count":${znode.descendants}`;
+    }
+    case "ephemerals": {
+      const session = reader.session === null ? undefined : tree.sessions.get(reader.session);
+      const paths = session === undefined ? [] : [...session.ephemerals.after(null)];
+      const inPrefix = paths.filter((path) => path.startsWith(read.prefix) || isWithin(path, read.prefix));
+      return `,"paths":${JSON.stringify(inPrefix)}`;
+    }
+    case "whoami": {
+      const { identities, address } = reader.caller;
+      return `,"identities":${JSON.stringify(address === "" ? identities : [...identities, { scheme: "ip", id: address }])}`;
+    }
+    case "ensemble":
+      return reader.ensemble();
+    case "sync":
+      return "";
+  }
+}
+
+function answerSingle(tree: Tree, read: SingleRead, reader: Reader): string | Refusal {
+  if (read.op === "exists" && tree.find(read.path) === undefined) {
+    return read.watch && !reader.watch(read.path, "data") ? noRoom(read.path) : ',"stat":null';
+  }
+  const znode = readable(tree, read.path, reader);
+  if (isRefusal(znode)) return znode;
+  if (read.watch && !reader.watch(read.path, read.op === "children" ? "child" : "data")) return noRoom(read.path);
+  const stat = `,"stat":${encodeStat(statOf(znode))}`;
+  if (read.op === "exists") return stat;
+  if (read.op === "get") return encodeValue(znode.value) + stat;
+  return encodeChildren(znode, read, stat);
+}
+
+function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, stat: string): string | Refusal {
+  const items: string[] = [];
+  let units = 0;
+  for (const child of znode.children?.after(after) ?? []) {
+    if (limit !== null && items.length >= limit) return `,"children":[${items.join(",")}]${stat},"more":true`;
+    const name = JSON.stringify(child.name);
+    const item = stats ? `{"name":${name},"stat":${encodeStat(statOf(child))}}` : name;
+    units += item.length + 1;
+    if (units > serverFrameBytesMax) return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
+    items.push(item);
+  }
+  return `,"children":[${items.join(",")}]${stat}`;
+}
+
+function readable(tree: Tree, path: string, reader: Reader): Znode | Refusal {
+  const znode = tree.find(path);
+  if (znode === undefined) return noNode(path);
+  return mayDo(znode.acl, "read", reader.caller) ? znode : noAuth(path);
+}
+
+function noNode(path: string): Refusal {
+  return refuse("NO_NODE", "the znode does not exist", path);
+}
+
+function noAuth(path: string): Refusal {
+  return refuse("NO_AUTH", "needs the permission to read", path);
+}
+
+function noRoom(path: string): Refusal {
+  return refuse("QUOTA_EXCEEDED", "the connection has no room for another watch", path);
+}

@@ -1,0 +1,265 @@
+/**
+ * Requests of a connection that is through its connect: each finds its way to the tree, the order, or the watches.
+ *
+ * Invariants: writes are proposed in the order in which they came, each naming the one before it; reads and what leaves
+ * watches or subscriptions run at the head of the connection's queue, on the state behind all writes sent before them.
+ */
+import {
+  closeCode,
+  decodeRequest,
+  errorBody,
+  type Follow,
+  type Identity,
+  type Limits,
+  type RawMessage,
+  type Refusal,
+  type Request,
+  refuse,
+  type Subscribe,
+  type Write,
+} from "@copse/protocol";
+import { type Applied, type Authenticate, printOf, type Tree } from "@copse/tree";
+import type { Answer, Connection, Slot } from "./connection.ts";
+import type { Effects } from "./effect.ts";
+import type { History } from "./history.ts";
+import type { Clock } from "./ports.ts";
+import type { Proposals } from "./proposals.ts";
+import { answerRead, type Reader } from "./reads.ts";
+import type { Sessions } from "./sessions.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import type { Barrier, Waits } from "./waits.ts";
+import { restoreWatches } from "./watch-catch-up.ts";
+import type { WatchTable } from "./watch-table.ts";
+
+export interface RequestsState {
+  readonly limits: Limits;
+  /** The server allows no writes. */
+  readonly isReadOnly: boolean;
+  readonly tree: Tree;
+  readonly history: History;
+  readonly watches: WatchTable;
+  readonly subscriptions: Subscriptions;
+  readonly sessions: Sessions;
+  readonly proposals: Proposals;
+  readonly waits: Waits;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  /** The reply members of `ensemble`. */
+  readonly ensemble: () => string;
+}
+
+type Of<Kind extends Request["kind"]> = Extract<Request, { readonly kind: Kind }>;
+
+export class Requests {
+  readonly #state: RequestsState;
+  readonly #authenticating: Map<Connection, { readonly request: Of<"auth">; readonly slot: Slot }> = new Map();
+  /** Requests taken, by op: for metrics. */
+  readonly counts: Map<string, number> = new Map();
+
+  constructor(state: RequestsState) {
+    this.#state = state;
+  }
+
+  /** Takes the next request of a connection. It is held back while an auth before it is being proved. */
+  take(connection: Connection, message: RawMessage): void {
+    if (connection.phase.kind === "holding") {
+      connection.phase.held.push(message);
+      return;
+    }
+    if (message.members["op"] === "connect") return connection.close(closeCode.malformed, "a second connect");
+    const request = decodeRequest(message.members, message.id, this.#state.limits);
+    this.#count(request);
+    switch (request.kind) {
+      case "write":
+        return this.#write(connection, request, request.write);
+      case "read":
+        return this.#read(connection, request);
+      case "ping":
+        return this.#ping(connection, request.id);
+      case "follow":
+        return this.#follow(connection, request);
+      case "auth":
+        return this.#auth(connection, request);
+      case "close":
+        return this.#close(connection, request.id);
+      case "refused":
+        return this.#refuse(connection, request.id, request.refusal);
+    }
+  }
+
+  /** The credentials of an auth are proved, or wrong (null). */
+  authenticated(connection: Connection, identities: readonly Identity[] | null): void {
+    const authenticating = this.#authenticating.get(connection);
+    if (authenticating === undefined || connection.phase.kind !== "holding") return;
+    this.#authenticating.delete(connection);
+    const { request, slot } = authenticating;
+    const { held } = connection.phase;
+    connection.phase = { kind: "ready" };
+    if (identities === null) {
+      const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
+      return connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.authenticationFailed, reason: refusal.message } });
+    }
+    if (connection.session === null) {
+      connection.identify([...connection.caller.identities, ...identities]);
+      this.#state.subscriptions.identitiesChanged(connection);
+      connection.answer(slot, { body: this.#done() });
+    } else this.#propose(connection, slot, request, { op: "auth", identities });
+    for (const message of held) this.take(connection, message);
+  }
+
+  forget(connection: Connection): void {
+    this.#authenticating.delete(connection);
+  }
+
+  #write(connection: Connection, request: Of<"write">, write: Write): void {
+    if (connection.isReadOnly || this.#state.isReadOnly) return this.#refuse(connection, request.id, refuse("READ_ONLY", "no writes here"));
+    this.#propose(connection, connection.enqueue(request.id, { kind: "waiting" }), request, write);
+  }
+
+  #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
+    const { proposals, sessions } = this.#state;
+    sessions.touch(connection);
+    const { id, ack, guards } = request;
+    const { id: session, generation } = connection.session!;
+    const after = connection.lastWriteId;
+    connection.lastWriteId = Math.max(after, id);
+    const print = printOf(write, guards);
+    const { address } = connection;
+    proposals.add({ kind: "write", session, generation, id, after, ack, print, address, guards, write }, (applied) => this.#settle(connection, slot, applied));
+  }
+
+  #settle(connection: Connection, slot: Slot, { outcome, code, body }: Applied): void {
+    if (outcome === "overtaken") {
+      // Its predecessor was lost on the way: the client sends both again, in order, after it has resumed.
+      const refusal = refuse("UNAVAILABLE", "the outcome is unknown; resume and send it again");
+      return connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
+    }
+    const isGone = code === "SESSION_EXPIRED";
+    connection.answer(slot, isGone ? { body, close: { code: closeCode.sessionExpired, reason: "the session has expired" } } : { body });
+  }
+
+  #auth(connection: Connection, request: Of<"auth">): void {
+    const slot = connection.enqueue(request.id, { kind: "waiting" });
+    connection.phase = { kind: "holding", held: [], next: "auth" };
+    this.#authenticating.set(connection, { request, slot });
+    this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
+  }
+
+  #read(connection: Connection, request: Of<"read">): void {
+    const barrier = request.isLinearizable || request.read.op === "sync" ? this.#state.waits.barrier() : null;
+    this.#run(connection, request.id, request.atLeast, barrier, () => {
+      const members = answerRead(this.#state.tree, request.read, this.#reader(connection));
+      return { body: typeof members === "string" ? this.#done() + members : this.#error(members) };
+    });
+  }
+
+  /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
+  #run(connection: Connection, id: number, atLeast: number, barrier: Barrier | null, answer: () => Answer): void {
+    const { waits, tree, clock } = this.#state;
+    const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
+    const run = (slot: Slot): Answer | null => {
+      if (isOver(tree.zxid)) return answer();
+      const giveUp = (): void => connection.answer(slot, { body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
+      waits.until(isOver, tree.zxid, clock.now() + connection.timeoutMs / 3, () => connection.answer(slot, answer()), giveUp);
+      return null;
+    };
+    connection.enqueue(id, { kind: "runnable", run });
+  }
+
+  #reader(connection: Connection): Reader {
+    const { watches, limits, ensemble } = this.#state;
+    return {
+      caller: connection.caller,
+      session: connection.session?.id ?? null,
+      watch: (path, kind) => watches.add(connection, path, kind, limits.watches),
+      ensemble,
+    };
+  }
+
+  #ping(connection: Connection, id: number): void {
+    const { sessions, waits, tree, clock } = this.#state;
+    if (connection.session === null) return connection.reply(id, this.#done());
+    if (!sessions.touch(connection)) return;
+    const barrier = waits.barrier();
+    const answer = (): void => connection.reply(id, this.#done());
+    waits.until(() => barrier.isConfirmed, tree.zxid, clock.now() + connection.timeoutMs / 3, answer, () => {
+      connection.reply(id, this.#error(refuse("UNAVAILABLE", "no coordinator has counted the ping")));
+    });
+  }
+
+  #follow(connection: Connection, { id, follow, atLeast }: Of<"follow">): void {
+    if (follow.op === "subscribe") {
+      const least = Math.max(atLeast, follow.since ?? 0);
+      this.#run(connection, id, least, null, () => this.#subscribe(connection, follow));
+    } else this.#run(connection, id, atLeast, null, () => ({ body: this.#followNow(connection, follow) }));
+  }
+
+  #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): string {
+    const { watches, subscriptions, limits } = this.#state;
+    const done = this.#done();
+    switch (follow.op) {
+      case "addWatch": {
+        if (watches.add(connection, follow.path, follow.mode, limits.watches)) return done;
+        return this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.watches} watches`, follow.path));
+      }
+      case "removeWatch":
+        return watches.remove(connection, follow.path, follow.mode)
+          ? done
+          : this.#error(refuse("NO_WATCHER", "the connection has no such watch on the path", follow.path));
+      case "restoreWatches": {
+        const refusal = restoreWatches(follow, connection, this.#state, limits.watches);
+        return refusal === null ? done : this.#error(refusal);
+      }
+      case "unsubscribe":
+        return subscriptions.unsubscribe(connection, follow.sub)
+          ? done
+          : this.#error(refuse("BAD_ARGUMENTS", "the connection has no subscription of this number"));
+    }
+  }
+
+  #subscribe(connection: Connection, follow: Subscribe): Answer {
+    const { subscriptions, limits } = this.#state;
+    if (subscriptions.count(connection) < limits.subscriptions) return subscriptions.subscribe(follow, connection);
+    return { body: this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.subscriptions} subscriptions`, follow.path)) };
+  }
+
+  #close(connection: Connection, id: number): void {
+    const close = { code: closeCode.sessionClosed, reason: "closed" };
+    const run = (slot: Slot): null => {
+      this.#state.sessions.end(connection, (applied) => connection.answer(slot, { body: applied?.body ?? this.#done(), close }));
+      return null;
+    };
+    connection.enqueue(id, { kind: "runnable", run });
+  }
+
+  #refuse(connection: Connection, id: number, refusal: Refusal): void {
+    connection.enqueue(id, { kind: "runnable", run: () => ({ body: this.#error(refusal) }) });
+  }
+
+  /** The body of a reply that only says that it was done. */
+  #done(): string {
+    return `,"zxid":${this.#state.tree.zxid}`;
+  }
+
+  #error(refusal: Refusal): string {
+    return errorBody(this.#state.tree.zxid, refusal);
+  }
+
+  #count(request: Request): void {
+    const name = opName(request);
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+}
+
+function opName(request: Request): string {
+  switch (request.kind) {
+    case "write":
+      return request.write.op;
+    case "read":
+      return request.read.op;
+    case "follow":
+      return request.follow.op;
+    default:
+      return request.kind;
+  }
+}

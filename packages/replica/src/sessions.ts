@@ -1,0 +1,256 @@
+/**
+ * Connections and their sessions: connect, resume, close, expiry.
+ *
+ * Invariants: one connection per session and member; a newer one closes the older (4409), and the generation fences the
+ * writes of the older wherever they are. A ping is answered only when it has counted. Nobody learns whether a session was
+ * unknown, expired, or asked for with a wrong secret.
+ */
+import {
+  type Connect,
+  closeCode,
+  chunk,
+  decodeConnect,
+  encodeRefusal,
+  expiredEvent,
+  type Identity,
+  isRefusal,
+  type Limits,
+  pingEvent,
+  type RawMessage,
+  type Refusal,
+  refuse,
+} from "@copse/protocol";
+import type { Applied, Tree, Txn } from "@copse/tree";
+import type { Connection } from "./connection.ts";
+import type { Effects } from "./effect.ts";
+import type { Clock, Hash, Random } from "./ports.ts";
+import type { Proposals } from "./proposals.ts";
+import { SessionExpiry } from "./session-expiry.ts";
+import type { Waits } from "./waits.ts";
+
+export interface SessionOptions {
+  readonly cluster: string;
+  readonly member: string;
+  readonly limits: Limits;
+  /** Bounds and default of a session's timeout, in milliseconds. */
+  readonly timeoutMsMin: number;
+  readonly timeoutMsMax: number;
+  readonly timeoutMsDefault: number;
+  /** The server allows no writes. */
+  readonly isReadOnly: boolean;
+}
+
+export interface SessionsState {
+  readonly tree: Tree;
+  readonly proposals: Proposals;
+  readonly waits: Waits;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash: Hash;
+  /** A connection may go on with what it held back. */
+  readonly release: (connection: Connection, held: readonly RawMessage[]) => void;
+  readonly identitiesChanged: (connection: Connection) => void;
+}
+
+/** A pause of the process longer than this restarts all timers, in milliseconds. */
+const pauseMs = 1_000;
+
+export class Sessions {
+  readonly #options: SessionOptions;
+  readonly #state: SessionsState;
+  readonly #expiry: SessionExpiry;
+  readonly #bySession: Map<string, Connection> = new Map();
+  readonly #connecting: Map<Connection, { readonly id: number; readonly connect: Connect }> = new Map();
+  #isCoordinator = false;
+  #tickedAt: number;
+
+  constructor(options: SessionOptions, state: SessionsState) {
+    this.#options = options;
+    this.#state = state;
+    this.#tickedAt = state.clock.now();
+    this.#expiry = new SessionExpiry(this.#tickedAt);
+  }
+
+  /** The first message of a connection. */
+  connect(connection: Connection, message: RawMessage): void {
+    connection.phase = { kind: "holding", held: [], next: "connect" };
+    const connect = decodeConnect(message.members, this.#options.limits);
+    if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
+    this.#connecting.set(connection, { id: message.id, connect });
+    connection.isReadOnly = connect.isReadOnly;
+    connection.timeoutMs = this.#clamp(connect.timeoutMs);
+    if (connect.auth.length === 0) this.authenticated(connection, []);
+    else this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: message.id, credentials: connect.auth });
+  }
+
+  /** The credentials of a connect are proved, or wrong (null). */
+  authenticated(connection: Connection, identities: readonly Identity[] | null): void {
+    const connecting = this.#connecting.get(connection);
+    if (connecting === undefined) return;
+    const { id, connect } = connecting;
+    if (identities === null) {
+      return this.#refuse(connection, id, refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"), closeCode.authenticationFailed);
+    }
+    const { tree, waits } = this.#state;
+    const isForeign = connect.cluster !== null && connect.cluster !== this.#options.cluster;
+    if (isForeign && connect.session !== null) return this.#refuseExpired(connection, id);
+    const lastZxid = isForeign ? 0 : (connect.lastZxid ?? 0);
+    waits.until(
+      (zxid) => zxid >= lastZxid,
+      tree.zxid,
+      this.#deadline(connection),
+      () => this.#admit(connection, id, connect, identities),
+      () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member is behind lastZxid"), closeCode.unavailable),
+    );
+  }
+
+  #admit(connection: Connection, id: number, connect: Connect, identities: readonly Identity[]): void {
+    if (connection.phase.kind === "closed") return;
+    if (connect.isReadOnly) {
+      connection.identify(identities);
+      return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
+    }
+    const { random, hash, proposals, tree } = this.#state;
+    const isResumed = connect.session !== null;
+    const session = connect.session ?? { id: random.token(), secret: random.token() };
+    const { timeoutMs } = connection;
+    const txn: Txn = { kind: isResumed ? "move" : "open", session: session.id, secretHash: hash.sha256(session.secret), timeoutMs, identities };
+    proposals.add(txn, (applied) => {
+      if (applied.outcome !== "done") return this.#refuseExpired(connection, id);
+      const held = tree.sessions.get(session.id)!;
+      if (connection.phase.kind === "closed") return;
+      connection.session = { id: session.id, generation: held.generation };
+      connection.lastWriteId = held.lastId;
+      connection.identify(held.identities);
+      this.#bySession.set(session.id, connection);
+      this.#welcome(connection, id, { session, isResumed, lastId: held.lastId });
+    });
+  }
+
+  #welcome(
+    connection: Connection,
+    id: number,
+    { session, isResumed, lastId }: { session: { id: string; secret: string } | null; isResumed: boolean; lastId: number },
+  ): void {
+    const { cluster, member, limits, isReadOnly } = this.#options;
+    const shown = session === null ? null : { ...session, timeout: connection.timeoutMs };
+    const rest = { session: shown, resumed: isResumed, lastId, cluster, member, role: "leader", limits };
+    const readOnly = isReadOnly ? { readOnly: true } : {};
+    connection.reply(id, `,"zxid":${this.#state.tree.zxid},${JSON.stringify({ ...rest, ...readOnly }).slice(1, -1)}`);
+    this.#connecting.delete(connection);
+    const held = connection.phase.kind === "holding" ? connection.phase.held : [];
+    connection.phase = { kind: "ready" };
+    this.#state.release(connection, held);
+  }
+
+  #refuseExpired(connection: Connection, id: number): void {
+    this.#refuse(connection, id, refuse("SESSION_EXPIRED", "the session is expired or unknown"), closeCode.sessionExpired);
+  }
+
+  #refuse(connection: Connection, id: number, refusal: Refusal, code: 4400 | 4401 | 4410 | 4503): void {
+    this.#connecting.delete(connection);
+    const cluster = JSON.stringify(this.#options.cluster);
+    connection.reply(id, `,"zxid":${this.#state.tree.zxid},"error":${encodeRefusal(refusal)},"cluster":${cluster}`);
+    connection.close(code, refusal.message);
+  }
+
+  /** A write or the connect itself shows that the client lives. False if that came too late to count. */
+  touch(connection: Connection): boolean {
+    return connection.session === null || this.#expiry.touch(connection.session.id, this.#state.clock.now());
+  }
+
+  /** Ends the session of a connection; `done` is called once that is applied. */
+  end(connection: Connection, done: (applied: Applied | null) => void): void {
+    const { session } = connection;
+    if (session === null) return done(null);
+    this.#state.proposals.add({ kind: "close", session: session.id, generation: session.generation }, done);
+  }
+
+  /** Every applied txn passes here, whoever proposed it. */
+  applied(txn: Txn, { outcome }: Applied): void {
+    if (outcome !== "done") return;
+    const { clock, tree } = this.#state;
+    switch (txn.kind) {
+      case "open":
+      case "move":
+        this.#expiry.start(txn.session, txn.timeoutMs, clock.now());
+        if (txn.kind === "move") this.#fence(txn.session);
+        return;
+      case "close":
+      case "expire": {
+        this.#expiry.forget(txn.session);
+        const connection = this.#bySession.get(txn.session);
+        this.#bySession.delete(txn.session);
+        if (txn.kind === "close" || connection === undefined) return;
+        connection.send(chunk(expiredEvent));
+        connection.close(closeCode.sessionExpired, "the session has expired");
+        return;
+      }
+      case "write": {
+        const connection = txn.write.op === "auth" ? this.#bySession.get(txn.session) : undefined;
+        if (connection === undefined) return;
+        connection.identify(tree.sessions.get(txn.session)!.identities);
+        this.#state.identitiesChanged(connection);
+        return;
+      }
+    }
+  }
+
+  /** Closes the connection of an older generation. */
+  #fence(session: string): void {
+    const older = this.#bySession.get(session);
+    if (older === undefined) return;
+    this.#bySession.delete(session);
+    older.close(closeCode.sessionMoved, "the session moved to a newer connection");
+  }
+
+  forget(connection: Connection): void {
+    this.#connecting.delete(connection);
+    if (connection.session !== null && this.#bySession.get(connection.session.id) === connection) {
+      this.#bySession.delete(connection.session.id);
+    }
+  }
+
+  coordinates(isHere: boolean): void {
+    this.#isCoordinator = isHere;
+    const now = this.#state.clock.now();
+    for (const { id, timeoutMs } of this.#state.tree.sessions.values()) this.#expiry.start(id, timeoutMs, now);
+  }
+
+  /** Looks at the clock: who is silent, and whose time is over. */
+  tick(connections: Iterable<Connection>): void {
+    const now = this.#state.clock.now();
+    const hasPaused = now - this.#tickedAt > pauseMs;
+    this.#tickedAt = now;
+    if (hasPaused) this.#expiry.restartAll(now);
+    if (this.#isCoordinator && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
+    for (const connection of connections) {
+      if (connection.phase.kind === "awaiting-connect") {
+        if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
+      } else if (connection.session !== null) this.#ask(connection, now);
+    }
+  }
+
+  #expire(session: string): void {
+    const generation = this.#state.tree.sessions.get(session)?.generation;
+    if (generation !== undefined) this.#state.proposals.add({ kind: "expire", session, generation }, () => {});
+  }
+
+  /** Asks a silent client for a ping: a hidden page's timers sleep, its messages do not. */
+  #ask(connection: Connection, now: number): void {
+    const silenceMs = connection.timeoutMs / 3;
+    if (now - connection.heardAt < silenceMs || now - connection.askedAt < silenceMs) return;
+    connection.askedAt = now;
+    connection.send(chunk(pingEvent));
+  }
+
+  #clamp(timeoutMs: number | null): number {
+    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault } = this.#options;
+    return Math.min(timeoutMsMax, Math.max(timeoutMsMin, timeoutMs ?? timeoutMsDefault));
+  }
+
+  #deadline(connection: Connection): number {
+    return this.#state.clock.now() + connection.timeoutMs / 3;
+  }
+}

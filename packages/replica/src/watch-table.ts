@@ -1,0 +1,123 @@
+/**
+ * Watches: who wants to hear of which path, and what each change tells them (ZooKeeper's rules, SPEC.md).
+ *
+ * Data watches (left by get and exists) and child watches fire once; persistent and recursive ones stay. Invariants: one
+ * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
+ * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
+ */
+import { chunk, encodeWatchEvent, parentOf, type WatchEventKind, type WatchKind } from "@copse/protocol";
+import { type Acl, type Change, mayDo, ShardedMap } from "@copse/tree";
+import type { Connection } from "./connection.ts";
+
+type Watchers = Map<Connection, number>;
+
+const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recursive: 8 };
+
+export class WatchTable {
+  readonly #byPath: ShardedMap<Watchers> = new ShardedMap();
+  readonly #byConnection: Map<Connection, Set<string>> = new Map();
+  #recursive = 0;
+  #size = 0;
+
+  /** Watches of all connections. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** False if the connection has no room for another watch; setting one again takes none. */
+  add(connection: Connection, path: string, kind: WatchKind, watchesMax: number): boolean {
+    let watchers = this.#byPath.get(path);
+    const kinds = watchers?.get(connection) ?? 0;
+    if ((kinds & bit[kind]) !== 0) return true;
+    if (connection.watches >= watchesMax) return false;
+    if (watchers === undefined) this.#byPath.set(path, (watchers = new Map()));
+    watchers.set(connection, kinds | bit[kind]);
+    const paths = this.#byConnection.get(connection);
+    if (paths === undefined) this.#byConnection.set(connection, new Set([path]));
+    else paths.add(path);
+    this.#count(connection, bit[kind], 1);
+    return true;
+  }
+
+  /** Removes one kind of watch, or all on the path for null; false if there was none. */
+  remove(connection: Connection, path: string, kind: WatchKind | null): boolean {
+    const kinds = this.#byPath.get(path)?.get(connection) ?? 0;
+    const gone = kind === null ? kinds : kinds & bit[kind];
+    if (gone === 0) return false;
+    this.#drop(connection, path, gone);
+    return true;
+  }
+
+  /** The connection is closed: its watches go with it. */
+  forget(connection: Connection): void {
+    for (const path of [...(this.#byConnection.get(connection) ?? [])]) this.remove(connection, path, null);
+  }
+
+  /** Sends the events of one txn's changes, in the order of its ops. */
+  fire(changes: readonly Change[], zxid: number): void {
+    if (this.#size === 0) return;
+    for (const change of changes) {
+      if (change.kind === "acl" || change.kind === "children") continue;
+      this.#fireOwn(change, change.kind, zxid);
+      if (change.kind !== "changed" && change.parentAcl !== null) this.#fireChildren(parentOf(change.path), change.parentAcl, zxid);
+    }
+  }
+
+  #fireOwn(change: Change, event: WatchEventKind, zxid: number): void {
+    const { path, acl } = change;
+    const watchers = this.#byPath.get(path);
+    const told = new Set<Connection>();
+    const fired = event === "deleted" ? bit.data | bit.child : bit.data;
+    for (const [connection, kinds] of watchers ?? []) {
+      if ((kinds & (fired | bit.persistent | bit.recursive)) === 0) continue;
+      told.add(connection);
+      if ((kinds & fired) !== 0) this.#drop(connection, path, kinds & fired);
+    }
+    if (this.#recursive > 0) {
+      for (let above = path; above !== "/"; ) {
+        above = parentOf(above);
+        for (const [connection, kinds] of this.#byPath.get(above) ?? []) if ((kinds & bit.recursive) !== 0) told.add(connection);
+      }
+    }
+    tell(told, acl, event, path, zxid);
+  }
+
+  #fireChildren(parent: string, acl: Acl, zxid: number): void {
+    const told = new Set<Connection>();
+    for (const [connection, kinds] of this.#byPath.get(parent) ?? []) {
+      if ((kinds & (bit.child | bit.persistent)) === 0) continue;
+      told.add(connection);
+      if ((kinds & bit.child) !== 0) this.#drop(connection, parent, bit.child);
+    }
+    tell(told, acl, "childrenChanged", parent, zxid);
+  }
+
+  #drop(connection: Connection, path: string, gone: number): void {
+    const watchers = this.#byPath.get(path)!;
+    const left = watchers.get(connection)! & ~gone;
+    this.#count(connection, gone, -1);
+    if (left !== 0) {
+      watchers.set(connection, left);
+      return;
+    }
+    watchers.delete(connection);
+    if (watchers.size === 0) this.#byPath.delete(path);
+    const paths = this.#byConnection.get(connection)!;
+    paths.delete(path);
+    if (paths.size === 0) this.#byConnection.delete(connection);
+  }
+
+  #count(connection: Connection, kinds: number, step: 1 | -1): void {
+    for (let left = kinds; left !== 0; left &= left - 1) {
+      connection.watches += step;
+      this.#size += step;
+    }
+    if ((kinds & bit.recursive) !== 0) this.#recursive += step;
+  }
+}
+
+function tell(connections: ReadonlySet<Connection>, acl: Acl, event: WatchEventKind, path: string, zxid: number): void {
+  if (connections.size === 0) return;
+  const message = chunk(encodeWatchEvent(event, path, zxid));
+  for (const connection of connections) if (mayDo(acl, "read", connection.caller)) connection.send(message);
+}

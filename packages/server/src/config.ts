@@ -1,0 +1,90 @@
+/**
+ * What a server is told at start: complete, checked, immutable.
+ *
+ * Defaults live here and nowhere else. A wrong setting is a ConfigError that names it, before anything is opened.
+ */
+import { defaultLimits, type Limits } from "@copse/protocol";
+import type { Logger } from "pino";
+
+/** A file of the page, ready to be sent. */
+export interface StaticFile {
+  readonly body: Buffer;
+  readonly contentType: string;
+}
+
+export interface ServerConfig {
+  /** This member's id: a small positive integer as text. */
+  readonly member: string;
+  readonly host: string;
+  /** 0 asks for a free port. */
+  readonly port: number;
+  /** The data directory; it is made where it does not exist. */
+  readonly dataDirectory: string;
+  /** The URL that clients are told, or null for one made from host and port. */
+  readonly advertise: string | null;
+  /** Further origins (scheme://host[:port]) whose pages may connect. */
+  readonly origins: readonly string[];
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+  readonly isReadOnly: boolean;
+  /** Serve on a public address although anyone who reaches it may do anything. */
+  readonly isInsecure: boolean;
+  readonly limits: Limits;
+  /** Bounds and default of a session's timeout, in milliseconds. */
+  readonly timeoutMsMin: number;
+  readonly timeoutMsMax: number;
+  readonly timeoutMsDefault: number;
+  /** Bytes of data that the history keeps for `since`. */
+  readonly historyBytes: number;
+  /** Bytes of log behind which a snapshot is taken. */
+  readonly snapshotLogBytes: number;
+  /** Bytes of one segment of the log. */
+  readonly segmentBytes: number;
+  /** The inspector, by URL path. Nothing else is ever served from disk. */
+  readonly files: ReadonlyMap<string, StaticFile>;
+  readonly logger: Logger;
+  /** The disk has failed; the process has to end. */
+  readonly onFatal: (error: Error) => void;
+}
+
+export class ConfigError extends Error {
+  override readonly name: string = "ConfigError";
+}
+
+type Given = Partial<ServerConfig> & Pick<ServerConfig, "dataDirectory" | "logger" | "onFatal">;
+
+/** Fills in the defaults. @throws ConfigError naming what is wrong */
+export function completeConfig(given: Given): ServerConfig {
+  const config: ServerConfig = {
+    member: "1",
+    host: "127.0.0.1",
+    port: 7181,
+    advertise: null,
+    origins: [],
+    tls: null,
+    isReadOnly: false,
+    isInsecure: false,
+    limits: defaultLimits,
+    timeoutMsMin: 4_000,
+    timeoutMsMax: 120_000,
+    timeoutMsDefault: 30_000,
+    historyBytes: 67_108_864,
+    snapshotLogBytes: 67_108_864,
+    segmentBytes: 67_108_864,
+    files: new Map(),
+    ...given,
+  };
+  if (!/^[1-9]\d{0,8}$/.test(config.member)) throw new ConfigError("id: a member's id is a positive integer");
+  if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: the port is not one");
+  if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the least is above the greatest");
+  if (!isLoopback(config.host) && !config.isInsecure) {
+    throw new ConfigError(`listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`);
+  }
+  for (const [name, limit] of Object.entries(config.limits)) {
+    if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
+  }
+  return config;
+}
+
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host === "[::1]" || /^127\./.test(host);
+}

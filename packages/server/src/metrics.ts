@@ -1,0 +1,50 @@
+/**
+ * The figures of a member as Prometheus text. Names begin with `copse_`; nothing that a client sent appears in them
+ * but the names of known ops.
+ */
+import type { Member } from "@copse/replica";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+
+export function createMetrics(member: Member, limits: Readonly<Record<string, number>>): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "copse_" });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    const metric: Gauge = new Gauge({ name: `copse_${name}`, help, registers: [registry], collect: () => metric.set(read()) });
+  };
+  gauge("connections", "Open client connections", () => member.figures.connections);
+  gauge("sessions", "Live sessions", () => member.figures.sessions);
+  gauge("znodes", "Znodes in the tree, the root included", () => member.figures.znodes);
+  gauge("watches", "Watches of the connections of this member", () => member.figures.watches);
+  gauge("subscriptions", "Subscriptions of the connections of this member", () => member.figures.subscriptions);
+  gauge("zxid", "The newest zxid that this member has applied", () => member.figures.zxid);
+  gauge("log_index", "The newest log entry that this member has applied", () => member.figures.index);
+  gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
+  const total = (name: string, help: string, read: () => number): void => {
+    const metric: Counter = new Counter({
+      name: `copse_${name}_total`,
+      help,
+      registers: [registry],
+      collect: () => {
+        metric.reset();
+        metric.inc(read());
+      },
+    });
+  };
+  total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
+  total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
+  total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
+  total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);
+  const requests: Counter<"op"> = new Counter({
+    name: "copse_requests_total",
+    help: "Requests taken, by op",
+    labelNames: ["op"],
+    registers: [registry],
+    collect: () => {
+      requests.reset();
+      for (const [op, count] of member.figures.requests) requests.inc({ op }, count);
+    },
+  });
+  const announced: Gauge<"limit"> = new Gauge({ name: "copse_limit", help: "Announced limits", labelNames: ["limit"], registers: [registry] });
+  for (const [limit, value] of Object.entries(limits)) announced.set({ limit }, value);
+  return registry;
+}

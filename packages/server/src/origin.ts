@@ -1,0 +1,26 @@
+/**
+ * Which pages may connect (protocol, section 1): those from a host name that some member advertises, on any port, and
+ * those that the configuration names. No Origin at all means no browser; "null" proves nothing.
+ */
+export class OriginList {
+  readonly #hosts: Set<string> = new Set();
+  readonly #origins: ReadonlySet<string>;
+
+  /** @param urls what the members advertise */
+  constructor(urls: readonly string[], origins: readonly string[]) {
+    for (const url of urls) this.#hosts.add(canonicalHost(new URL(url).hostname));
+    this.#origins = new Set(origins.map((origin) => origin.replace(/\/$/, "")));
+  }
+
+  allows(origin: string | undefined): boolean {
+    if (origin === undefined) return true;
+    if (this.#origins.has(origin)) return true;
+    if (!URL.canParse(origin)) return false;
+    const { hostname, protocol } = new URL(origin);
+    return (protocol === "http:" || protocol === "https:") && this.#hosts.has(canonicalHost(hostname));
+  }
+}
+
+function canonicalHost(host: string): string {
+  return host === "127.0.0.1" || host === "[::1]" ? "localhost" : host;
+}

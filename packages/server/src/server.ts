@@ -1,0 +1,138 @@
+/**
+ * The Node shell of one member: opens what the core needs, wires it up, and stops it in order.
+ *
+ * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
+ * files, lock.
+ */
+import * as http from "node:http";
+import * as https from "node:https";
+import type { AddressInfo } from "node:net";
+import { Member } from "@copse/replica";
+import { ConfigError, type ServerConfig } from "./config.ts";
+import { openDataDirectory } from "./data-directory.ts";
+import { FileDisk } from "./file-disk.ts";
+import { createHttp } from "./http.ts";
+import { createMetrics } from "./metrics.ts";
+import { OriginList } from "./origin.ts";
+import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
+import { WsListener } from "./ws-listener.ts";
+
+export interface Server {
+  /** The WebSocket URL, the path included. */
+  readonly url: string;
+  /** The address of the page. */
+  readonly page: string;
+  readonly port: number;
+  readonly cluster: string;
+  readonly member: Member;
+  /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
+  stop(): Promise<void>;
+}
+
+/** How often the core looks at the clock, in milliseconds. */
+const tickMs = 250;
+/** How long a stop waits for connections to close, in milliseconds. */
+const drainMs = 3_000;
+const headerBytesMax = 16_384;
+const headersMsMax = 10_000;
+
+/**
+ * Starts a member and serves.
+ * @throws ConfigError for a setting or a data directory that can't be used; CorruptLogError for files that can't be believed
+ */
+export async function startServer(config: ServerConfig): Promise<Server> {
+  const { logger } = config;
+  const data = await openDataDirectory(config.dataDirectory, config.member, systemRandom.token);
+  try {
+    return await serve(config, data.identity.cluster, data.identity.directory, data.release);
+  } catch (error) {
+    logger.error({ err: error }, "start failed");
+    await data.release();
+    throw error;
+  }
+}
+
+async function serve(config: ServerConfig, cluster: string, directory: string, release: () => Promise<void>): Promise<Server> {
+  const { logger, tls, limits } = config;
+  const web = tls === null ? http.createServer(options) : https.createServer({ ...options, ...tls });
+  const port = await listen(web, config);
+  const scheme = tls === null ? "ws" : "wss";
+  const host = config.host.includes(":") ? `[${config.host.replace(/^\[|\]$/g, "")}]` : config.host;
+  const advertised = config.advertise ?? `${scheme}://${host}:${port}`;
+  let origins: OriginList;
+  try {
+    origins = new OriginList([advertised], config.origins);
+  } catch {
+    web.close();
+    throw new ConfigError(`advertise: ${advertised} is not a URL`);
+  }
+
+  let member: Member | null = null;
+  const listener = new WsListener({ limits, cluster, origins: () => origins, submit: (input) => member?.submit(input) });
+  const disk = new FileDisk(config.dataDirectory);
+  const startedAt = performance.now();
+  try {
+    member = new Member({
+      ...config,
+      cluster,
+      url: advertised,
+      directory,
+      disk,
+      clock: systemClock,
+      random: systemRandom,
+      hash: systemHash,
+      gateway: listener,
+      schedule: setImmediate,
+    });
+  } catch (error) {
+    web.close();
+    throw error;
+  }
+  const running = member;
+  running.start();
+  const timer = setInterval(() => running.submit({ kind: "tick" }), tickMs);
+  let isReady = true;
+  web.on("request", createHttp({ files: config.files, metrics: createMetrics(running, { ...limits }), isReady: () => isReady }));
+  web.on("upgrade", (request, socket, head) => listener.upgrade(request, socket, head));
+  logger.info(
+    { member: config.member, cluster, port, recoveryMs: Math.round(performance.now() - startedAt), ...running.recovered, znodes: running.figures.znodes },
+    "serving",
+  );
+
+  const stop = async (): Promise<void> => {
+    isReady = false;
+    logger.info("stopping");
+    const closed = new Promise<void>((resolve) => web.close(() => resolve()));
+    running.dismiss();
+    await listener.stop(drainMs);
+    while (running.figures.pending > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    clearInterval(timer);
+    web.closeAllConnections();
+    await closed;
+    disk.close();
+    await release();
+    logger.info("stopped");
+  };
+  const page = advertised.replace(/^ws/, "http");
+  return { url: `${advertised}/v1`, page, port, cluster, member: running, stop: once(stop) };
+}
+
+const options: http.ServerOptions = { maxHeaderSize: headerBytesMax, headersTimeout: headersMsMax, requestTimeout: headersMsMax, connectionsCheckingInterval: 1_000 };
+
+function listen(web: http.Server, { host, port }: ServerConfig): Promise<number> {
+  return new Promise((resolve, reject) => {
+    web.once("error", (error: NodeJS.ErrnoException) => {
+      const why = error.code === "EADDRINUSE" ? "is in use by another process" : `can't be used (${error.code})`;
+      reject(new ConfigError(`listen: ${host}:${port} ${why}`));
+    });
+    web.listen({ port, host: host.replace(/^\[|\]$/g, ""), backlog: backlogMax }, () => resolve((web.address() as AddressInfo).port));
+  });
+}
+
+/** Connections that wait to be accepted: a burst of 2 000 is no reason to refuse any. */
+const backlogMax = 4_096;
+
+function once(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => (running ??= run());
+}

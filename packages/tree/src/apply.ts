@@ -1,0 +1,167 @@
+/**
+ * (state, txn, time) → (result, changes): the state machine.
+ *
+ * Deterministic and total: the same txns in the same order give the same state and the same results on every member,
+ * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
+ * repeated, or is fenced takes none.
+ */
+import { type ErrorCode, errorBody, type Refusal, refuse } from "@copse/protocol";
+import { type Caller, mayDo } from "./acl.ts";
+import type { Change } from "./change.ts";
+import { operateAll } from "./multi.ts";
+import { type Members, operate, removeEphemerals, Work } from "./operation.ts";
+import { Session } from "./session-table.ts";
+import type { Tree } from "./tree.ts";
+import type { ConfigureTxn, EndTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
+
+export interface Applied {
+  /** done: took a zxid. refused: failed, and every member agrees why. repeated: the first reply again. overtaken: its predecessor is missing, nothing happened. */
+  readonly outcome: "done" | "refused" | "repeated" | "overtaken";
+  readonly code: ErrorCode | null;
+  /** The state's zxid behind it. */
+  readonly zxid: number;
+  /** The reply's body (protocol/reply); empty where it was overtaken. */
+  readonly body: string;
+  readonly changes: readonly Change[];
+}
+
+/** Applies one txn. `time` is the entry's stamp, in milliseconds since the epoch; the state's time never goes back. */
+export function apply(tree: Tree, txn: Txn, time: number): Applied {
+  tree.time = Math.max(tree.time, time);
+  switch (txn.kind) {
+    case "write":
+      return applyWrite(tree, txn);
+    case "open":
+      return openSession(tree, txn);
+    case "move":
+      return moveSession(tree, txn);
+    case "close":
+    case "expire":
+      return endSession(tree, txn);
+    case "reap":
+      return reap(tree, txn);
+    case "configure":
+      return configure(tree, txn);
+  }
+}
+
+const none: readonly Change[] = [];
+
+function done(work: Work, members: Members): Applied {
+  const changes = work.finish();
+  work.tree.zxid = work.zxid;
+  return { outcome: "done", code: null, zxid: work.zxid, body: `,"zxid":${work.zxid}${members}`, changes };
+}
+
+function refused(tree: Tree, refusal: Refusal): Applied {
+  return { outcome: "refused", code: refusal.code, zxid: tree.zxid, body: errorBody(tree.zxid, refusal), changes: none };
+}
+
+function expired(tree: Tree): Applied {
+  return refused(tree, refuse("SESSION_EXPIRED", "the session is expired or unknown"));
+}
+
+function applyWrite(tree: Tree, txn: WriteTxn): Applied {
+  const session = tree.sessions.get(txn.session);
+  if (session === undefined) return expired(tree);
+  if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
+  const kept = session.reply(txn.id);
+  if (kept !== undefined) {
+    if (kept.print !== txn.print) return refused(tree, refuse("BAD_ARGUMENTS", "the id belongs to another request"));
+    return { outcome: "repeated", code: null, zxid: tree.zxid, body: kept.body, changes: none };
+  }
+  if (txn.id <= session.lastId) {
+    return refused(tree, refuse("OUTCOME_UNKNOWN", "the reply to this id is no longer kept; the request is not executed"));
+  }
+  if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, body: "", changes: none };
+  tree.keepSession(session);
+  session.acknowledge(txn.ack);
+  const applied = execute(tree, txn, session);
+  session.remember({ id: txn.id, print: txn.print, body: applied.body });
+  return applied;
+}
+
+function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
+  const { write } = txn;
+  const caller: Caller = { identities: session.identities, address: txn.address };
+  for (const guard of txn.guards) {
+    const znode = tree.find(guard.path);
+    if (znode !== undefined && !mayDo(znode.acl, "read", caller)) {
+      return refused(tree, refuse("NO_AUTH", "a guard needs the permission to read", guard.path));
+    }
+    if (znode?.czxid !== guard.czxid) return refused(tree, refuse("GUARD_FAILED", "the guarding znode is gone", guard.path));
+  }
+  const work = new Work(tree);
+  if (write.op === "auth") {
+    session.identify(write.identities, work.zxid);
+    return done(work, "");
+  }
+  const members = write.op === "multi" ? operateAll(work, write, caller, session.id) : operate(work, write, caller, session.id);
+  return isMembers(members) ? done(work, members) : refused(tree, members);
+}
+
+function isMembers(members: Members | Refusal): members is Members {
+  return typeof members === "string";
+}
+
+function openSession(tree: Tree, txn: OpenTxn): Applied {
+  const { session: id, secretHash, timeoutMs, identities } = txn;
+  const work = new Work(tree);
+  tree.sessions.set(id, new Session({ id, secretHash, timeoutMs, identities, identitiesZxid: work.zxid }));
+  return done(work, "");
+}
+
+/** Resumes a session on another connection, which fences the one before. */
+function moveSession(tree: Tree, txn: OpenTxn): Applied {
+  const session = tree.sessions.get(txn.session);
+  if (session === undefined || session.secretHash !== txn.secretHash) return expired(tree);
+  const work = new Work(tree);
+  tree.keepSession(session);
+  session.generation++;
+  session.timeoutMs = txn.timeoutMs;
+  session.identify(txn.identities, work.zxid);
+  return done(work, "");
+}
+
+function endSession(tree: Tree, txn: EndTxn): Applied {
+  const session = tree.sessions.get(txn.session);
+  if (session === undefined) return expired(tree);
+  if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
+  tree.keepSession(session);
+  const work = new Work(tree);
+  removeEphemerals(work, session.ephemerals.after(null));
+  tree.sessions.delete(session.id);
+  return done(work, "");
+}
+
+/** How long a container that never had a child is left alone, in milliseconds. */
+export const unusedContainerMs = 300_000;
+
+/** True if a childless container or TTL znode is due for removal at `time`. */
+export function isReapable(znode: { numChildren: number; creations: number; isContainer: boolean; ttl: number; ctime: number; mtime: number }, time: number): boolean {
+  if (znode.numChildren > 0) return false;
+  if (znode.isContainer) return znode.creations > 0 || time - znode.ctime > unusedContainerMs;
+  return znode.ttl > 0 && time - znode.mtime > znode.ttl;
+}
+
+function reap(tree: Tree, txn: ReapTxn): Applied {
+  const znode = tree.find(txn.path);
+  if (znode?.czxid !== txn.czxid || !isReapable(znode, tree.time)) {
+    return refused(tree, refuse("NO_NODE", "there is nothing to reap", txn.path));
+  }
+  const work = new Work(tree);
+  work.remove(txn.path, znode);
+  return done(work, "");
+}
+
+/** The znode that holds the ensemble's configuration. */
+export const configPath = "/copse/config";
+
+function configure(tree: Tree, txn: ConfigureTxn): Applied {
+  const work = new Work(tree);
+  tree.limits = txn.limits;
+  const znode = tree.find(configPath)!;
+  work.setValue(configPath, znode, { json: JSON.stringify(txn.config), isBase64: false, bytes: txn.config.length });
+  return done(work, "");
+}
+

@@ -1,0 +1,25 @@
+/**
+ * A user's atomic batch: each op sees those before it; all share one zxid; if one fails, none has happened.
+ */
+import { type Multi, type Refusal } from "@copse/protocol";
+import type { Caller } from "./acl.ts";
+import { type Members, operate, type Work } from "./operation.ts";
+
+/** @returns the results, or the refusal of the first op that failed, with its index */
+export function operateAll(work: Work, multi: Multi, caller: Caller, session: string): Members | Refusal {
+  const results: string[] = [];
+  let refusal: Refusal | null = null;
+  work.tree.atomically(() => {
+    for (const [index, op] of multi.ops.entries()) {
+      const members = operate(work, op, caller, session);
+      if (typeof members !== "string") {
+        refusal = { ...members, index };
+        return false;
+      }
+      results.push(`{${members.slice(1)}}`);
+    }
+    return true;
+  });
+  return refusal ?? `,"results":[${results.join(",")}]`;
+}
+

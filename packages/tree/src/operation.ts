@@ -1,0 +1,243 @@
+/**
+ * The operations on znodes: first every check, in ZooKeeper's order (SPEC.md), then the change.
+ *
+ * Invariant: an operation that refuses has changed nothing. It speaks to one `Work`: the zxid and time that its changes
+ * will carry, and the list of changes that watches and subscriptions will hear of.
+ */
+import {
+  type Check,
+  type Create,
+  type Delete,
+  encodeStat,
+  isRefusal,
+  isReserved,
+  nameOf,
+  parentOf,
+  type Refusal,
+  refuse,
+  type SetAcl,
+  type SetValue,
+  type SingleWrite,
+  type Stat,
+  sequenceSuffix,
+  type Value,
+} from "@copse/protocol";
+import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
+import type { Change } from "./change.ts";
+import type { Tree } from "./tree.ts";
+import { pathOf, statOf, Znode } from "./znode.ts";
+
+/** The members of an op's result as JSON text, each with a comma before it. */
+export type Members = string;
+
+/** The changes of one txn while it is being applied. */
+export class Work {
+  readonly tree: Tree;
+  /** The zxid that this txn takes if it succeeds. */
+  readonly zxid: number;
+  readonly changes: Change[] = [];
+  readonly #parents: Set<string> = new Set();
+
+  constructor(tree: Tree) {
+    this.tree = tree;
+    this.zxid = tree.zxid + 1;
+  }
+
+  create(path: string, born: { value: Value | null; acl: Acl; owner: string | null; ttl: number; isContainer: boolean }): Znode {
+    const { tree, zxid } = this;
+    const parentPath = parentOf(path);
+    const parent = tree.find(parentPath)!;
+    const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
+    tree.attach(znode, path, zxid);
+    this.#parents.add(parentPath);
+    this.#note("created", path, znode);
+    return znode;
+  }
+
+  remove(path: string, znode: Znode): void {
+    const parentAcl = znode.parent!.acl;
+    this.tree.detach(znode, path, this.zxid);
+    this.#parents.add(parentOf(path));
+    this.changes.push({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl });
+  }
+
+  setValue(path: string, znode: Znode, value: Value | null): Stat {
+    this.tree.setValue(znode, path, value, this.zxid);
+    return this.#note("changed", path, znode);
+  }
+
+  setAcl(path: string, znode: Znode, acl: Acl): Stat {
+    const before = znode.acl;
+    this.tree.setAcl(znode, path, acl);
+    return this.#note("acl", path, znode, before);
+  }
+
+  /** Adds, after the changes of the ops, the new stat of each parent whose child list changed and that is still there. */
+  finish(): readonly Change[] {
+    for (const path of this.#parents) {
+      const parent = this.tree.find(path);
+      if (parent !== undefined) this.#note("children", path, parent);
+    }
+    return this.changes;
+  }
+
+  #note(kind: Change["kind"], path: string, znode: Znode, before: Acl | null = null): Stat {
+    const stat = statOf(znode);
+    this.changes.push({ kind, path, value: znode.value, stat, acl: znode.acl, before, parentAcl: znode.parent?.acl ?? null });
+    return stat;
+  }
+}
+
+/** Runs one operation for a caller whose session is `session`. */
+export function operate(work: Work, write: SingleWrite, caller: Caller, session: string): Members | Refusal {
+  switch (write.op) {
+    case "create":
+      return create(work, write, caller, session);
+    case "set":
+      return set(work, write, caller);
+    case "delete":
+      return write.isRecursive ? deleteRecursively(work, write, caller) : remove(work, write, caller);
+    case "setAcl":
+      return setAcl(work, write, caller);
+    case "check":
+      return check(work, write, caller);
+  }
+}
+
+function create(work: Work, write: Create, caller: Caller, session: string): Members | Refusal {
+  const { tree } = work;
+  const pathAsked = write.isSequential ? `${write.path}0` : write.path;
+  if (isReserved(pathAsked)) return reserved(write.path);
+  const acl = write.acl === null ? open : expandAcl(write.acl, caller, write.path);
+  if (isRefusal(acl)) return acl;
+  const parentPath = parentOf(pathAsked);
+  const missing: string[] = [];
+  let parent = tree.find(parentPath);
+  if (parent === undefined && !write.parents) return refuse("NO_NODE", "the parent does not exist", parentPath);
+  for (let above = parentPath; parent === undefined; parent = tree.find(above)) {
+    missing.unshift(above);
+    above = parentOf(above);
+  }
+  if (!mayDo(parent.acl, "create", caller)) return noAuth("create", write.path);
+  const path = write.isSequential ? write.path + sequenceSuffix(missing.length > 0 ? 0 : parent.creations) : write.path;
+  if (tree.find(path) !== undefined) return refuse("NODE_EXISTS", "the znode exists", path);
+  if (parent.owner !== null) return refuse("NO_CHILDREN_FOR_EPHEMERALS", "an ephemeral has no children", path);
+  const ephemerals = tree.sessions.get(session)?.ephemerals.size ?? 0;
+  if (write.isEphemeral && ephemerals >= tree.limits.ephemerals) {
+    return refuse("QUOTA_EXCEEDED", `a session has at most ${tree.limits.ephemerals} ephemerals`, path);
+  }
+  for (const above of missing) work.create(above, { value: null, acl: open, owner: null, ttl: 0, isContainer: false });
+  const znode = work.create(path, {
+    value: write.value,
+    acl,
+    owner: write.isEphemeral ? session : null,
+    ttl: write.ttl ?? 0,
+    isContainer: write.isContainer,
+  });
+  return `,"path":${JSON.stringify(path)},"stat":${encodeStat(statOf(znode))}`;
+}
+
+function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
+  const { path, version } = write;
+  if (isReserved(path)) return reserved(path);
+  const znode = work.tree.find(path);
+  if (znode === undefined) return noNode(path);
+  if (!mayDo(znode.acl, "write", caller)) return noAuth("write", path);
+  if (version !== -1 && version !== znode.version) return badVersion(path, znode, caller);
+  return `,"stat":${encodeStat(work.setValue(path, znode, write.value))}`;
+}
+
+function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
+  const { path, version } = write;
+  if (isReserved(path)) return reserved(path);
+  const acl = expandAcl(write.acl, caller, path);
+  if (isRefusal(acl)) return acl;
+  const znode = work.tree.find(path);
+  if (znode === undefined) return noNode(path);
+  if (!mayDo(znode.acl, "admin", caller)) return noAuth("admin", path);
+  if (version !== -1 && version !== znode.aversion) return badVersion(path, znode, caller);
+  return `,"stat":${encodeStat(work.setAcl(path, znode, acl))}`;
+}
+
+function check(work: Work, write: Check, caller: Caller): Members | Refusal {
+  const { path, version } = write;
+  const znode = work.tree.find(path);
+  if (znode === undefined) return noNode(path);
+  if (!mayDo(znode.acl, "read", caller)) return noAuth("read", path);
+  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : "";
+}
+
+/** The checks of a delete up to and including the version. */
+function deletable(work: Work, write: Delete, caller: Caller): Znode | Refusal {
+  const { path, version } = write;
+  if (path === "/" || isReserved(path)) return reserved(path);
+  const parent = work.tree.find(parentOf(path));
+  if (parent === undefined) return noNode(path);
+  if (!mayDo(parent.acl, "delete", caller)) return noAuth("delete", path);
+  const znode = parent.child(nameOf(path));
+  if (znode === undefined) return noNode(path);
+  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : znode;
+}
+
+function remove(work: Work, write: Delete, caller: Caller): Members | Refusal {
+  const znode = deletable(work, write, caller);
+  if (isRefusal(znode)) return znode;
+  if (znode.numChildren > 0) return refuse("NOT_EMPTY", "the znode has children", write.path);
+  work.remove(write.path, znode);
+  return "";
+}
+
+function deleteRecursively(work: Work, write: Delete, caller: Caller): Members | Refusal {
+  const { path } = write;
+  const top = deletable(work, write, caller);
+  if (isRefusal(top)) return top;
+  const count = top.descendants + 1;
+  const max = work.tree.limits.recursiveDeletes;
+  if (count > max) return refuse("TOO_LARGE", `a recursive delete removes at most ${max} znodes, and here are ${count}`, path);
+  const doomed: Znode[] = [];
+  const stack: { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null }[] = [level(top)];
+  while (stack.length > 0) {
+    const { znode, items } = stack[stack.length - 1]!;
+    const next = items?.next();
+    if (next !== undefined && !next.done) {
+      stack.push(level(next.value));
+      continue;
+    }
+    if (znode.numChildren > 0 && !mayDo(znode.acl, "delete", caller)) return noAuth("delete", pathOf(znode));
+    doomed.push(znode);
+    stack.pop();
+  }
+  const paths = doomed.map(pathOf);
+  for (const [at, znode] of doomed.entries()) work.remove(paths[at]!, znode);
+  return `,"deleted":${count}`;
+}
+
+function level(znode: Znode): { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null } {
+  return { znode, items: znode.children === null ? null : znode.children.after(null) };
+}
+
+function noNode(path: string): Refusal {
+  return refuse("NO_NODE", "the znode does not exist", path);
+}
+
+function noAuth(permission: string, path: string): Refusal {
+  return refuse("NO_AUTH", `needs the permission to ${permission}`, path);
+}
+
+function reserved(path: string): Refusal {
+  return refuse("BAD_ARGUMENTS", "the path is reserved", path);
+}
+
+/** Carries the present stat where the caller may read the znode. */
+function badVersion(path: string, znode: Znode, caller: Caller): Refusal {
+  const refusal = refuse("BAD_VERSION", "the znode has another version", path);
+  return mayDo(znode.acl, "read", caller) ? { ...refusal, stat: statOf(znode) } : refusal;
+}
+
+/** Removes the ephemerals of a session that ends, in path order. */
+export function removeEphemerals(work: Work, paths: Iterable<string>): void {
+  for (const path of [...paths]) {
+    const znode = work.tree.find(path);
+    if (znode !== undefined) work.remove(path, znode);
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * The replicated half of sessions: who they are, which connection may write for them, what they own, and the replies
+ * that make their writes exactly-once.
+ *
+ * Invariants: replies ascend by id and end with the newest write's; `lastId` is the highest id ever applied;
+ * `generation` grows with each resume and fences the connections before it. Nothing here knows when a session expires.
+ */
+import type { Identity } from "@copse/protocol";
+import { ShardedMap } from "./sharded-map.ts";
+import { type SortedList, sortedStrings } from "./sorted-list.ts";
+
+export interface KeptReply {
+  readonly id: number;
+  /** Fingerprint of the request, to tell a repetition from another request under the same id. */
+  readonly print: number;
+  /** The reply without its id (protocol/reply). */
+  readonly body: string;
+}
+
+/** Replies kept for one session, and their bodies' size in UTF-16 units; the newest is kept whatever its size. */
+export const repliesMax = 1_000;
+export const replyUnitsMax = 262_144;
+
+export class Session {
+  readonly id: string;
+  /** SHA-256 of the secret; the secret itself is never kept. */
+  readonly secretHash: string;
+  timeoutMs: number;
+  generation = 1;
+  identities: readonly Identity[];
+  /** zxid at which the identities last changed. */
+  identitiesZxid: number;
+  lastId = 0;
+  /** Paths of the ephemerals, in code-unit order. */
+  readonly ephemerals: SortedList<string> = sortedStrings();
+  #replies: KeptReply[] = [];
+  #replyUnits = 0;
+
+  constructor(born: { id: string; secretHash: string; timeoutMs: number; identities: readonly Identity[]; identitiesZxid: number }) {
+    this.id = born.id;
+    this.secretHash = born.secretHash;
+    this.timeoutMs = born.timeoutMs;
+    this.identities = born.identities;
+    this.identitiesZxid = born.identitiesZxid;
+  }
+
+  /** Puts back what a snapshot holds. */
+  restore(held: { generation: number; lastId: number; replies: readonly KeptReply[] }): void {
+    this.generation = held.generation;
+    for (const reply of held.replies) this.remember(reply);
+    this.lastId = held.lastId;
+  }
+
+  get replies(): readonly KeptReply[] {
+    return this.#replies;
+  }
+
+  reply(id: number): KeptReply | undefined {
+    if (id > this.lastId) return undefined;
+    return this.#replies.find((reply) => reply.id === id);
+  }
+
+  /** Keeps the reply of the newest write and drops the oldest past the bounds. */
+  remember(reply: KeptReply): void {
+    this.lastId = reply.id;
+    this.#replies.push(reply);
+    this.#replyUnits += reply.body.length;
+    while (this.#replies.length > 1 && (this.#replies.length > repliesMax || this.#replyUnits > replyUnitsMax)) this.#dropOldest();
+  }
+
+  /** Forgets the replies that the client says have arrived. */
+  acknowledge(id: number): void {
+    while (this.#replies.length > 0 && this.#replies[0]!.id <= id) this.#dropOldest();
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#replies.shift();
+    if (oldest !== undefined) this.#replyUnits -= oldest.body.length;
+  }
+
+  /** Adds identities that are not there yet; true if any was new. */
+  identify(identities: readonly Identity[], zxid: number): boolean {
+    const fresh = identities.filter(({ scheme, id }) => !this.identities.some((known) => known.scheme === scheme && known.id === id));
+    if (fresh.length === 0) return false;
+    this.identities = [...this.identities, ...fresh];
+    this.identitiesZxid = zxid;
+    return true;
+  }
+}
+
+export type SessionTable = ShardedMap<Session>;
+
+export function sessionTable(): SessionTable {
+  return new ShardedMap();
+}

@@ -1,0 +1,182 @@
+/**
+ * The state as text, in pieces, and back.
+ *
+ * A snapshot is lines of JSON: a head, then the sessions, then the znodes, parents first. The writer sees the state at
+ * the moment it was opened, however long the pieces take (reader.ts). The reader takes lines and gives a tree; a
+ * line it can't read means another format or a damaged file, and throws.
+ */
+import type { AclItem, Identity, Value } from "@copse/protocol";
+import { aclOf, open } from "./acl.ts";
+import type { TreeReader } from "./reader.ts";
+import { type KeptReply, Session } from "./session-table.ts";
+import { Tree, type TreeLimits } from "./tree.ts";
+import { restoreCounts, Znode } from "./znode.ts";
+
+/** Raised by whatever changes the lines. */
+export const snapshotFormat = 1;
+
+interface Head {
+  readonly format: number;
+  readonly zxid: number;
+  readonly index: number;
+  readonly time: number;
+  readonly limits: TreeLimits;
+}
+
+export class SnapshotWriter {
+  readonly #head: string;
+  readonly #reader: TreeReader;
+  readonly #sessions: Session[];
+  readonly #aside: Map<string, string> = new Map();
+  readonly #stopWatching: () => void;
+  #isHeadWritten = false;
+
+  /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
+  constructor(tree: Tree, asideMax: number = Number.POSITIVE_INFINITY) {
+    const head: Head = { format: snapshotFormat, zxid: tree.zxid, index: tree.index, time: tree.time, limits: tree.limits };
+    this.#head = JSON.stringify(head);
+    this.#reader = tree.read("/", Number.POSITIVE_INFINITY, asideMax);
+    this.#sessions = [...tree.sessions.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
+    const ahead = new Set(this.#sessions.map(({ id }) => id));
+    this.#stopWatching = tree.watchSessions((session) => {
+      if (ahead.has(session.id) && !this.#aside.has(session.id)) this.#aside.set(session.id, encodeSession(session));
+    });
+  }
+
+  /** The next lines, about `unitsMax` UTF-16 units of them, or null behind the last. */
+  piece(unitsMax: number): string | null {
+    const lines: string[] = [];
+    let units = 0;
+    const add = (line: string): void => {
+      lines.push(line);
+      units += line.length;
+    };
+    if (!this.#isHeadWritten) {
+      this.#isHeadWritten = true;
+      add(this.#head);
+    }
+    while (units < unitsMax && this.#sessions.length > 0) {
+      const session = this.#sessions.pop()!;
+      add(this.#aside.get(session.id) ?? encodeSession(session));
+      this.#aside.delete(session.id);
+    }
+    if (units < unitsMax) {
+      for (const { path, znode } of this.#reader.rest()) {
+        add(encodeZnode(path, znode));
+        if (units >= unitsMax) break;
+      }
+    }
+    return lines.length === 0 ? null : lines.join("\n");
+  }
+
+  close(): void {
+    this.#stopWatching();
+    this.#reader.close();
+  }
+}
+
+function encodeSession(session: Session): string {
+  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, lastId, replies } = session;
+  return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, lastId, replies });
+}
+
+function encodeZnode(path: string, znode: Znode): string {
+  const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, owner, ttl, isContainer, acl } = znode;
+  const counts = `${czxid},${mzxid},${pzxid},${ctime},${mtime},${version},${cversion},${aversion},${creations}`;
+  const kept = value === null ? "null" : `${value.json},${value.bytes},${value.isBase64 ? 1 : 0}`;
+  const rest = `${owner === null ? 0 : `"${owner}"`},${ttl},${isContainer ? 1 : 0},${acl === open ? 0 : JSON.stringify(acl.items)}`;
+  return `[${JSON.stringify(path)},${counts},${rest},${kept}]`;
+}
+
+type Line = [
+  path: string,
+  czxid: number,
+  mzxid: number,
+  pzxid: number,
+  ctime: number,
+  mtime: number,
+  version: number,
+  cversion: number,
+  aversion: number,
+  creations: number,
+  owner: string | 0,
+  ttl: number,
+  isContainer: 0 | 1,
+  acl: AclItem[] | 0,
+  text: string | null,
+  bytes: number,
+  isBase64: 0 | 1,
+];
+
+export class SnapshotLoader {
+  readonly #tree: Tree = new Tree();
+  #isHeadRead = false;
+  /** The znodes from the root to the last one read, with their paths. */
+  #spine: { readonly path: string; readonly znode: Znode }[] = [];
+
+  /** Takes the next piece as `SnapshotWriter.piece` gave it. */
+  take(piece: string): void {
+    for (const line of piece.split("\n")) {
+      const parsed = JSON.parse(line) as unknown;
+      if (!this.#isHeadRead) this.#takeHead(parsed as Head);
+      else if (Array.isArray(parsed)) this.#takeZnode(parsed as Line);
+      else this.#takeSession(parsed as HeldSession);
+    }
+  }
+
+  /** The tree, once all pieces are taken. */
+  finish(): Tree {
+    if (this.#spine.length === 0) throw new Error("a snapshot holds no root");
+    return this.#tree;
+  }
+
+  #takeHead(head: Head): void {
+    if (head.format !== snapshotFormat) throw new Error(`a snapshot has format ${head.format}; this build reads format ${snapshotFormat}`);
+    this.#isHeadRead = true;
+    this.#tree.zxid = head.zxid;
+    this.#tree.index = head.index;
+    this.#tree.time = head.time;
+    this.#tree.limits = head.limits;
+  }
+
+  #takeSession(held: HeldSession): void {
+    const session = new Session({ ...held, id: held.session });
+    session.restore(held);
+    this.#tree.sessions.set(session.id, session);
+  }
+
+  #takeZnode(line: Line): void {
+    const [path, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, owner, ttl, isContainer, acl] = line;
+    const [text, bytes, isBase64] = line.slice(14) as [string | null, number, 0 | 1];
+    const value: Value | null = text === null ? null : { json: JSON.stringify(text), bytes, isBase64: isBase64 === 1 };
+    while (this.#spine.length > 0 && !isParent(this.#spine[this.#spine.length - 1]!.path, path)) this.#spine.pop();
+    const parent = this.#spine[this.#spine.length - 1]?.znode ?? null;
+    if (parent === null && path !== "/") throw new Error("a snapshot holds a znode before its parent");
+    const born = { value, acl: acl === 0 ? open : aclOf(acl), zxid: czxid, time: ctime, owner: owner === 0 ? null : owner, ttl };
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    const znode = new Znode({ ...born, name, parent, isContainer: isContainer === 1 });
+    restoreCounts(znode, { mzxid, pzxid, mtime, version, cversion, aversion, creations, numChildren: 0 });
+    if (parent === null) this.#tree.plant(znode);
+    else {
+      parent.numChildren++;
+      this.#tree.place(znode);
+      if (znode.owner !== null) this.#tree.sessions.get(znode.owner)?.ephemerals.insert(path, path);
+    }
+    this.#spine.push({ path, znode });
+  }
+}
+
+interface HeldSession {
+  readonly session: string;
+  readonly secretHash: string;
+  readonly timeoutMs: number;
+  readonly generation: number;
+  readonly identities: readonly Identity[];
+  readonly identitiesZxid: number;
+  readonly lastId: number;
+  readonly replies: readonly KeptReply[];
+}
+
+function isParent(parent: string, path: string): boolean {
+  return path.lastIndexOf("/") === (parent === "/" ? 0 : parent.length) && path.startsWith(parent) && path !== parent;
+}

@@ -1,0 +1,193 @@
+/**
+ * The tree of znodes and the sessions: the whole replicated state, and the few ways in which it changes.
+ *
+ * Invariants: `zxid` counts the txns that succeeded, `time` never goes back. Each change first shows itself to the
+ * point-in-time readers, so that they may put the old znode aside, and leaves its inverse in the journal while one is
+ * kept, so that a multi can be undone. Whether a change is allowed is not decided here (operation.ts).
+ */
+import { nameOf, parentOf, type Value, versionMax } from "@copse/protocol";
+import { type Acl, open } from "./acl.ts";
+import { TreeReader } from "./reader.ts";
+import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
+import { siblings, Znode } from "./znode.ts";
+
+/** Limits that decide results, and so belong to the replicated state (a configure txn sets them). */
+export interface TreeLimits {
+  readonly ephemerals: number;
+  readonly recursiveDeletes: number;
+}
+
+export class Tree {
+  root: Znode;
+  zxid = 0;
+  /** Index of the last log entry applied: kept inside the state, so that the two can't part. */
+  index = 0;
+  /** Milliseconds since the epoch, of the last txn. */
+  time = 0;
+  limits: TreeLimits = { ephemerals: 100_000, recursiveDeletes: 100_000 };
+  readonly sessions: SessionTable = sessionTable();
+  /** Znodes whose ACL does not let everyone read: where there are none, visibility needs no look. */
+  restricted = 0;
+  /** Containers and TTL znodes: those the reaper looks at. */
+  readonly reapable: Set<Znode> = new Set();
+  #journal: (() => void)[] | null = null;
+  readonly #readers: Set<TreeReader> = new Set();
+  readonly #sessionReaders: Set<(session: Session) => void> = new Set();
+
+  constructor() {
+    this.root = bareZnode("", null);
+    const reserved = bareZnode("copse", this.root);
+    for (const znode of [reserved, bareZnode("config", reserved)]) this.place(znode);
+  }
+
+  find(path: string): Znode | undefined {
+    let znode: Znode | undefined = this.root;
+    if (path.length === 1) return znode;
+    for (let from = 1; znode !== undefined; ) {
+      const slash = path.indexOf("/", from);
+      if (slash < 0) return znode.child(path.slice(from));
+      znode = znode.child(path.slice(from, slash));
+      from = slash + 1;
+    }
+    return undefined;
+  }
+
+  /** Replaces the first state by the root of a snapshot. */
+  plant(root: Znode): void {
+    this.root = root;
+    this.restricted = 0;
+    this.reapable.clear();
+    this.#count(root, 1);
+  }
+
+  /** Puts a znode under its parent without any trace on stats: for the first state and for snapshots. */
+  place(znode: Znode): void {
+    const parent = znode.parent!;
+    parent.children ??= siblings();
+    parent.children.insert(znode.name, znode);
+    for (let above: Znode | null = parent; above !== null; above = above.parent) above.descendants++;
+    this.#count(znode, 1);
+  }
+
+  /** Adds a new znode under its parent and counts it there. */
+  attach(znode: Znode, path: string, zxid: number): void {
+    const parent = znode.parent!;
+    this.#keep(path, null);
+    this.#touchChildren(parent, path, zxid, 1);
+    parent.creations++;
+    this.#journal?.push(() => parent.creations--);
+    this.#link(znode, path);
+    this.#journal?.push(() => this.#unlink(znode, path));
+  }
+
+  /** Removes a znode that has no children. */
+  detach(znode: Znode, path: string, zxid: number): void {
+    this.#keep(path, znode);
+    this.#touchChildren(znode.parent!, path, zxid, -1);
+    this.#unlink(znode, path);
+    this.#journal?.push(() => this.#link(znode, path));
+  }
+
+  setValue(znode: Znode, path: string, value: Value | null, zxid: number): void {
+    this.#keep(path, znode);
+    const { value: old, mzxid, mtime, version } = znode;
+    this.#journal?.push(() => Object.assign(znode, { value: old, mzxid, mtime, version }));
+    znode.value = value;
+    znode.mzxid = zxid;
+    znode.mtime = this.time;
+    znode.version = nextVersion(version);
+  }
+
+  setAcl(znode: Znode, path: string, acl: Acl): void {
+    this.#keep(path, znode);
+    const { acl: old, aversion } = znode;
+    this.#journal?.push(() => {
+      this.#countRestricted(znode, -1);
+      Object.assign(znode, { acl: old, aversion });
+      this.#countRestricted(znode, 1);
+    });
+    this.#countRestricted(znode, -1);
+    znode.acl = acl;
+    this.#countRestricted(znode, 1);
+    znode.aversion = nextVersion(aversion);
+  }
+
+  /** Runs `work`; if it gives false, all that it changed is undone. */
+  atomically(work: () => boolean): void {
+    const journal: (() => void)[] = [];
+    this.#journal = journal;
+    const isDone = work();
+    this.#journal = null;
+    if (!isDone) for (const undo of journal.reverse()) undo();
+  }
+
+  /**
+   * Opens a reader of the state as it is now (reader.ts). Whoever opens it closes it.
+   * @param levels how deep below `path`: 0 for the znode alone, 1 with its children, Infinity for all
+   * @param asideMax znodes it may put aside before it is overrun
+   */
+  read(path: string, levels: number, asideMax: number): TreeReader {
+    const reader = new TreeReader(this, path, levels, asideMax, () => this.#readers.delete(reader));
+    this.#readers.add(reader);
+    return reader;
+  }
+
+  /** Opens a point-in-time reader of the sessions; `keep` is called before one of them changes or goes. */
+  watchSessions(keep: (session: Session) => void): () => void {
+    this.#sessionReaders.add(keep);
+    return () => this.#sessionReaders.delete(keep);
+  }
+
+  /** To be called before a session changes. */
+  keepSession(session: Session): void {
+    for (const keep of this.#sessionReaders) keep(session);
+  }
+
+  #keep(path: string, znode: Znode | null): void {
+    for (const reader of this.#readers) reader.keep(path, znode);
+  }
+
+  #touchChildren(parent: Znode, childPath: string, zxid: number, step: 1 | -1): void {
+    this.#keep(parentOf(childPath), parent);
+    const { pzxid, cversion } = parent;
+    this.#journal?.push(() => Object.assign(parent, { pzxid, cversion, numChildren: parent.numChildren - step }));
+    parent.pzxid = zxid;
+    parent.cversion = nextVersion(cversion);
+    parent.numChildren += step;
+  }
+
+  #link(znode: Znode, path: string): void {
+    this.place(znode);
+    if (znode.owner !== null) this.sessions.get(znode.owner)?.ephemerals.insert(path, path);
+  }
+
+  #unlink(znode: Znode, path: string): void {
+    znode.parent!.children!.delete(nameOf(path));
+    for (let above = znode.parent; above !== null; above = above.parent) above.descendants--;
+    this.#count(znode, -1);
+    if (znode.owner !== null) this.sessions.get(znode.owner)?.ephemerals.delete(path);
+  }
+
+  #count(znode: Znode, step: 1 | -1): void {
+    this.#countRestricted(znode, step);
+    if (!znode.isContainer && znode.ttl === 0) return;
+    if (step > 0) this.reapable.add(znode);
+    else this.reapable.delete(znode);
+  }
+
+  #countRestricted(znode: Znode, step: 1 | -1): void {
+    if ((znode.acl.world & 1) === 0) this.restricted += step;
+  }
+}
+
+function bareZnode(name: string, parent: Znode | null): Znode {
+  const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, owner: null, ttl: 0, isContainer: false });
+  if (parent !== null) parent.numChildren++;
+  return znode;
+}
+
+/** One more, as a 32-bit integer that skips -1 (ZooKeeper's rule: -1 means any). */
+export function nextVersion(version: number): number {
+  const next = version === versionMax ? -versionMax - 1 : version + 1;
+  return next === -1 ? 0 : next;
+}

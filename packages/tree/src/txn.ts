@@ -1,0 +1,112 @@
+/**
+ * Txns: the requests that the ordering engine carries, and their text in the log.
+ *
+ * A txn is self-contained: with the state before it and the entry's time, every member computes the same. Invariant:
+ * `decodeTxns(encodeTxns(txns))` gives them again. The text begins with a format version; an unknown one is refused.
+ */
+import {
+  decodeGuards,
+  decodeWrite,
+  encodeWrite,
+  fingerprint,
+  type Guard,
+  type Identity,
+  isRefusal,
+  noLimits,
+  type Write,
+} from "@copse/protocol";
+import type { TreeLimits } from "./tree.ts";
+
+/** Adds proved identities to the session. */
+export interface Authenticate {
+  readonly op: "auth";
+  readonly identities: readonly Identity[];
+}
+
+export interface WriteTxn {
+  readonly kind: "write";
+  readonly session: string;
+  /** The connection's generation of the session; an older one is fenced. */
+  readonly generation: number;
+  readonly id: number;
+  /** The id of the session's write before this one: none overtakes it. */
+  readonly after: number;
+  readonly ack: number;
+  readonly print: number;
+  /** Address of the connection, for the ip scheme. */
+  readonly address: string;
+  readonly guards: readonly Guard[];
+  readonly write: Write | Authenticate;
+}
+
+export interface OpenTxn {
+  readonly kind: "open" | "move";
+  readonly session: string;
+  readonly secretHash: string;
+  readonly timeoutMs: number;
+  readonly identities: readonly Identity[];
+}
+
+export interface EndTxn {
+  readonly kind: "close" | "expire";
+  readonly session: string;
+  readonly generation: number;
+}
+
+/** Removes a container or TTL znode, if it is still due. */
+export interface ReapTxn {
+  readonly kind: "reap";
+  readonly path: string;
+  readonly czxid: number;
+}
+
+/** Publishes the ensemble's configuration and the limits that decide results. */
+export interface ConfigureTxn {
+  readonly kind: "configure";
+  readonly config: string;
+  readonly limits: TreeLimits;
+}
+
+export type Txn = WriteTxn | OpenTxn | EndTxn | ReapTxn | ConfigureTxn;
+
+/** Raised by whatever changes the text of entries; see `decodeTxns`. */
+export const txnFormat = 1;
+
+/** Tells two requests under one id apart. `ack` is no part of it. */
+export function printOf(write: Write | Authenticate, guards: readonly Guard[]): number {
+  return fingerprint(encodeOperation(write) + (guards.length === 0 ? "" : JSON.stringify(guards)));
+}
+
+function encodeOperation(write: Write | Authenticate): string {
+  return write.op === "auth" ? JSON.stringify(write) : encodeWrite(write);
+}
+
+function encodeTxn(txn: Txn): string {
+  if (txn.kind !== "write") return JSON.stringify(txn);
+  const { session, generation, id, after, ack, print, address, guards } = txn;
+  let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
+  if (guards.length > 0) text += `,"guard":${JSON.stringify(guards)}`;
+  return `${text},"write":${encodeOperation(txn.write)}}`;
+}
+
+/** One entry's payload. */
+export function encodeTxns(txns: readonly Txn[]): string {
+  return `{"format":${txnFormat},"txns":[${txns.map(encodeTxn).join(",")}]}`;
+}
+
+/** @throws Error where the payload is of another format or not a payload at all: it was never acknowledged as such */
+export function decodeTxns(payload: string): Txn[] {
+  const { format, txns } = JSON.parse(payload) as { format: number; txns: Record<string, unknown>[] };
+  if (format !== txnFormat) throw new Error(`an entry has format ${format}; this build reads format ${txnFormat}`);
+  return txns.map(decodeTxn);
+}
+
+function decodeTxn(txn: Record<string, unknown>): Txn {
+  if (txn["kind"] !== "write") return txn as unknown as Txn;
+  const message = txn["write"] as Record<string, unknown>;
+  const write = message["op"] === "auth" ? (message as unknown as Authenticate) : decodeWrite(message, noLimits);
+  const guards = decodeGuards(txn, noLimits);
+  if (isRefusal(write) || isRefusal(guards)) throw new Error("an entry holds a write that does not decode");
+  const { session, generation, id, after, ack, print, address } = txn as unknown as WriteTxn;
+  return { kind: "write", session, generation, id, after, ack, print, address, guards, write };
+}

@@ -1,0 +1,121 @@
+/**
+ * A znode and its stat.
+ *
+ * Invariants: `numChildren` is the size of `children`; `descendants` counts all below; `creations` counts the children
+ * ever created (it numbers sequential ones) and so never falls. Only tree.ts changes a znode that is in the tree.
+ */
+import type { Stat, Value } from "@copse/protocol";
+import { joinPath } from "@copse/protocol";
+import type { Acl } from "./acl.ts";
+import { SortedList } from "./sorted-list.ts";
+
+export class Znode {
+  readonly name: string;
+  parent: Znode | null;
+  value: Value | null;
+  acl: Acl;
+  readonly czxid: number;
+  mzxid: number;
+  pzxid: number;
+  readonly ctime: number;
+  mtime: number;
+  version = 0;
+  cversion = 0;
+  aversion = 0;
+  creations = 0;
+  numChildren = 0;
+  descendants = 0;
+  /** The session that owns an ephemeral, or null. */
+  readonly owner: string | null;
+  /** Milliseconds, or 0 for a znode without one. */
+  readonly ttl: number;
+  readonly isContainer: boolean;
+  children: SortedList<Znode> | null = null;
+
+  constructor(born: {
+    name: string;
+    parent: Znode | null;
+    value: Value | null;
+    acl: Acl;
+    zxid: number;
+    time: number;
+    owner: string | null;
+    ttl: number;
+    isContainer: boolean;
+  }) {
+    this.name = born.name;
+    this.parent = born.parent;
+    this.value = born.value;
+    this.acl = born.acl;
+    this.czxid = born.zxid;
+    this.mzxid = born.zxid;
+    this.pzxid = born.zxid;
+    this.ctime = born.time;
+    this.mtime = born.time;
+    this.owner = born.owner;
+    this.ttl = born.ttl;
+    this.isContainer = born.isContainer;
+  }
+
+  child(name: string): Znode | undefined {
+    return this.children?.get(name);
+  }
+}
+
+/** An ordered list of znodes by name, in code-unit order. */
+export function siblings(): SortedList<Znode> {
+  return new SortedList((name, znode) => (name < znode.name ? -1 : name === znode.name ? 0 : 1));
+}
+
+export function statOf(znode: Znode): Stat {
+  const stat = {
+    czxid: znode.czxid,
+    mzxid: znode.mzxid,
+    pzxid: znode.pzxid,
+    ctime: znode.ctime,
+    mtime: znode.mtime,
+    version: znode.version,
+    cversion: znode.cversion,
+    aversion: znode.aversion,
+    ephemeralOwner: znode.owner,
+    dataLength: znode.value === null ? 0 : znode.value.bytes,
+    numChildren: znode.numChildren,
+  };
+  if (znode.ttl > 0) return { ...stat, ttl: znode.ttl };
+  return znode.isContainer ? { ...stat, container: true } : stat;
+}
+
+/** The path of a znode that is in the tree. */
+export function pathOf(znode: Znode): string {
+  return znode.parent === null ? "/" : joinPath(pathOf(znode.parent), znode.name);
+}
+
+/** A copy that later changes of the original do not reach. Its children are not part of it. */
+export function copyOf(znode: Znode): Znode {
+  const copy = new Znode({ ...znode, zxid: znode.czxid, time: znode.ctime });
+  restoreCounts(copy, znode);
+  return copy;
+}
+
+/** What a creation does not set: for copies and for reading a snapshot. */
+export interface Counts {
+  mzxid: number;
+  pzxid: number;
+  mtime: number;
+  version: number;
+  cversion: number;
+  aversion: number;
+  creations: number;
+  numChildren: number;
+}
+
+export function restoreCounts(znode: Znode, counts: Counts): void {
+  znode.mzxid = counts.mzxid;
+  znode.pzxid = counts.pzxid;
+  znode.mtime = counts.mtime;
+  znode.version = counts.version;
+  znode.cversion = counts.cversion;
+  znode.aversion = counts.aversion;
+  znode.creations = counts.creations;
+  znode.numChildren = counts.numChildren;
+}
