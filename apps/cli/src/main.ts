@@ -1,0 +1,146 @@
+/**
+ * The command line: names, flags and help; each subcommand's work is in a file of its own.
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
+import { campaign, holdLock } from "./holding.ts";
+import { type ServeFlags, serve } from "./serve.ts";
+import { note, type Shared } from "./terminal.ts";
+import { exportTree, importTree } from "./transfer.ts";
+import { create, get, list, remove, set, stat, tree, watch } from "./znodes.ts";
+
+function integer(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("not an integer");
+  return value;
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), value];
+}
+
+/** Runs the command; sets the exit code, and prints one line on what went wrong. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("copse")
+    .description("Coordination for the web: a small, strongly consistent tree of znodes.")
+    .option("--url <url>", "one or more members, separated by commas", process.env["COPSE_URL"] ?? "ws://127.0.0.1:7181")
+    .addOption(new Option("-o, --output <form>", "text or json").choices(["text", "json"]).default("text"))
+    .option("--auth <user:password>", "prove a digest credential", process.env["COPSE_AUTH"])
+    .option("--wait <ms>", "how long to wait for a connection", integer, 5_000)
+    .addHelpText("after", exitCodeHelp)
+    .enablePositionalOptions()
+    .showHelpAfterError("(copse --help shows what there is)")
+    .exitOverride();
+  const shared = (): Shared => {
+    const { url, output, auth, wait } = program.opts<{ url: string; output: "text" | "json"; auth?: string; wait: number }>();
+    return { url, output, auth, waitMs: wait };
+  };
+
+  program
+    .command("serve")
+    .description("serve one member")
+    .option("--id <n>", "this member's id")
+    .option("--listen <host:port>", "address for clients and the page (default 127.0.0.1:7181)")
+    .option("--data <dir>", "data directory (default .copse)")
+    .option("--advertise <url>", "the URL that clients are told")
+    .option("--origin <origin>", "a further origin whose pages may connect; may be repeated", collect)
+    .option("--peers <list>", "the members: 1=HOST:PORT,2=…")
+    .option("--peer-listen <host:port>", "address for peers")
+    .option("--transport <name>", "auto, ws or uws")
+    .option("--tls-cert <file>", "certificate: serve wss and https")
+    .option("--tls-key <file>", "its key")
+    .option("--read-only", "allow no writes")
+    .option("--insecure", "serve on a public address although nobody has to authenticate")
+    .option("--log-level <level>", "trace, debug, info, warn, error or silent")
+    .option("--config <file>", "settings as JSON, by the names of these flags")
+    .addOption(new Option("--welcome").hideHelp())
+    .action((flags: ServeFlags) => serve(flags));
+
+  program
+    .command("get <path>")
+    .description("print a znode's data")
+    .action((path: string) => get(path, shared()));
+  program
+    .command("set <path> [data]")
+    .description("replace a znode's data; - reads standard input")
+    .option("--file <file>", "take the data from a file")
+    .option("--version <n>", "only if the znode has this version", integer)
+    .option("--create", "create it, and its ancestors, where it is missing")
+    .action((path: string, data: string | undefined, flags) => set(path, data, flags, shared()));
+  program
+    .command("create <path> [data]")
+    .description("create a znode and print its path")
+    .option("--file <file>", "take the data from a file")
+    .option("--ephemeral", "owned by this command's session, and held until Ctrl-C")
+    .option("--sequential", "append a number that no sibling has had")
+    .option("--container", "removed once its last child is gone")
+    .option("--ttl <ms>", "removed so long after its last change, while childless", integer)
+    .option("--parents", "create missing ancestors too")
+    .action((path: string, data: string | undefined, flags) => create(path, data, flags, shared()));
+  program
+    .command("rm <path>")
+    .description("delete a znode")
+    .option("-r, --recursive", "and all below, in one txn")
+    .option("--version <n>", "only if the znode has this version", integer)
+    .action((path: string, flags) => remove(path, flags, shared()));
+  program
+    .command("ls [path]")
+    .description("list children")
+    .option("-l, --long", "with stats")
+    .action((path: string | undefined, flags) => list(path ?? "/", flags, shared()));
+  program
+    .command("stat <path>")
+    .description("print a znode's stat")
+    .action((path: string) => stat(path, shared()));
+  program
+    .command("tree [path]")
+    .description("print a subtree")
+    .option("-d, --depth <n>", "levels to show", integer)
+    .option("--data", "with the head of each znode's data")
+    .action((path: string | undefined, flags) => tree(path ?? "/", flags, shared()));
+  program
+    .command("watch [path]")
+    .description("print every change as it happens")
+    .option("--scope <scope>", "node, children or tree", "node")
+    .option("-n, --count <n>", "end after so many changes", integer)
+    .action((path: string | undefined, flags) => watch(path ?? "/", flags, shared()));
+  program
+    .command("export [path]")
+    .description("print a subtree as NDJSON, or as one array with -o json")
+    .option("--file <file>", "write to a file")
+    .option("--ephemerals", "ephemerals too")
+    .action((path: string | undefined, flags) => exportTree(path ?? "/", flags, shared()));
+  program
+    .command("import <path>")
+    .description("create a subtree from what export printed")
+    .option("--file <file>", "read from a file; else from standard input")
+    .option("--conflict <policy>", "fail, skip or overwrite where a znode exists", "fail")
+    .action((path: string, flags) => importTree(path, flags, shared()));
+  program
+    .command("lock <path> [command...]")
+    .description("hold a lock while a command runs, or until Ctrl-C")
+    .option("--wait <ms>", "give up after so long", integer)
+    .action((path: string, command: string[], flags) => holdLock(path, command, flags, shared()));
+  program
+    .command("elect <path> [command...]")
+    .description("campaign, and run a command while leading")
+    .option("--data <text>", "what the candidate's znode says")
+    .option("--once", "end behind the first term")
+    .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
+
+  try {
+    await program.parseAsync(argv);
+  } catch (error) {
+    if (isCommanderError(error)) {
+      process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage;
+      return;
+    }
+    const { code, message } = explain(error, shared().url);
+    note(`copse: ${message}`);
+    process.exitCode = code;
+  }
+}
+
+function isCommanderError(error: unknown): error is { readonly exitCode: number } {
+  return typeof error === "object" && error !== null && String((error as { code?: unknown }).code).startsWith("commander.");
+}

@@ -1,0 +1,133 @@
+/**
+ * serve: one member in this process, until SIGTERM or Ctrl-C.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { ConfigError, completeConfig, CorruptLogError, type Server, type ServerConfig, startServer } from "@copse/server";
+import { type Logger, pino } from "pino";
+import { exitCode, UsageError } from "./exit-code.ts";
+import { inspectorFiles } from "./inspector-files.ts";
+import { note, print } from "./terminal.ts";
+
+export interface ServeFlags {
+  readonly id?: string;
+  readonly listen?: string;
+  readonly data?: string;
+  readonly advertise?: string;
+  readonly origin?: readonly string[];
+  readonly peers?: string;
+  readonly peerListen?: string;
+  readonly transport?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly readOnly?: boolean;
+  readonly insecure?: boolean;
+  readonly logLevel?: string;
+  readonly config?: string;
+  /** Greets a newcomer instead of logging. */
+  readonly welcome?: boolean;
+}
+
+/** The members of a --config file: the flags' names, and what has no flag. */
+type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
+  Partial<Pick<ServerConfig, "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "historyBytes" | "snapshotLogBytes" | "segmentBytes">> & {
+    readonly limits?: Partial<ServerConfig["limits"]>;
+  };
+
+export async function serve(given: ServeFlags): Promise<void> {
+  const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : readConfig(given.config)), ...given };
+  const logger = pino({ level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null }, pino.destination({ fd: 2, sync: true }));
+  let server: Server;
+  try {
+    server = await startServer(toConfig(flags, logger));
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
+    note(`copse: ${error.message}`);
+    process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      server.stop().then(
+        () => process.exit(exitCode.done),
+        (error: unknown) => fatal(logger, error),
+      );
+    });
+  }
+  if (given.welcome === true) welcome(server, flags);
+  else print(`copse serves ${server.url}, the page is at ${server.page}/`);
+}
+
+/** After an unexpected error nothing can be trusted: a member that pings but does not work is worse than none. */
+function fatal(logger: Logger, error: unknown): never {
+  logger.fatal({ err: error }, "the process ends");
+  process.exit(exitCode.failed);
+}
+
+function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
+  refuseWhatIsMissing(flags);
+  const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) throw new ConfigError("tls: --tls-cert and --tls-key belong together");
+  process.on("uncaughtException", (error) => fatal(logger, error));
+  process.on("unhandledRejection", (error) => fatal(logger, error));
+  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes } = flags;
+  const numbers = Object.fromEntries(
+    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes }).filter(([, value]) => value !== undefined),
+  );
+  const config = completeConfig({
+    member: flags.id ?? "1",
+    host,
+    port,
+    dataDirectory: resolve(flags.data ?? ".copse"),
+    advertise: flags.advertise ?? null,
+    origins: flags.origin ?? [],
+    tls: flags.tlsCert === undefined ? null : { cert: readFileSync(flags.tlsCert), key: readFileSync(flags.tlsKey!) },
+    isReadOnly: flags.readOnly ?? false,
+    isInsecure: flags.insecure ?? false,
+    files: inspectorFiles(),
+    logger,
+    onFatal: (error) => fatal(logger, error),
+    ...numbers,
+  });
+  return flags.limits === undefined ? config : completeConfig({ ...config, limits: { ...config.limits, ...flags.limits } });
+}
+
+/** Flags whose part of the system this build does not have: better refused than ignored. */
+function refuseWhatIsMissing(flags: ConfigFile): void {
+  const { transport = "auto", peers, id = "1" } = flags;
+  if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
+  if (transport === "uws") throw new ConfigError("transport: this build has no uWebSockets.js transport; auto and ws use ws");
+  const others = (peers ?? "").split(",").filter((peer) => peer !== "" && !peer.startsWith(`${id}=`));
+  if (others.length > 0) throw new ConfigError("peers: this build serves a single member; leave --peers away");
+}
+
+function parseAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
+  if (match === null) throw new ConfigError(`listen: ${address} is not HOST:PORT`);
+  return { host: match[1] ?? match[2] ?? "", port: Number(match[3]) };
+}
+
+function readConfig(file: string): ConfigFile {
+  if (!existsSync(file)) throw new UsageError(`there is no ${file}`);
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as ConfigFile;
+  } catch {
+    throw new UsageError(`${file} is not JSON`);
+  }
+}
+
+function welcome(server: Server, flags: ServeFlags): void {
+  const { znodes } = server.member.figures;
+  print(`
+  copse is running: one member, ${znodes} znodes, data in ${resolve(flags.data ?? ".copse")}
+
+    Open     ${server.page}/
+
+  and in a second terminal try
+
+    npx copse create /hello world
+    npx copse set /hello "and the page shows it"
+    npx copse watch / --scope tree
+
+  npm run demo shows a live page and three workers under one lock. Ctrl-C stops; the data stays.
+`);
+}

@@ -1,0 +1,53 @@
+/**
+ * Where the command writes, and how it asks for a connection: one place for all subcommands.
+ */
+import { type Copse, CopseError, connect } from "@copse/client";
+
+export interface Shared {
+  readonly url: string;
+  readonly output: "text" | "json";
+  readonly auth: string | undefined;
+  /** Milliseconds to wait for a connection. */
+  readonly waitMs: number;
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** Shows progress on a terminal, in place; nothing elsewhere. */
+export function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${line}`);
+}
+
+/** Connects, runs, and closes, whatever happens. */
+export async function withClient(shared: Shared, options: { readOnly?: boolean }, work: (copse: Copse) => Promise<void>): Promise<void> {
+  const { url, auth, waitMs } = shared;
+  const deadline = AbortSignal.timeout(waitMs);
+  const credentials = auth === undefined ? {} : { auth: () => [{ scheme: "digest", credential: auth }] };
+  const copse = await connect(url.split(","), { ...options, ...credentials, signal: deadline }).catch((error: unknown) => {
+    throw deadline.aborted ? new CopseError("UNAVAILABLE", `nothing answered at ${url} within ${waitMs} ms`) : error;
+  });
+  try {
+    await work(copse);
+  } finally {
+    await copse.close();
+  }
+}
+
+/** Resolves at Ctrl-C or SIGTERM. */
+export function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}
+
+/** Data as the members of a JSON object. */
+export function shownDataOf(data: string | null, bytes: Uint8Array | null): { data?: string; data64?: string } {
+  if (bytes !== null) return { data64: Buffer.from(bytes).toString("base64") };
+  return data === null ? {} : { data };
+}

@@ -1,0 +1,164 @@
+/**
+ * The two dialogs: a new child, and deleting. Native dialogs, so focus, Escape and the page behind are the browser's work.
+ */
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { joinPath } from "./child-list.ts";
+import { type Model, sentence } from "./model.ts";
+import { controls } from "./shared-styles.ts";
+
+export type Asked = "create" | "delete";
+
+export class ActionDialog extends LitElement {
+  static override properties = { model: { attribute: false }, asked: { state: true }, problem: { state: true } };
+  static override styles = [
+    controls,
+    css`
+      dialog {
+        width: min(32rem, calc(100vw - 2rem));
+        border: 1px solid var(--line);
+        border-radius: 0.5rem;
+        padding: var(--s5);
+        background: var(--surface);
+        color: var(--text);
+      }
+      dialog::backdrop {
+        background: rgb(0 0 0 / 35%);
+      }
+      form {
+        display: flex;
+        flex-direction: column;
+        gap: var(--s3);
+      }
+      label {
+        display: flex;
+        flex-direction: column;
+        gap: var(--s1);
+        font-size: var(--small);
+        color: var(--muted);
+      }
+      h2 {
+        font-size: var(--large);
+        overflow-wrap: anywhere;
+      }
+      textarea {
+        min-height: 6rem;
+      }
+      .row {
+        justify-content: flex-end;
+      }
+      code {
+        font-family: var(--mono);
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+
+  declare model: Model;
+  declare asked: Asked | null;
+  declare problem: string | null;
+  #path = "/";
+
+  constructor() {
+    super();
+    this.asked = null;
+    this.problem = null;
+  }
+
+  /** Opens the dialog for the selected znode. */
+  open(asked: Asked): void {
+    this.asked = asked;
+    this.problem = null;
+    this.#path = this.model.selectedPath;
+    void this.updateComplete.then(() => this.renderRoot.querySelector("dialog")?.showModal());
+  }
+
+  override render(): TemplateResult {
+    return html`<dialog @close=${() => (this.asked = null)} aria-labelledby="title">
+      ${this.asked === "create" ? this.#create() : this.asked === "delete" ? this.#delete() : nothing}
+    </dialog>`;
+  }
+
+  #create(): TemplateResult {
+    return html`<form method="dialog" @submit=${(event: SubmitEvent) => this.#submit(event)}>
+      <h2 id="title">New child of ${this.#path}</h2>
+      <label>Name<input name="name" autocomplete="off" autofocus /></label>
+      <label>
+        Kind
+        <select name="kind">
+          <option value="persistent">Persistent: stays until it is deleted</option>
+          <option value="sequential">Sequential: a number is appended to the name</option>
+          <option value="container">Container: removed once its last child is gone</option>
+          <option value="ephemeral">Ephemeral: lives as long as this page's session</option>
+        </select>
+      </label>
+      <label>Data<textarea name="data" spellcheck="false"></textarea></label>
+      ${this.#buttons("Create", "primary")}
+    </form>`;
+  }
+
+  #delete(): TemplateResult {
+    const { selected } = this.model;
+    const below = selected.kind === "present" ? selected.znode.stat.numChildren : 0;
+    return html`<form method="dialog" @submit=${(event: SubmitEvent) => this.#submit(event)}>
+      <h2 id="title">Delete ${this.#path}</h2>
+      ${below === 0
+        ? html`<p>The znode and its data go for good.</p>`
+        : html`<p>The znode has ${below.toLocaleString("en")} children. They and all below go for good, in one step.</p>
+            <label>Type <code>${this.#path}</code> to go on<input name="confirm" autocomplete="off" autofocus /></label>`}
+      ${this.#buttons("Delete", "danger")}
+    </form>`;
+  }
+
+  #buttons(label: string, kind: string): TemplateResult {
+    return html`${this.problem === null ? nothing : html`<p class="notice bad" role="alert">${this.problem}</p>`}
+      <div class="row">
+        <button type="button" @click=${() => this.#close()}>Cancel</button>
+        <button class=${kind}>${label}</button>
+      </div>`;
+  }
+
+  async #submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const fields = new FormData(event.target as HTMLFormElement);
+    try {
+      if (this.asked === "create") await this.#doCreate(fields);
+      else await this.#doDelete(fields);
+      this.#close();
+    } catch (error) {
+      this.problem = sentence(error);
+    }
+  }
+
+  async #doCreate(fields: FormData): Promise<void> {
+    const kind = String(fields.get("kind"));
+    const data = String(fields.get("data"));
+    const path = joinPath(this.#path, String(fields.get("name")));
+    const created = await this.model.copse.create(path, data === "" ? null : data, {
+      sequential: kind === "sequential",
+      container: kind === "container",
+      ephemeral: kind === "ephemeral",
+    });
+    this.dispatchEvent(new CustomEvent("choose", { detail: created.path, bubbles: true, composed: true }));
+  }
+
+  async #doDelete(fields: FormData): Promise<void> {
+    const path = this.#path;
+    const confirm = fields.get("confirm");
+    if (confirm !== null && confirm !== path) throw "This is not the path.";
+    await this.model.copse.delete(path, { recursive: confirm !== null });
+    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
+    this.dispatchEvent(new CustomEvent("choose", { detail: parent, bubbles: true, composed: true }));
+  }
+
+  #close(): void {
+    this.renderRoot.querySelector("dialog")?.close();
+  }
+}
+
+customElements.define("copse-dialog", ActionDialog);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "copse-dialog": ActionDialog;
+  }
+}

@@ -1,0 +1,80 @@
+/** What several views look alike in: buttons, fields, notices. */
+import { css } from "lit";
+
+export const controls = css`
+  * {
+    box-sizing: border-box;
+  }
+  button {
+    font: inherit;
+    font-size: var(--small);
+    padding: var(--s1) var(--s3);
+    min-height: 2rem;
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    background: var(--surface);
+    color: var(--text);
+    cursor: pointer;
+  }
+  button:hover:not(:disabled) {
+    background: var(--raised);
+  }
+  button:disabled {
+    opacity: 0.5;
+    cursor: default;
+  }
+  button.primary {
+    background: var(--accent);
+    border-color: var(--accent);
+    color: var(--on-accent);
+  }
+  button.danger {
+    color: var(--bad);
+    border-color: var(--bad);
+  }
+  input,
+  textarea,
+  select {
+    font: var(--small) / 1.5 var(--mono);
+    color: var(--text);
+    background: var(--surface);
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    padding: var(--s1) var(--s2);
+    min-height: 2rem;
+  }
+  :focus-visible {
+    outline: 2px solid var(--accent);
+    outline-offset: 1px;
+  }
+  .notice {
+    margin: 0;
+    padding: var(--s2) var(--s3);
+    border-radius: var(--radius);
+    font-size: var(--small);
+  }
+  .notice.warn {
+    background: var(--warn-ground);
+    color: var(--warn);
+  }
+  .notice.bad {
+    background: var(--bad-ground);
+    color: var(--bad);
+  }
+  .notice.good {
+    background: var(--flash-created);
+    color: var(--text);
+  }
+  .row {
+    display: flex;
+    gap: var(--s2);
+    align-items: center;
+    flex-wrap: wrap;
+  }
+  h1,
+  h2,
+  h3,
+  p {
+    margin: 0;
+  }
+`;

@@ -1,0 +1,360 @@
+/**
+ * One znode: its data, its stat, and what can be done with it.
+ *
+ * Reading comes first; editing is a mode that is entered on purpose. Invariants: a save names the version that the edit began
+ * from, so nobody's change is overwritten unseen; data is only ever text in the page, never markup; a large value shows
+ * its head.
+ */
+import { isCopseError, type LiveZnode, type Stat } from "@copse/client";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { type Model, sentence } from "./model.ts";
+import { controls } from "./shared-styles.ts";
+
+/** UTF-16 units of a value that are shown before one asks for all. */
+const headUnits = 65_536;
+
+interface Edit {
+  readonly path: string;
+  /** What the edit began from. */
+  readonly base: string;
+  version: number;
+  text: string;
+  problem: string | null;
+  isSaving: boolean;
+}
+
+export class ZnodeView extends LitElement {
+  static override properties = { model: { attribute: false }, isWhole: { state: true }, saved: { state: true } };
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        gap: var(--s4);
+        padding: var(--s4) var(--s5);
+        overflow: auto;
+        min-height: 0;
+      }
+      h2 {
+        font: 600 var(--large) / 1.4 var(--mono);
+        overflow-wrap: anywhere;
+      }
+      .head {
+        display: flex;
+        gap: var(--s3);
+        align-items: flex-start;
+        justify-content: space-between;
+        flex-wrap: wrap;
+      }
+      pre,
+      textarea {
+        margin: 0;
+        width: 100%;
+        font: var(--small) / 1.6 var(--mono);
+        background: var(--surface);
+        border: 1px solid var(--line);
+        border-radius: var(--radius);
+        padding: var(--s3);
+        white-space: pre-wrap;
+        overflow-wrap: anywhere;
+        tab-size: 2;
+      }
+      pre {
+        max-height: 60vh;
+        overflow: auto;
+      }
+      textarea {
+        min-height: 14rem;
+        resize: vertical;
+      }
+      section {
+        display: flex;
+        flex-direction: column;
+        gap: var(--s2);
+      }
+      h3 {
+        font-size: var(--small);
+        font-weight: 600;
+        color: var(--muted);
+      }
+      dl {
+        margin: 0;
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));
+        gap: var(--s2) var(--s5);
+        font-size: var(--small);
+      }
+      dl div {
+        display: flex;
+        justify-content: space-between;
+        gap: var(--s3);
+        border-bottom: 1px solid var(--line);
+        padding-bottom: 2px;
+      }
+      dt {
+        color: var(--muted);
+      }
+      dd {
+        margin: 0;
+        font-family: var(--mono);
+        overflow-wrap: anywhere;
+        text-align: end;
+      }
+      .empty {
+        color: var(--muted);
+        font-style: italic;
+      }
+      .versions {
+        display: grid;
+        grid-template-columns: 1fr 1fr;
+        gap: var(--s3);
+      }
+      @media (max-width: 60rem) {
+        .versions {
+          grid-template-columns: 1fr;
+        }
+      }
+    `,
+  ];
+
+  declare model: Model;
+  declare isWhole: boolean;
+  declare saved: string | null;
+  #stopListening: () => void = () => {};
+  #edit: Edit | null = null;
+  #shownPath = "";
+
+  constructor() {
+    super();
+    this.isWhole = false;
+    this.saved = null;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#stopListening = this.model.listen(() => this.requestUpdate());
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopListening();
+  }
+
+  override willUpdate(): void {
+    if (this.#shownPath === this.model.selectedPath) return;
+    this.#shownPath = this.model.selectedPath;
+    this.isWhole = false;
+    this.saved = null;
+    if (this.#edit !== null && this.#edit.text === this.#edit.base) this.#edit = null;
+  }
+
+  override render(): TemplateResult {
+    const { selected, selectedPath: path } = this.model;
+    switch (selected.kind) {
+      case "loading":
+        return html`<h2>${path}</h2>
+          <p class="empty">Waiting for the server …</p>`;
+      case "refused":
+        return html`<h2>${path}</h2>
+          <p class="notice bad" role="alert">${sentence(selected.error)}</p>`;
+      case "missing":
+        return html`<h2>${path}</h2>
+          <p class="notice warn" role="status">There is no such znode now. It is shown here as soon as it is created.</p>
+          ${this.#edit?.path === path ? this.#editor(this.#edit, null) : nothing}`;
+      case "present":
+        return this.#present(selected.znode);
+    }
+  }
+
+  #present(znode: LiveZnode): TemplateResult {
+    const { path, stat } = znode;
+    const isSystem = path === "/copse" || path.startsWith("/copse/");
+    const canWrite = !isSystem && !this.model.copse.isReadOnly;
+    const edit = this.#edit?.path === path ? this.#edit : null;
+    return html`
+      <div class="head">
+        <h2>${path}</h2>
+        <div class="row">
+          ${canWrite && edit === null && znode.bytes === null && !znode.isDenied ? html`<button @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
+          ${canWrite && stat.ephemeralOwner === null ? html`<button @click=${() => this.#ask("create")}>New child</button>` : nothing}
+          ${canWrite && path !== "/" ? html`<button class="danger" @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
+        </div>
+      </div>
+      ${isSystem ? html`<p class="notice warn">The system keeps this znode itself; it can be read, not changed.</p>` : nothing}
+      ${this.saved === null ? nothing : html`<p class="notice good" role="status">${this.saved}</p>`}
+      ${edit === null ? this.#data(znode) : this.#editor(edit, znode)} ${this.#stat(stat)}
+    `;
+  }
+
+  #data({ data, bytes, isDenied }: LiveZnode): TemplateResult {
+    if (isDenied) return html`<p class="notice warn">Your identity may not read the data of this znode.</p>`;
+    if (bytes !== null) return html`<section><h3>Data · ${bytes.length.toLocaleString("en")} bytes, not text</h3><pre>${hexOf(bytes.subarray(0, 4_096))}</pre></section>`;
+    if (data === null) return html`<section><h3>Data</h3><p class="empty">No data.</p></section>`;
+    if (data === "") return html`<section><h3>Data</h3><p class="empty">Empty text.</p></section>`;
+    const isLong = data.length > headUnits && !this.isWhole;
+    const shown = isLong ? data.slice(0, headUnits) : pretty(data);
+    return html`<section>
+      <h3>Data</h3>
+      <pre tabindex="0" aria-label="Data">${shown}</pre>
+      ${isLong ? html`<div class="row"><button @click=${() => (this.isWhole = true)}>Show all ${data.length.toLocaleString("en")} characters</button></div>` : nothing}
+    </section>`;
+  }
+
+  #editor(edit: Edit, znode: LiveZnode | null): TemplateResult {
+    const theirs = znode?.data ?? "";
+    const isStale = znode !== null && znode.stat.version !== edit.version;
+    return html`<section>
+      <h3>Editing version ${edit.version}</h3>
+      ${isStale ? html`<p class="notice warn" role="alert">Changed under you: the znode has version ${znode.stat.version} now. Nothing was overwritten.</p>` : nothing}
+      ${edit.problem === null ? nothing : html`<p class="notice bad" role="alert">${edit.problem}</p>`}
+      ${isStale
+        ? html`<div class="versions">
+            <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
+            <section><h3>Theirs, version ${znode.stat.version}</h3><pre class="theirs" tabindex="0">${theirs}</pre></section>
+          </div>`
+        : this.#area(edit)}
+      <div class="row">
+        <button class="primary" ?disabled=${edit.isSaving || znode === null} @click=${() => this.#save(edit)}>Save</button>
+        ${isStale ? html`<button @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>` : nothing}
+        ${isStale ? html`<button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>` : nothing}
+        <button @click=${() => this.#end()}>Cancel</button>
+        ${looksLikeJson(edit.base) && !isJson(edit.text) ? html`<span class="empty">This is not valid JSON.</span>` : nothing}
+      </div>
+    </section>`;
+  }
+
+  #area(edit: Edit): TemplateResult {
+    return html`<textarea
+      aria-label="Data"
+      spellcheck="false"
+      .value=${edit.text}
+      @input=${(event: InputEvent) => {
+        edit.text = (event.target as HTMLTextAreaElement).value;
+        this.requestUpdate();
+      }}
+      @keydown=${(event: KeyboardEvent) => {
+        if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
+          event.preventDefault();
+          void this.#save(edit);
+        } else if (event.key === "Escape" && edit.text === edit.base) this.#end();
+      }}
+    ></textarea>`;
+  }
+
+  #stat(stat: Stat): TemplateResult {
+    const owner = stat.ephemeralOwner;
+    const entries: [string, string][] = [
+      ["version", String(stat.version)],
+      ["children", stat.numChildren.toLocaleString("en")],
+      ["bytes", stat.dataLength.toLocaleString("en")],
+      ["created", timeOf(stat.ctime)],
+      ["changed", timeOf(stat.mtime)],
+      ["czxid", String(stat.czxid)],
+      ["mzxid", String(stat.mzxid)],
+      ["pzxid", String(stat.pzxid)],
+      ["cversion", String(stat.cversion)],
+      ["aversion", String(stat.aversion)],
+    ];
+    if (owner !== null) entries.push(["owner", owner === this.model.copse.sessionId ? "this page" : owner]);
+    if (stat.ttl !== undefined) entries.push(["ttl", `${stat.ttl} ms`]);
+    if (stat.container === true) entries.push(["kind", "container"]);
+    return html`<section>
+      <h3>Stat</h3>
+      <dl>
+        ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+      </dl>
+    </section>`;
+  }
+
+  #begin({ path, data, stat }: LiveZnode): void {
+    const base = data ?? "";
+    this.#edit = { path, base, version: stat.version, text: base, problem: null, isSaving: false };
+    this.saved = null;
+    this.requestUpdate();
+    void this.updateComplete.then(() => this.renderRoot.querySelector("textarea")?.focus());
+  }
+
+  async #save(edit: Edit): Promise<void> {
+    edit.isSaving = true;
+    edit.problem = null;
+    this.requestUpdate();
+    try {
+      const stat = await this.model.copse.set(edit.path, edit.text, { version: edit.version });
+      this.#end();
+      this.saved = `Saved as version ${stat.version}.`;
+    } catch (error) {
+      edit.isSaving = false;
+      edit.problem = isCopseError(error, "BAD_VERSION")
+        ? `Not saved: somebody has changed the znode since you began. It has version ${error.stat?.version}, and you began from ${edit.version}.`
+        : `Not saved: ${sentence(error)}`;
+      this.requestUpdate();
+    }
+  }
+
+  #rebase(edit: Edit, { stat }: LiveZnode): void {
+    edit.version = stat.version;
+    void this.#save(edit);
+  }
+
+  #takeTheirs(edit: Edit, znode: LiveZnode): void {
+    edit.text = znode.data ?? "";
+    edit.version = znode.stat.version;
+    edit.problem = null;
+    this.requestUpdate();
+  }
+
+  #end(): void {
+    this.#edit = null;
+    this.requestUpdate();
+  }
+
+  #ask(what: "create" | "delete"): void {
+    this.dispatchEvent(new CustomEvent("ask", { detail: what, bubbles: true, composed: true }));
+  }
+}
+
+function timeOf(ms: number): string {
+  return ms === 0 ? "–" : new Date(ms).toLocaleString("sv");
+}
+
+/** JSON on several lines where that is what the text is. */
+function pretty(text: string): string {
+  if (!looksLikeJson(text)) return text;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function looksLikeJson(text: string): boolean {
+  return /^\s*[[{]/.test(text);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hexOf(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const line = [...bytes.subarray(at, at + 16)];
+    const shown = line.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·")).join("");
+    lines.push(`${at.toString(16).padStart(6, "0")}  ${line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ").padEnd(47)}  ${shown}`);
+  }
+  return lines.join("\n");
+}
+
+customElements.define("copse-znode", ZnodeView);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "copse-znode": ZnodeView;
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Where to connect next, and how long to wait before.
+ *
+ * Invariants: the first attempt goes to a random endpoint, the next to the others in turn; the wait grows from
+ * `backoffMsMin` to `backoffMsMax` and is always jittered, so that a crowd that lost its server does not return as one.
+ */
+const backoffMsMin = 50;
+const backoffMsMax = 5_000;
+
+export class Endpoints {
+  readonly #urls: readonly string[];
+  readonly #random: () => number;
+  #next: number;
+  #failures = 0;
+
+  /** @param urls ws, wss, http or https URLs; the endpoint's path is added where there is none */
+  constructor(urls: readonly string[], random: () => number) {
+    if (urls.length === 0) throw new TypeError("connect needs at least one URL");
+    this.#urls = urls.map(endpointUrl);
+    this.#random = random;
+    this.#next = Math.floor(random() * urls.length);
+  }
+
+  /** The URL of the next attempt. */
+  next(): string {
+    return this.#urls[this.#next++ % this.#urls.length]!;
+  }
+
+  /** An attempt failed: milliseconds to wait before the next. The first retry of each other endpoint comes at once. */
+  failed(): number {
+    this.#failures++;
+    if (this.#failures < this.#urls.length) return 0;
+    const ceilingMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(10, this.#failures - this.#urls.length));
+    return ceilingMs * (0.5 + this.#random() / 2);
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+  }
+}
+
+function endpointUrl(url: string): string {
+  const parsed = new URL(url);
+  parsed.protocol = parsed.protocol === "https:" || parsed.protocol === "wss:" ? "wss:" : "ws:";
+  if (parsed.pathname === "/") parsed.pathname = "/v1";
+  return parsed.href;
+}

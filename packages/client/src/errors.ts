@@ -1,0 +1,55 @@
+/**
+ * One error class at the public edge, with a closed table of codes.
+ *
+ * `isCopseError` goes by a brand, so it holds across copies of this package on one page.
+ */
+import type { ErrorCode, Stat } from "@copse/protocol";
+
+/** What a server says, and what only a client can say. */
+export type CopseErrorCode = ErrorCode | "TIMEOUT" | "CLOSED" | "SCHEMA" | "OVERLOADED";
+
+const brand = "copse.error";
+
+export interface CopseErrorDetails {
+  readonly path?: string | undefined;
+  /** The present stat, with BAD_VERSION. */
+  readonly stat?: Stat | undefined;
+  /** The position of the op that failed, in a multi. */
+  readonly index?: number | undefined;
+  /** none: nothing was changed. unknown: a write may have happened. */
+  readonly outcome?: "none" | "unknown";
+  /** What a schema found wrong, with SCHEMA. */
+  readonly issues?: readonly { readonly message: string }[] | undefined;
+}
+
+const retryableCodes: readonly CopseErrorCode[] = ["UNAVAILABLE", "THROTTLED", "SESSION_EXPIRED", "TIMEOUT", "OVERLOADED"];
+
+export class CopseError extends Error {
+  override readonly name: string = "CopseError";
+  readonly brand: string = brand;
+  readonly code: CopseErrorCode;
+  /** True if the same call may succeed later, without any change to it. */
+  readonly retryable: boolean;
+  readonly outcome: "none" | "unknown";
+  readonly path: string | undefined;
+  readonly stat: Stat | undefined;
+  readonly index: number | undefined;
+  readonly issues: readonly { readonly message: string }[];
+
+  constructor(code: CopseErrorCode, message: string, details: CopseErrorDetails = {}) {
+    super(details.path === undefined ? `${code}: ${message}` : `${code}: ${message} (${details.path})`);
+    this.code = code;
+    this.retryable = retryableCodes.includes(code);
+    this.outcome = details.outcome ?? (code === "OUTCOME_UNKNOWN" ? "unknown" : "none");
+    this.path = details.path;
+    this.stat = details.stat;
+    this.index = details.index;
+    this.issues = details.issues ?? [];
+  }
+}
+
+/** True for a CopseError, of this code where one is given. */
+export function isCopseError(error: unknown, code?: CopseErrorCode): error is CopseError {
+  if (typeof error !== "object" || error === null || (error as { brand?: unknown }).brand !== brand) return false;
+  return code === undefined || (error as CopseError).code === code;
+}

@@ -1,0 +1,214 @@
+/**
+ * Subscriptions: one on the server for each (path, scope, data), a mirror of it here, and any number of observers.
+ *
+ * Invariants: the mirror is the server's state at `since`, complete, once it is whole; an observer sees the state, then every
+ * change in zxid order, and the state anew after a gap. A change of several messages is shown only when it is complete.
+ */
+import type { ChangeKind, Reply, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
+import { CopseError } from "./errors.ts";
+import { decodeBase64 } from "./base64.ts";
+
+/** A znode as a subscription shows it. */
+export interface LiveZnode {
+  readonly path: string;
+  /** Text data; null for null data, for bytes, and where data was not asked for or denied. */
+  readonly data: string | null;
+  /** The data where it is not UTF-8. */
+  readonly bytes: Uint8Array | null;
+  /** True if the data may not be read. */
+  readonly isDenied: boolean;
+  readonly stat: Stat;
+}
+
+export interface Change {
+  readonly kind: ChangeKind | "resync";
+  readonly path: string;
+  readonly zxid: number;
+  /** The znode behind the change; null after deleted, and with resync. */
+  readonly znode: LiveZnode | null;
+  readonly stat: Stat | null;
+  readonly data: string | null;
+}
+
+export interface Observer {
+  /** The whole state: at first, and again after a gap. The map is live; it must not be changed. */
+  state(znodes: ReadonlyMap<string, LiveZnode>, zxid: number): void;
+  /** All changes of one zxid, already in the map. */
+  changes(changes: readonly Change[], zxid: number): void;
+  /** The server refused; nothing more comes. */
+  failed(error: CopseError): void;
+}
+
+export interface SubscriptionRequest {
+  readonly path: string;
+  readonly scope: Scope;
+  readonly data: boolean;
+}
+
+type Ask = (message: Record<string, unknown>, onReply: (reply: Reply) => void) => void;
+
+export interface SubscriptionPorts {
+  /** Sends a request that is kept over reconnects. */
+  readonly request: (message: Record<string, unknown>, onReply: (reply: Reply | CopseError) => void) => void;
+}
+
+class Feed {
+  readonly wanted: SubscriptionRequest;
+  readonly observers: Set<Observer> = new Set();
+  znodes: Map<string, LiveZnode> = new Map();
+  /** The server's number for it on this connection, or null. */
+  sub: number | null = null;
+  /** The newest zxid that is complete in the mirror. */
+  since = 0;
+  isWhole = false;
+  /** What a state in pieces or a change in frames has brought so far. */
+  arriving: Map<string, LiveZnode> | null = null;
+  partial: SubscriptionChange[] = [];
+
+  constructor(wanted: SubscriptionRequest) {
+    this.wanted = wanted;
+  }
+}
+
+export class Subscriptions {
+  readonly #ports: SubscriptionPorts;
+  readonly #feeds: Map<string, Feed> = new Map();
+  readonly #bySub: Map<number, Feed> = new Map();
+  /** Feeds with changes that are shown behind the frame in which they came. */
+  readonly #unshown: Set<Feed> = new Set();
+
+  constructor(ports: SubscriptionPorts) {
+    this.#ports = ports;
+  }
+
+  /** Observes; the state comes at once where it is here already, never from within the call. Gives what stops it. */
+  observe(wanted: SubscriptionRequest, observer: Observer): () => void {
+    const key = `${wanted.scope} ${wanted.data} ${wanted.path}`;
+    let feed = this.#feeds.get(key);
+    if (feed === undefined) {
+      this.#feeds.set(key, (feed = new Feed(wanted)));
+      this.#subscribe(feed);
+    }
+    const joined = feed;
+    joined.observers.add(observer);
+    if (joined.isWhole) {
+      queueMicrotask(() => {
+        if (joined.observers.has(observer) && joined.isWhole) observer.state(joined.znodes, joined.since);
+      });
+    }
+    return () => {
+      if (!joined.observers.delete(observer) || joined.observers.size > 0 || this.#feeds.get(key) !== joined) return;
+      this.#feeds.delete(key);
+      if (joined.sub === null) return;
+      this.#bySub.delete(joined.sub);
+      this.#ports.request({ op: "unsubscribe", sub: joined.sub }, () => {});
+    };
+  }
+
+  /** Takes a message that has a `sub`. */
+  dispatch(message: SubscriptionChange | SubscriptionPiece): void {
+    const feed = this.#bySub.get(message.sub);
+    if (feed === undefined) return;
+    if ("nodes" in message) this.#takePiece(feed, message.nodes, message.zxid, message.more === true, message.reset === true);
+    else this.#takeChange(feed, message);
+  }
+
+  /** The connection is lost: numbers mean nothing any more. */
+  lost(): void {
+    this.#bySub.clear();
+    for (const feed of this.#feeds.values()) {
+      feed.arriving = null;
+      feed.partial = [];
+    }
+  }
+
+  /** Brings the subscriptions back on a new connection, from where each is complete. */
+  restore(seenZxid: number, ask: Ask): void {
+    for (const feed of this.#feeds.values()) {
+      if (feed.sub === null) continue; // Its first request still stands in the outbox.
+      feed.sub = null;
+      if (feed.isWhole) feed.since = Math.max(feed.since, seenZxid);
+      const since = feed.isWhole && seenZxid > 0 ? { since: feed.since } : {};
+      ask({ op: "subscribe", ...feed.wanted, ...since }, (reply) => this.#subscribed(feed, reply));
+    }
+  }
+
+  #subscribe(feed: Feed): void {
+    this.#ports.request({ op: "subscribe", ...feed.wanted }, (reply) => {
+      if (reply instanceof CopseError) this.#failed(feed, reply);
+      else this.#subscribed(feed, reply);
+    });
+  }
+
+  #subscribed(feed: Feed, reply: Reply): void {
+    if (reply.error !== undefined) return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
+    feed.sub = reply.sub!;
+    if (feed.observers.size === 0) {
+      this.#ports.request({ op: "unsubscribe", sub: reply.sub! }, () => {});
+      return;
+    }
+    this.#bySub.set(reply.sub!, feed);
+    if (reply.resumed !== true) this.#takePiece(feed, reply.nodes ?? [], reply.zxid, reply.more === true, true);
+  }
+
+  #failed(feed: Feed, error: CopseError): void {
+    for (const [key, known] of this.#feeds) if (known === feed) this.#feeds.delete(key);
+    for (const observer of [...feed.observers]) observer.failed(error);
+    feed.observers.clear();
+  }
+
+  #takePiece(feed: Feed, nodes: readonly SubscribedZnode[], zxid: number, hasMore: boolean, isFirst: boolean): void {
+    if (isFirst || feed.arriving === null) {
+      feed.arriving = new Map();
+      feed.isWhole = false;
+      feed.partial = [];
+    }
+    for (const node of nodes) feed.arriving.set(node.path, liveZnode(node));
+    if (hasMore) return;
+    feed.znodes = feed.arriving;
+    feed.arriving = null;
+    feed.isWhole = true;
+    feed.since = zxid;
+    for (const observer of [...feed.observers]) observer.state(feed.znodes, zxid);
+  }
+
+  #takeChange(feed: Feed, message: SubscriptionChange): void {
+    if (feed.partial.length > 0 && feed.partial[0]!.zxid !== message.zxid) this.#show(feed);
+    feed.partial.push(message);
+    this.#unshown.add(feed);
+  }
+
+  /** All messages of a frame are taken: shows the changes that are complete. */
+  frameEnded(): void {
+    for (const feed of this.#unshown) if (feed.partial[feed.partial.length - 1]?.more !== true) this.#show(feed);
+  }
+
+  #show(feed: Feed): void {
+    const messages = feed.partial;
+    feed.partial = [];
+    this.#unshown.delete(feed);
+    const zxid = messages[0]?.zxid ?? 0;
+    if (messages.length === 0) return;
+    const changes = messages.map((message) => applyChange(feed.znodes, message));
+    feed.since = Math.max(feed.since, zxid);
+    for (const observer of [...feed.observers]) observer.changes(changes, zxid);
+  }
+}
+
+function applyChange(znodes: Map<string, LiveZnode>, message: SubscriptionChange): Change {
+  const { path, change: kind, zxid, stat } = message;
+  if (kind === "deleted") {
+    znodes.delete(path);
+    return { kind, path, zxid, znode: null, stat: null, data: null };
+  }
+  const before = znodes.get(path);
+  const hasData = kind === "created" || kind === "changed";
+  const znode = hasData || before === undefined ? liveZnode({ ...message, stat: stat! }) : { ...before, stat: stat! };
+  znodes.set(path, znode);
+  return { kind, path, zxid, znode, stat: znode.stat, data: znode.data };
+}
+
+function liveZnode(node: SubscribedZnode): LiveZnode {
+  const { path, data, data64, denied, stat } = node;
+  return { path, data: data ?? null, bytes: data64 === undefined ? null : decodeBase64(data64), isDenied: denied === true, stat };
+}

@@ -1,0 +1,30 @@
+/**
+ * The port to a WebSocket, and to the host's time.
+ */
+export interface Socket {
+  send(text: string): void;
+  /** Ends the connection; `closed` follows. */
+  close(): void;
+}
+
+export interface SocketEvents {
+  opened(): void;
+  received(text: string): void;
+  /** The last event. `code` is the WebSocket close code, 1006 where there was none. */
+  closed(code: number, reason: string): void;
+}
+
+/** Opens a connection to a URL. It calls no event from within the call. */
+export type Transport = (url: string, events: SocketEvents) => Socket;
+
+export interface ClientPorts {
+  readonly transport: Transport;
+  /** Milliseconds on a clock that never jumps. */
+  readonly now: () => number;
+  /** Calls `run` after `ms`; gives what cancels it. */
+  readonly after: (ms: number, run: () => void) => () => void;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** Calls `look` whenever the host may have slept or come back; gives what stops that. */
+  readonly onWake: (look: () => void) => () => void;
+}

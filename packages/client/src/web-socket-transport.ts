@@ -1,0 +1,46 @@
+/**
+ * The one file that touches WebSocket, and the host's timers.
+ */
+import { WebSocket } from "#web-socket";
+import type { ClientPorts, Transport } from "./transport.ts";
+
+const subprotocol = "copse.v1";
+
+const transport: Transport = (url, events) => {
+  const socket = new WebSocket(url, subprotocol);
+  socket.onopen = () => events.opened();
+  socket.onmessage = (event) => events.received(String(event.data));
+  socket.onclose = (event) => events.closed(event.code, event.reason);
+  // A close event with the code follows; the error itself says nothing.
+  socket.onerror = () => {};
+  return {
+    send: (text) => {
+      if (socket.readyState === 1) socket.send(text);
+    },
+    close: () => socket.close(1000),
+  };
+};
+
+/** What makes a page or worker look at the clock: timers sleep in hidden tabs, these do not. */
+function onWake(look: () => void): () => void {
+  const pageEvents: [EventTarget | undefined, string][] = [
+    [globalThis.document, "visibilitychange"],
+    [globalThis.document && globalThis.window, "pageshow"],
+    [globalThis.document && globalThis.window, "online"],
+  ];
+  for (const [target, name] of pageEvents) target?.addEventListener(name, look);
+  return () => {
+    for (const [target, name] of pageEvents) target?.removeEventListener(name, look);
+  };
+}
+
+export const hostPorts: ClientPorts = {
+  transport,
+  now: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  random: () => Math.random(),
+  onWake,
+};

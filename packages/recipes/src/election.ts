@@ -1,0 +1,66 @@
+/**
+ * Leader election: one iteration for each term won.
+ *
+ * Candidates stand in a queue; the first leads. Leaving the loop's body resigns, and the next turn of the loop campaigns
+ * again; leaving the loop withdraws. A candidate whose session ends campaigns again in the next one. Invariants are the
+ * lock's: a term's signal aborts before another can lead, and tokens strictly increase.
+ */
+import { type Copse, isCopseError } from "@copse/client";
+import { type Held, type PlaceOptions, takePlace } from "./predecessor.ts";
+
+export interface Term extends Held {
+  /** Ends the term; the next candidate leads. */
+  resign(): Promise<void>;
+}
+
+const prefix = "candidate-";
+
+/** Campaigns at `path`, again and again, until the loop is left or the signal aborts. */
+export async function* election(copse: Copse, path: string, options: PlaceOptions = {}): AsyncGenerator<Term, void> {
+  const { signal } = options;
+  const isWithdrawn = (): boolean => signal?.aborted === true;
+  while (!isWithdrawn() && copse.state !== "closed") {
+    let held: Held;
+    try {
+      const place = await takePlace(copse, path, prefix, options);
+      try {
+        await place.reachHead(signal);
+      } catch (error) {
+        await place.leave();
+        throw error;
+      }
+      held = place.hold();
+    } catch (error) {
+      if (isWithdrawn() || isCopseError(error, "CLOSED")) return;
+      if (!isCopseError(error, "SESSION_EXPIRED") && !isCopseError(error, "UNAVAILABLE")) throw error;
+      await copse.connected(signal);
+      continue;
+    }
+    try {
+      yield { ...held, resign: held.close };
+    } finally {
+      await held.close();
+    }
+  }
+}
+
+/** The data of the present leader's znode, or null if nobody leads. */
+export async function currentLeader(copse: Copse, path: string): Promise<{ readonly data: string | null; readonly token: number } | null> {
+  for (;;) {
+    const names = await copse.children(path).then(({ children }) => children, noChildren);
+    const first = names.filter((name) => name.startsWith(prefix)).sort((a, b) => Number(a.slice(-10)) - Number(b.slice(-10)))[0];
+    if (first === undefined) return null;
+    const znode = await copse.get(`${path}/${first}`).catch(noZnode);
+    if (znode !== null) return { data: znode.data, token: znode.stat.czxid };
+  }
+}
+
+function noChildren(error: unknown): string[] {
+  if (isCopseError(error, "NO_NODE")) return [];
+  throw error;
+}
+
+function noZnode(error: unknown): null {
+  if (isCopseError(error, "NO_NODE")) return null;
+  throw error;
+}

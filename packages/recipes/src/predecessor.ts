@@ -1,0 +1,137 @@
+/**
+ * A place in a queue of ephemeral sequential znodes, and waiting for the one before it to vanish.
+ *
+ * Invariants: a place watches its predecessor alone, so a release wakes exactly one; a predecessor that dies while it
+ * still waits itself is skipped, because the queue is looked at again; a place that is given up is deleted, and one
+ * whose deletion can't be delivered dies with its session.
+ */
+import { type Copse, CopseError, type Guard, isCopseError } from "@copse/client";
+
+/** How soon a holder learns that it may have lost its place: at its own deadline, or as soon as the connection is lost. */
+export type LossPolicy = "session" | "connection";
+
+export interface PlaceOptions {
+  /** Data of the znode, for whoever looks at the queue. */
+  readonly data?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly policy?: LossPolicy | undefined;
+}
+
+/** A place at the head: what a lock and a term have in common. */
+export interface Held {
+  /** The znode that stands for this place. */
+  readonly path: string;
+  /** Grows with each holder: hand it to whatever the place protects, and let it refuse smaller ones. */
+  readonly token: number;
+  /** Aborts before anyone else can hold the place. */
+  readonly signal: AbortSignal;
+  /** Makes a write hold only while the place is held. */
+  readonly guard: Guard;
+  /** Gives the place up. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Takes a place at the end of the queue at `path`, whose name begins with `prefix`. */
+export async function takePlace(copse: Copse, path: string, prefix: string, options: PlaceOptions): Promise<Place> {
+  const { data = null, signal, policy } = options;
+  const creation = copse.create(`${path}/${prefix}`, data, { ephemeral: true, sequential: true, parents: true, signal });
+  const { path: own, stat } = await creation;
+  return new Place(copse, path, prefix, own, stat.czxid, policy ?? "session");
+}
+
+export class Place {
+  readonly path: string;
+  readonly token: number;
+  readonly #copse: Copse;
+  readonly #queue: string;
+  readonly #prefix: string;
+  readonly #lost: AbortSignal;
+  readonly #closed: AbortController = new AbortController();
+
+  constructor(copse: Copse, queue: string, prefix: string, path: string, token: number, policy: LossPolicy) {
+    this.#copse = copse;
+    this.#queue = queue;
+    this.#prefix = prefix;
+    this.path = path;
+    this.token = token;
+    const lost = [copse.sessionSignal, this.#closed.signal];
+    this.#lost = AbortSignal.any(policy === "connection" ? [...lost, copse.connectionSignal] : lost);
+  }
+
+  /** The places before this one, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
+  async before(): Promise<readonly string[]> {
+    const { children } = await this.#copse.children(this.#queue);
+    const places = children.filter((name) => name.startsWith(this.#prefix)).sort((a, b) => numberOf(a) - numberOf(b));
+    const at = places.indexOf(this.path.slice(this.#queue.length + 1));
+    if (at < 0) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
+    return places.slice(0, at);
+  }
+
+  /** Resolves once nobody is before this place. @throws the signal's reason, CopseError SESSION_EXPIRED */
+  async reachHead(signal: AbortSignal | undefined): Promise<void> {
+    const either = signal === undefined ? this.#lost : AbortSignal.any([signal, this.#lost]);
+    for (;;) {
+      either.throwIfAborted();
+      const before = await this.before();
+      const nearest = before[before.length - 1];
+      if (nearest === undefined) return;
+      await vanished(this.#copse, `${this.#queue}/${nearest}`, either);
+    }
+  }
+
+  /** The handle of a place that has reached the head. */
+  hold(): Held {
+    const { path, token } = this;
+    void this.#watchOwn();
+    return {
+      path,
+      token,
+      signal: this.#lost,
+      guard: { path, czxid: token },
+      close: () => this.leave(),
+      [Symbol.asyncDispose]: () => this.leave(),
+    };
+  }
+
+  /** Deletes the place. It resolves also where the session has ended, and the place with it. */
+  async leave(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(new CopseError("CLOSED", "the place was given up", { path: this.path }));
+    // The session may be a new one by now: the guard keeps the deletion from anything but this very znode.
+    await this.#copse.delete(this.path, { guard: { path: this.path, czxid: this.token } }).catch(unlessGone);
+  }
+
+  /** Someone else, an operator perhaps, may delete the znode: that ends the place too. */
+  async #watchOwn(): Promise<void> {
+    try {
+      await vanished(this.#copse, this.path, this.#lost);
+      this.#closed.abort(new CopseError("SESSION_EXPIRED", "the place was deleted", { path: this.path }));
+    } catch {
+      // The place was lost or given up otherwise, and its signal has said so.
+    }
+  }
+}
+
+/** Resolves once there is no znode at `path`. @throws the signal's reason */
+async function vanished(copse: Copse, path: string, signal: AbortSignal): Promise<void> {
+  const events = copse.watch(path, { signal });
+  try {
+    if ((await copse.exists(path, { signal })) === null) return;
+    for await (const { event } of events) {
+      if (event === "deleted") return;
+      if (event === "resync" && (await copse.exists(path, { signal })) === null) return;
+    }
+  } finally {
+    await events.return?.();
+  }
+}
+
+function numberOf(name: string): number {
+  return Number(name.slice(-10));
+}
+
+function unlessGone(error: unknown): void {
+  const isGone = (["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const).some((code) => isCopseError(error, code));
+  if (!isGone) throw error;
+}
