@@ -54,8 +54,8 @@ export function build() {
   done("built", fingerprint([join(root, "tsconfig.json"), ...sources]), "apps/cli/dist/inspector", () => {
     console.error("copse: building …");
     run(join(root, "node_modules/.bin/tsc"), ["-b", "--force"], { quiet: true });
-    run(join(root, "apps/inspector/node_modules/.bin/vite"), ["build", "apps/inspector"], { quiet: true });
-    run(join(root, "apps/examples/node_modules/.bin/vite"), ["build", "apps/examples"], { quiet: true });
+    run(join(root, "apps/inspector/node_modules/.bin/vite"), ["build", "--config", "apps/inspector/vite.config.ts"], { quiet: true });
+    run(join(root, "apps/examples/node_modules/.bin/vite"), ["build", "--config", "apps/examples/vite.config.ts"], { quiet: true });
   });
 }
 

@@ -2,7 +2,7 @@
  * The page as a whole: the bar with the connection's state, the tree, the znode. The address names the selected znode.
  */
 import { css, html, LitElement, type TemplateResult } from "lit";
-import { type Asked } from "./dialogs.ts";
+import type { Asked } from "./dialogs.ts";
 import "./dialogs.ts";
 import type { Model } from "./model.ts";
 import { controls } from "./shared-styles.ts";
@@ -24,7 +24,7 @@ export class InspectorView extends LitElement {
     css`
       :host {
         display: grid;
-        grid-template-rows: auto 1fr;
+        grid-template-rows: auto minmax(0, 1fr);
         height: 100dvh;
       }
       header {
@@ -76,7 +76,7 @@ export class InspectorView extends LitElement {
       }
       main {
         display: grid;
-        grid-template-columns: minmax(16rem, 2fr) 3fr;
+        grid-template: minmax(0, 1fr) / minmax(16rem, 2fr) minmax(0, 3fr);
         min-height: 0;
       }
       main.stale {
@@ -88,8 +88,7 @@ export class InspectorView extends LitElement {
       }
       @media (max-width: 44rem) {
         main {
-          grid-template-columns: 1fr;
-          grid-template-rows: minmax(10rem, 2fr) 3fr;
+          grid-template: minmax(10rem, 2fr) minmax(0, 3fr) / minmax(0, 1fr);
         }
         copse-tree {
           border-inline-end: 0;
@@ -135,8 +134,8 @@ export class InspectorView extends LitElement {
       <main class=${connection === "connected" ? "" : "stale"} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)} @ask=${(event: CustomEvent<Asked>) => this.#ask(event.detail)}>
         <copse-tree .model=${model}></copse-tree>
         <copse-znode .model=${model}></copse-znode>
-        <copse-dialog .model=${model}></copse-dialog>
       </main>
+      <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
     `;
   }
 

@@ -2,11 +2,11 @@
  * The tree: virtual rows at a fixed height, the keyboard of the ARIA tree pattern, marks where something has changed.
  *
  * Invariant: one row has the tab stop; rows that come and go never take the focus with them, because the focus belongs to
- * the tree and the active row is named by `aria-activedescendant`.
+ * the tree and the active row is named by `aria-activedescendant`. Positions are set as properties, not as attributes, which
+ * the page's policy would refuse.
  */
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { styleMap } from "lit/directives/style-map.js";
 import { parentOf } from "./child-list.ts";
 import type { Model, Row } from "./model.ts";
 
@@ -116,6 +116,8 @@ export class TreeView extends LitElement {
   #stopListening: () => void = () => {};
   #unmount: () => void = () => {};
   #activePath = "/";
+  /** A path to bring into view as soon as it has a row. */
+  #awaited: string | null = null;
   #typed = "";
   #typedAt = 0;
 
@@ -145,7 +147,7 @@ export class TreeView extends LitElement {
         @keydown=${this.#onKey}
         @focus=${() => this.#reveal()}
       >
-        <div class="rows" role="none" style=${styleMap({ height: `${rows.length * rowPx}px` })}>
+        <div class="rows" role="none" .style=${`height: ${rows.length * rowPx}px`}>
           ${items.map(({ index, start }) => this.#row(rows[index], start))}
         </div>
       </div>
@@ -171,12 +173,14 @@ export class TreeView extends LitElement {
 
   override updated(_changed: PropertyValues): void {
     this.#virtualizer?._willUpdate();
+    if (this.#awaited !== null) this.#reveal();
   }
 
   /** Makes the selected row the active one, in view. */
   showSelected(): void {
     this.#activePath = this.model.selectedPath;
-    this.#reveal();
+    this.#awaited = this.#activePath;
+    this.requestUpdate();
   }
 
   #row(row: Row | undefined, start: number): TemplateResult | typeof nothing {
@@ -196,7 +200,7 @@ export class TreeView extends LitElement {
         aria-selected=${isSelected}
         aria-expanded=${hasChildren || isExpanded ? String(isExpanded) : nothing}
         data-path=${path}
-        style=${styleMap({ transform: `translateY(${start}px)`, paddingInlineStart: `${depth * 16 + 4}px` })}
+        .style=${`transform: translateY(${start}px); padding-inline-start: ${depth * 16 + 4}px`}
         @click=${() => this.#choose(path)}
         @dblclick=${() => this.#toggle(row)}
       >
@@ -301,7 +305,9 @@ export class TreeView extends LitElement {
 
   #reveal(): void {
     const at = this.model.rows.findIndex(({ path }) => path === this.#activePath);
-    if (at >= 0) this.#virtualizer?.scrollToIndex(at, { align: "auto" });
+    if (at < 0 || this.#virtualizer === null) return;
+    this.#awaited = null;
+    this.#virtualizer.scrollToIndex(at, { align: "auto" });
     this.requestUpdate();
   }
 }

@@ -1,0 +1,34 @@
+/**
+ * A page that follows a config znode: plain browser code, no framework.
+ *
+ * It keeps the last good value while the connection is away, and never shows what the server has not committed.
+ */
+import { connect, defineNode } from "@copse/client";
+
+const hub = new URLSearchParams(location.search).get("hub") ?? `ws://${location.hostname}:7181`;
+const show = (id, text) => {
+  document.getElementById(id).textContent = text;
+};
+
+const copse = await connect(hub, { timeoutMs: 10_000 });
+const words = { connected: `Live from ${hub}`, suspended: "Reconnecting …", expired: "Connecting anew …", closed: "Closed" };
+const showState = (state) => show("state", words[state] ?? "Connecting …");
+showState(copse.state);
+copse.onState(showState);
+
+const Web = defineNode("/config/web");
+copse.store(Web, { initial: { title: "", theme: "light", limit: 0, banner: "" } }).subscribe((config) => {
+  document.documentElement.dataset.theme = config.theme;
+  show("title", config.title);
+  show("banner", config.banner);
+  document.getElementById("values").replaceChildren(
+    ...Object.entries(config).flatMap(([name, value]) => {
+      const [term, description] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = name;
+      description.textContent = JSON.stringify(value);
+      return [term, description];
+    }),
+  );
+});
+
+document.getElementById("more").addEventListener("click", () => copse.update(Web, (config) => ({ ...config, limit: config.limit + 1 })));
