@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -45,7 +45,15 @@ export function install() {
   done("installed", wanted, "node_modules", () => {
     console.error("copse: installing dependencies …");
     pnpm(["install", "--frozen-lockfile"], { quiet: true });
+    linkCommand();
   });
+}
+
+/** Lets `npx copse` in this folder find the command: the root's manifest has to be one that npm understands too. */
+function linkCommand() {
+  const link = join(root, "node_modules/.bin/copse");
+  rmSync(link, { force: true });
+  symlinkSync("../../apps/cli/bin/copse.js", link);
 }
 
 /** Builds the packages, the command and the inspector where a source has changed. */

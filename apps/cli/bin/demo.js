@@ -43,7 +43,9 @@ try {
   await firstLine(copse("serve", "--listen", `127.0.0.1:${hubPort}`, "--data", join(folder, "data"), "--log-level", "error"));
   await firstLine(copse("set", "/config/web", "--file", join(root, "apps/examples/config.json"), "--create"));
   const vite = join(root, "apps/examples/node_modules/.bin/vite");
-  await firstLine(start(vite, ["preview", "--config", "apps/examples/vite.config.ts", "--host", "127.0.0.1", "--port", pagePort, "--strictPort"]));
+  await firstLine(
+    start(vite, ["preview", "--config", "apps/examples/vite.config.ts", "--host", "127.0.0.1", "--port", pagePort, "--strictPort"]),
+  );
 } catch (error) {
   console.error(`copse: ${error.message}. Is something else running on port ${hubPort} or ${pagePort}?`);
   stop(1);
@@ -60,6 +62,18 @@ console.log(`
 `);
 for (const name of ["ash", "birch", "cedar"]) {
   const file = join(folder, "counter.json");
-  const worker = start(process.execPath, [join(root, "apps/examples/dist/lock-worker.js"), "--url", url, "--name", name, "--file", file, "--turns", "1000000", "--pause-ms", "1500"]);
+  const worker = start(process.execPath, [
+    join(root, "apps/examples/dist/lock-worker.js"),
+    "--url",
+    url,
+    "--name",
+    name,
+    "--file",
+    file,
+    "--turns",
+    "1000000",
+    "--pause-ms",
+    "1500",
+  ]);
   worker.stdout.pipe(process.stdout);
 }

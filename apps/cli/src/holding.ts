@@ -28,7 +28,12 @@ export async function holdLock(path: string, command: readonly string[], options
   });
 }
 
-export async function campaign(path: string, command: readonly string[], options: { data?: string; once?: boolean }, shared: Shared): Promise<void> {
+export async function campaign(
+  path: string,
+  command: readonly string[],
+  options: { data?: string; once?: boolean },
+  shared: Shared,
+): Promise<void> {
   const signal = interrupted();
   await withClient(shared, {}, async (copse) => {
     for await (const term of election(copse, path, { data: options.data ?? `${process.pid}`, signal })) {
@@ -38,7 +43,13 @@ export async function campaign(path: string, command: readonly string[], options
   });
 }
 
-async function whileHeld({ path, token, signal: lost }: Held, command: readonly string[], signal: AbortSignal, shared: Shared, word: string): Promise<void> {
+async function whileHeld(
+  { path, token, signal: lost }: Held,
+  command: readonly string[],
+  signal: AbortSignal,
+  shared: Shared,
+  word: string,
+): Promise<void> {
   const [program, ...args] = command;
   if (program === undefined) {
     print(shared.output === "json" ? JSON.stringify({ path, token }) : `${word}: ${path}, token ${token}`);

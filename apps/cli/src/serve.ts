@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError, completeConfig, CorruptLogError, type Server, type ServerConfig, startServer } from "@copse/server";
+import { ConfigError, CorruptLogError, completeConfig, type Server, type ServerConfig, startServer } from "@copse/server";
 import { type Logger, pino } from "pino";
 import { exitCode, UsageError } from "./exit-code.ts";
 import { inspectorFiles } from "./inspector-files.ts";
@@ -30,13 +30,18 @@ export interface ServeFlags {
 
 /** The members of a --config file: the flags' names, and what has no flag. */
 type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
-  Partial<Pick<ServerConfig, "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "historyBytes" | "snapshotLogBytes" | "segmentBytes">> & {
+  Partial<
+    Pick<ServerConfig, "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "historyBytes" | "snapshotLogBytes" | "segmentBytes">
+  > & {
     readonly limits?: Partial<ServerConfig["limits"]>;
   };
 
 export async function serve(given: ServeFlags): Promise<void> {
   const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : readConfig(given.config)), ...given };
-  const logger = pino({ level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null }, pino.destination({ fd: 2, sync: true }));
+  const logger = pino(
+    { level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null },
+    pino.destination({ fd: 2, sync: true }),
+  );
   let server: Server;
   try {
     server = await startServer(toConfig(flags, logger));
@@ -66,12 +71,15 @@ function fatal(logger: Logger, error: unknown): never {
 function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   refuseWhatIsMissing(flags);
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
-  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined)) throw new ConfigError("tls: --tls-cert and --tls-key belong together");
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
+    throw new ConfigError("tls: --tls-cert and --tls-key belong together");
   process.on("uncaughtException", (error) => fatal(logger, error));
   process.on("unhandledRejection", (error) => fatal(logger, error));
   const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes } = flags;
   const numbers = Object.fromEntries(
-    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes }).filter(([, value]) => value !== undefined),
+    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes }).filter(
+      ([, value]) => value !== undefined,
+    ),
   );
   const config = completeConfig({
     member: flags.id ?? "1",

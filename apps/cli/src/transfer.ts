@@ -6,8 +6,8 @@
  * atomic; it says how far it came.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import type { Writable } from "node:stream";
 import { createInterface } from "node:readline";
+import type { Writable } from "node:stream";
 import { type Copse, CopseError, isCopseError, type LiveZnode, type MultiOp } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
 import { note, progress, type Shared, shownDataOf, withClient } from "./terminal.ts";
@@ -49,15 +49,19 @@ function write(out: Writable, text: string): Promise<void> | undefined {
 
 function wholeTree(copse: Copse, path: string): Promise<readonly LiveZnode[]> {
   return new Promise((resolve, reject) => {
-    const stop = copse.observe(path, { scope: "tree" }, {
-      state: (znodes) => {
-        if (znodes.size === 0) reject(new CopseError("NO_NODE", "the znode does not exist", { path }));
-        resolve([...znodes.values()]);
-        stop();
+    const stop = copse.observe(
+      path,
+      { scope: "tree" },
+      {
+        state: (znodes) => {
+          if (znodes.size === 0) reject(new CopseError("NO_NODE", "the znode does not exist", { path }));
+          resolve([...znodes.values()]);
+          stop();
+        },
+        changes: () => {},
+        failed: reject,
       },
-      changes: () => {},
-      failed: reject,
-    });
+    );
   });
 }
 
@@ -105,7 +109,12 @@ export async function importTree(path: string, options: { file?: string; conflic
   });
 }
 
-async function importBatch(copse: Copse, path: string, batch: readonly Exported[], conflict: Conflict): Promise<{ imported: number; skipped: number }> {
+async function importBatch(
+  copse: Copse,
+  path: string,
+  batch: readonly Exported[],
+  conflict: Conflict,
+): Promise<{ imported: number; skipped: number }> {
   const ops: MultiOp[] = [];
   let skipped = 0;
   const stats = await Promise.all(batch.map((exported) => copse.exists(absolute(path, exported.path))));
@@ -138,7 +147,10 @@ function absolute(top: string, path: string): string {
 
 /** NDJSON, or a JSON array with one znode on each line: both are read line by line. */
 async function* readExported(file: string | undefined): AsyncGenerator<Exported> {
-  const lines = createInterface({ input: file === undefined || file === "-" ? process.stdin : createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY });
+  const lines = createInterface({
+    input: file === undefined || file === "-" ? process.stdin : createReadStream(file),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  });
   let number = 0;
   for await (const line of lines) {
     number++;

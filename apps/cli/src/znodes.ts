@@ -15,7 +15,12 @@ export async function get(path: string, shared: Shared): Promise<void> {
   });
 }
 
-export async function set(path: string, data: string | undefined, options: { file?: string; version?: number; create?: boolean }, shared: Shared): Promise<void> {
+export async function set(
+  path: string,
+  data: string | undefined,
+  options: { file?: string; version?: number; create?: boolean },
+  shared: Shared,
+): Promise<void> {
   const value = dataOf(data, options.file);
   const version = options.version === undefined ? {} : { version: options.version };
   await withClient(shared, {}, async (copse) => {
@@ -123,14 +128,18 @@ function headOf({ data, bytes, stat: { ephemeralOwner } }: LiveZnode): string {
 /** The state of a subtree at one zxid. */
 function present(copse: Copse, path: string, data: boolean): Promise<ReadonlyMap<string, LiveZnode>> {
   return new Promise((resolve, reject) => {
-    const stop = copse.observe(path, { scope: "tree", data }, {
-      state: (znodes) => {
-        resolve(new Map(znodes));
-        stop();
+    const stop = copse.observe(
+      path,
+      { scope: "tree", data },
+      {
+        state: (znodes) => {
+          resolve(new Map(znodes));
+          stop();
+        },
+        changes: () => {},
+        failed: reject,
       },
-      changes: () => {},
-      failed: reject,
-    });
+    );
   });
 }
 

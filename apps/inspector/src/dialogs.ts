@@ -101,10 +101,12 @@ export class ActionDialog extends LitElement {
     const below = selected.kind === "present" ? selected.znode.stat.numChildren : 0;
     return html`<form method="dialog" @submit=${(event: SubmitEvent) => this.#submit(event)}>
       <h2 id="title">Delete ${this.#path}</h2>
-      ${below === 0
-        ? html`<p>The znode and its data go for good.</p>`
-        : html`<p>The znode has ${below.toLocaleString("en")} children. They and all below go for good, in one step.</p>
-            <label>Type <code>${this.#path}</code> to go on<input name="confirm" autocomplete="off" autofocus /></label>`}
+      ${
+        below === 0
+          ? html`<p>The znode and its data go for good.</p>`
+          : html`<p>The znode has ${below.toLocaleString("en")} children. They and all below go for good, in one step.</p>
+            <label>Type <code>${this.#path}</code> to go on<input name="confirm" autocomplete="off" autofocus /></label>`
+      }
       ${this.#buttons("Delete", "danger")}
     </form>`;
   }

@@ -68,22 +68,26 @@ export class Model {
   expand(path: string): void {
     if (this.#expanded.has(path)) return;
     const list = new ChildList(path);
-    const stop = this.copse.observe(path, { scope: "children", data: false }, {
-      state: (znodes) => {
-        list.takeState(znodes);
-        if (path === "/") this.#rootStat = znodes.get("/")?.stat ?? null;
-        this.#changed();
+    const stop = this.copse.observe(
+      path,
+      { scope: "children", data: false },
+      {
+        state: (znodes) => {
+          list.takeState(znodes);
+          if (path === "/") this.#rootStat = znodes.get("/")?.stat ?? null;
+          this.#changed();
+        },
+        changes: (changes) => {
+          for (const change of changes) {
+            if (list.takeChange(change)) this.#mark(change.path, change.kind);
+            else if (path === "/" && change.stat !== null) this.#rootStat = change.stat;
+            if (change.kind === "deleted") this.collapse(change.path);
+          }
+          this.#changed();
+        },
+        failed: () => this.collapse(path),
       },
-      changes: (changes) => {
-        for (const change of changes) {
-          if (list.takeChange(change)) this.#mark(change.path, change.kind);
-          else if (path === "/" && change.stat !== null) this.#rootStat = change.stat;
-          if (change.kind === "deleted") this.collapse(change.path);
-        }
-        this.#changed();
-      },
-      failed: () => this.collapse(path),
-    });
+    );
     this.#expanded.set(path, { list, stop });
     this.#changed();
   }
@@ -103,14 +107,18 @@ export class Model {
       this.#stopSelected();
       this.selectedPath = path;
       this.selected = { kind: "loading" };
-      this.#stopSelected = this.copse.observe(path, { scope: "node" }, {
-        state: (znodes) => this.#show(znodes.get(path) ?? null),
-        changes: (changes) => this.#show(changes[changes.length - 1]?.znode ?? null),
-        failed: (error) => {
-          this.selected = { kind: "refused", error };
-          this.#changed();
+      this.#stopSelected = this.copse.observe(
+        path,
+        { scope: "node" },
+        {
+          state: (znodes) => this.#show(znodes.get(path) ?? null),
+          changes: (changes) => this.#show(changes[changes.length - 1]?.znode ?? null),
+          failed: (error) => {
+            this.selected = { kind: "refused", error };
+            this.#changed();
+          },
         },
-      });
+      );
     }
     for (let above = path; above !== "/"; ) {
       above = parentOf(above);

@@ -237,7 +237,10 @@ export class TreeView extends LitElement {
 
   #onKey(event: KeyboardEvent): void {
     const { rows } = this.model;
-    const at = Math.max(0, rows.findIndex(({ path }) => path === this.#activePath));
+    const at = Math.max(
+      0,
+      rows.findIndex(({ path }) => path === this.#activePath),
+    );
     const row = rows[at];
     if (row === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     switch (event.key) {
@@ -269,7 +272,8 @@ export class TreeView extends LitElement {
         break;
       case "*":
         for (const sibling of rows) {
-          if (sibling.depth === row.depth && parentOf(sibling.path) === parentOf(row.path) && sibling.stat.numChildren > 0) this.model.expand(sibling.path);
+          if (sibling.depth === row.depth && parentOf(sibling.path) === parentOf(row.path) && sibling.stat.numChildren > 0)
+            this.model.expand(sibling.path);
         }
         break;
       case "Enter":

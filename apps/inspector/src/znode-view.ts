@@ -189,7 +189,8 @@ export class ZnodeView extends LitElement {
 
   #data({ data, bytes, isDenied }: LiveZnode): TemplateResult {
     if (isDenied) return html`<p class="notice warn">Your identity may not read the data of this znode.</p>`;
-    if (bytes !== null) return html`<section><h3>Data · ${bytes.length.toLocaleString("en")} bytes, not text</h3><pre>${hexOf(bytes.subarray(0, 4_096))}</pre></section>`;
+    if (bytes !== null)
+      return html`<section><h3>Data · ${bytes.length.toLocaleString("en")} bytes, not text</h3><pre>${hexOf(bytes.subarray(0, 4_096))}</pre></section>`;
     if (data === null) return html`<section><h3>Data</h3><p class="empty">No data.</p></section>`;
     if (data === "") return html`<section><h3>Data</h3><p class="empty">Empty text.</p></section>`;
     const isLong = data.length > headUnits && !this.isWhole;
@@ -208,12 +209,14 @@ export class ZnodeView extends LitElement {
       <h3>Editing version ${edit.version}</h3>
       ${isStale ? html`<p class="notice warn" role="alert">Changed under you: the znode has version ${znode.stat.version} now. Nothing was overwritten.</p>` : nothing}
       ${edit.problem === null ? nothing : html`<p class="notice bad" role="alert">${edit.problem}</p>`}
-      ${isStale
-        ? html`<div class="versions">
+      ${
+        isStale
+          ? html`<div class="versions">
             <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
             <section><h3>Theirs, version ${znode.stat.version}</h3><pre class="theirs" tabindex="0">${theirs}</pre></section>
           </div>`
-        : this.#area(edit)}
+          : this.#area(edit)
+      }
       <div class="row">
         <button class="primary" ?disabled=${edit.isSaving || znode === null} @click=${() => this.#save(edit)}>Save</button>
         ${isStale ? html`<button @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>` : nothing}
@@ -346,7 +349,12 @@ function hexOf(bytes: Uint8Array): string {
   for (let at = 0; at < bytes.length; at += 16) {
     const line = [...bytes.subarray(at, at + 16)];
     const shown = line.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·")).join("");
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${line.map((byte) => byte.toString(16).padStart(2, "0")).join(" ").padEnd(47)}  ${shown}`);
+    lines.push(
+      `${at.toString(16).padStart(6, "0")}  ${line
+        .map((byte) => byte.toString(16).padStart(2, "0"))
+        .join(" ")
+        .padEnd(47)}  ${shown}`,
+    );
   }
   return lines.join("\n");
 }

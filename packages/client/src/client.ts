@@ -1,25 +1,22 @@
 /**
- * The client: every operation of the protocol as a call, and what lives on top of them.
+ * The client: a session, the operations, and what lives on them: watches, subscriptions, stores, updates.
  *
- * Calls are sent in the order in which they are made and answered in that order; a write is done exactly once however often
- * the connection breaks, or rejects with `outcome: "unknown"` when its session ended first. Times are milliseconds.
+ * A write is done exactly once however often the connection breaks, or rejects with `outcome: "unknown"` when its session
+ * ended first. Times are milliseconds.
  */
-import type { AclItem, Credential, Identity, Refusal, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import type { Credential, Refusal, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
 import { Endpoints } from "./endpoints.ts";
 import { CopseError, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";
+import { type CallOptions, Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
 import { ClientSession, type SessionState } from "./session.ts";
 import { createStore, type Store } from "./store.ts";
 import { Stream } from "./stream.ts";
 import { type Change, type Observer, Subscriptions } from "./subscriptions.ts";
 import type { ClientPorts } from "./transport.ts";
-import { type WatchMode, Watches } from "./watches.ts";
+import { Watches, type WatchMode } from "./watches.ts";
 import { hostPorts } from "./web-socket-transport.ts";
-
-/** Text, bytes, or null for no data at all. */
-export type Data = string | Uint8Array | null;
 
 export interface ConnectOptions {
   /** The server gives the session up after so many milliseconds without a sign; it may clamp this. Default 30 000. */
@@ -33,60 +30,6 @@ export interface ConnectOptions {
   /** For tests and unusual hosts. */
   readonly ports?: ClientPorts;
 }
-
-export interface CallOptions {
-  /** Rejects with the signal's reason. A write that was sent may still happen. */
-  readonly signal?: AbortSignal | undefined;
-  /** Rejects with TIMEOUT after so many milliseconds. A write that was sent may still happen. */
-  readonly timeoutMs?: number | undefined;
-}
-
-/** A write holds only while this znode exists with this czxid. */
-export interface Guard {
-  readonly path: string;
-  readonly czxid: number;
-}
-
-export interface WriteOptions extends CallOptions {
-  readonly guard?: Guard | readonly Guard[] | undefined;
-}
-
-export interface ReadOptions extends CallOptions {
-  /** See every write acknowledged anywhere before this call. */
-  readonly linearizable?: boolean;
-  /** Answer once the server has applied this zxid. */
-  readonly atLeast?: number;
-}
-
-export interface CreateOptions extends WriteOptions {
-  readonly ephemeral?: boolean;
-  readonly sequential?: boolean;
-  readonly container?: boolean;
-  /** Milliseconds after its last change at which a childless znode is removed. */
-  readonly ttl?: number;
-  readonly acl?: readonly AclItem[];
-  /** Create missing ancestors too. */
-  readonly parents?: boolean;
-}
-
-export interface Znode {
-  /** Text data; null for null data and for bytes that are not UTF-8. */
-  readonly data: string | null;
-  readonly bytes: Uint8Array | null;
-  readonly stat: Stat;
-}
-
-export type MultiOp =
-  | { readonly op: "create"; readonly path: string; readonly data?: Data; readonly ephemeral?: boolean; readonly sequential?: boolean }
-  | { readonly op: "set"; readonly path: string; readonly data?: Data; readonly version?: number }
-  | { readonly op: "delete"; readonly path: string; readonly version?: number }
-  | { readonly op: "check"; readonly path: string; readonly version?: number };
-
-type MultiResult<Op extends MultiOp> = Op["op"] extends "create"
-  ? { readonly path: string; readonly stat: Stat }
-  : Op["op"] extends "set"
-    ? { readonly stat: Stat }
-    : Record<never, never>;
 
 /** The session's state has changed. */
 export class SessionEvent extends Event {
@@ -114,7 +57,7 @@ export async function connect(urls: string | readonly string[], options: Connect
   return client;
 }
 
-export class Copse extends EventTarget {
+export class Copse extends Operations {
   readonly #session: ClientSession;
   readonly #outbox: Outbox = new Outbox();
   readonly #watches: Watches;
@@ -123,7 +66,7 @@ export class Copse extends EventTarget {
   #refusal: CopseError | null = null;
 
   constructor(urls: readonly string[], options: ConnectOptions) {
-    super();
+    super((message, call, isWrite) => this.#call(message, call, isWrite));
     this.#ports = options.ports ?? hostPorts;
     this.#watches = new Watches((message) => this.#call(message).catch(ignoreAnswer));
     this.#subscriptions = new Subscriptions({
@@ -211,107 +154,6 @@ export class Copse extends EventTarget {
       if (signal?.aborted === true) abort();
       else look();
     });
-  }
-
-  /** Creates a znode. @throws CopseError NODE_EXISTS, NO_NODE (the parent), NO_CHILDREN_FOR_EPHEMERALS … */
-  async create(path: string, data: Data = null, options: CreateOptions = {}): Promise<{ path: string; stat: Stat }> {
-    const { ephemeral, sequential, container, ttl, acl, parents, ...rest } = options;
-    const reply = await this.#write({ op: "create", path, ...encodeData(data), ephemeral, sequential, container, ttl, acl, parents }, rest);
-    return { path: reply.path!, stat: reply.stat! };
-  }
-
-  /** Reads a znode. @throws CopseError NO_NODE */
-  async get(path: string, options: ReadOptions = {}): Promise<Znode> {
-    const reply = await this.#read({ op: "get", path }, options);
-    return { data: reply.data ?? null, bytes: reply.data64 === undefined ? null : decodeBase64(reply.data64), stat: reply.stat! };
-  }
-
-  /** Replaces the data of a znode. @throws CopseError NO_NODE, BAD_VERSION with the present stat */
-  async set(path: string, data: Data, options: WriteOptions & { version?: number } = {}): Promise<Stat> {
-    const { version, ...rest } = options;
-    return (await this.#write({ op: "set", path, ...encodeData(data), version }, rest)).stat!;
-  }
-
-  /** Deletes a znode; with `recursive` all below too. Gives how many went. @throws CopseError NO_NODE, BAD_VERSION, NOT_EMPTY */
-  async delete(path: string, options: WriteOptions & { version?: number; recursive?: boolean } = {}): Promise<number> {
-    const { version, recursive, ...rest } = options;
-    return (await this.#write({ op: "delete", path, version, recursive }, rest)).deleted ?? 1;
-  }
-
-  /** The stat of a znode, or null if there is none. */
-  async exists(path: string, options: ReadOptions = {}): Promise<Stat | null> {
-    return (await this.#read({ op: "exists", path }, options)).stat ?? null;
-  }
-
-  /** The names of the children, sorted; `after` and `limit` page through them. @throws CopseError NO_NODE */
-  async children(
-    path: string,
-    options: ReadOptions & { after?: string; limit?: number } = {},
-  ): Promise<{ children: string[]; stat: Stat; more: boolean }> {
-    const { after, limit, ...rest } = options;
-    const reply = await this.#read({ op: "children", path, after, limit }, rest);
-    return { children: [...(reply.children as string[])], stat: reply.stat!, more: reply.more === true };
-  }
-
-  /** As `children`, each with its stat. */
-  async childrenWithStats(
-    path: string,
-    options: ReadOptions & { after?: string; limit?: number } = {},
-  ): Promise<{ children: { name: string; stat: Stat }[]; stat: Stat; more: boolean }> {
-    const { after, limit, ...rest } = options;
-    const reply = await this.#read({ op: "children", path, stats: true, after, limit }, rest);
-    return { children: [...(reply.children as { name: string; stat: Stat }[])], stat: reply.stat!, more: reply.more === true };
-  }
-
-  /** The number of all descendants. */
-  async count(path: string, options: ReadOptions = {}): Promise<number> {
-    return (await this.#read({ op: "count", path }, options)).count!;
-  }
-
-  async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; stat: Stat }> {
-    const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[] };
-    return { acl: reply.acl, stat: reply.stat! };
-  }
-
-  async setAcl(path: string, acl: readonly AclItem[], options: WriteOptions & { version?: number } = {}): Promise<Stat> {
-    const { version, ...rest } = options;
-    return (await this.#write({ op: "setAcl", path, acl, version }, rest)).stat!;
-  }
-
-  /** Does all the ops or none, in one txn. @throws CopseError with the `index` of the op that failed */
-  async multi<const Ops extends readonly MultiOp[]>(ops: Ops, options: WriteOptions = {}): Promise<{ -readonly [At in keyof Ops]: MultiResult<Ops[At]> }> {
-    const encoded = ops.map((op) => {
-      if (op.op !== "create" && op.op !== "set") return op;
-      const { data = null, ...rest } = op;
-      return { ...rest, ...encodeData(data) };
-    });
-    const reply = await this.#write({ op: "multi", ops: encoded }, options);
-    return reply.results as unknown as { -readonly [At in keyof Ops]: MultiResult<Ops[At]> };
-  }
-
-  /** Resolves once the server has applied all that was committed before this call. */
-  async sync(options: CallOptions = {}): Promise<void> {
-    await this.#read({ op: "sync" }, options);
-  }
-
-  /** Proves a credential to the session, for as long as it lives. */
-  async auth(credential: Credential, options: CallOptions = {}): Promise<void> {
-    await this.#write({ op: "auth", ...credential }, options);
-  }
-
-  async whoami(options: CallOptions = {}): Promise<readonly Identity[]> {
-    return ((await this.#read({ op: "whoami" }, options)) as Reply & { identities: readonly Identity[] }).identities;
-  }
-
-  /** The paths of this session's ephemerals, sorted. */
-  async ephemerals(prefix?: string, options: CallOptions = {}): Promise<readonly string[]> {
-    return (await this.#read({ op: "ephemerals", prefix }, options)).paths!;
-  }
-
-  /** The members, their roles and their state. */
-  async ensemble(options: CallOptions = {}): Promise<Record<string, unknown>> {
-    const { id: _id, zxid: _zxid, ...rest } = await this.#read({ op: "ensemble" }, options);
-    return rest as Record<string, unknown>;
   }
 
   /**
@@ -425,14 +267,6 @@ export class Copse extends EventTarget {
     else if (typeof message["path"] === "string") this.#watches.dispatch(message as unknown as WatchEvent);
   }
 
-  #read(message: Record<string, unknown>, { linearizable, atLeast, ...options }: ReadOptions): Promise<Reply> {
-    return this.#call({ ...message, linearizable, atLeast }, options);
-  }
-
-  #write(message: Record<string, unknown>, { guard, ...options }: WriteOptions): Promise<Reply> {
-    return this.#call({ ...message, guard }, options, true);
-  }
-
   #call(message: Record<string, unknown>, { signal, timeoutMs }: CallOptions = {}, isWrite = false): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
@@ -457,7 +291,12 @@ export class Copse extends EventTarget {
   }
 }
 
-function settle(reply: Reply | CopseError, message: Record<string, unknown>, resolve: (reply: Reply) => void, reject: (error: CopseError) => void): void {
+function settle(
+  reply: Reply | CopseError,
+  message: Record<string, unknown>,
+  resolve: (reply: Reply) => void,
+  reject: (error: CopseError) => void,
+): void {
   if (reply instanceof CopseError) reject(reply);
   else if (reply.error === undefined) resolve(reply);
   else reject(errorOf(reply.error, message["path"]));
@@ -466,11 +305,6 @@ function settle(reply: Reply | CopseError, message: Record<string, unknown>, res
 function errorOf(refusal: Refusal, path: unknown): CopseError {
   const { code, message, stat, index } = refusal;
   return new CopseError(code, message, { path: refusal.path ?? (typeof path === "string" ? path : undefined), stat, index });
-}
-
-function encodeData(data: Data): { data?: string; data64?: string } {
-  if (data === null) return {};
-  return typeof data === "string" ? { data } : { data64: encodeBase64(data) };
 }
 
 /** For requests whose refusal changes nothing: the connection, or the watch, is gone already. */

@@ -1,20 +1,8 @@
 export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
-export {
-  type CallOptions,
-  type ConnectOptions,
-  Copse,
-  type CreateOptions,
-  connect,
-  type Data,
-  type Guard,
-  type MultiOp,
-  type ReadOptions,
-  SessionEvent,
-  type WriteOptions,
-  type Znode,
-} from "./client.ts";
+export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
+export type { CallOptions, CreateOptions, Data, Guard, MultiOp, ReadOptions, WriteOptions, Znode } from "./operations.ts";
 export type { SessionState } from "./session.ts";
 export type { Store, StoreStatus } from "./store.ts";
 export type { Change, LiveZnode, Observer } from "./subscriptions.ts";

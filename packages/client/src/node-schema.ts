@@ -15,9 +15,7 @@ export interface StandardSchema<T> {
   };
 }
 
-type SchemaResult<T> =
-  | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
+type SchemaResult<T> = { readonly value: T; readonly issues?: undefined } | { readonly issues: readonly { readonly message: string }[] };
 
 export interface NodeDefinition<T> {
   readonly path: string;

@@ -189,7 +189,8 @@ export class ClientSession {
   }
 
   #reply(reply: Reply): void {
-    if (this.#phase.kind === "greeting" && reply.id === this.#phase.connectId) return this.#greeted(reply as unknown as ConnectReply, reply);
+    if (this.#phase.kind === "greeting" && reply.id === this.#phase.connectId)
+      return this.#greeted(reply as unknown as ConnectReply, reply);
     // A write with an unknown outcome stays: the server closes, and after the resume it is sent again.
     if (reply.error?.code === "UNAVAILABLE" && this.#outbox.find(reply.id)?.isWrite === true) return;
     this.zxid = Math.max(this.zxid, reply.zxid);

@@ -74,7 +74,9 @@ class NodeStore<T> implements Store<T> {
     this.#stop = this.#observe({
       state: (znodes) => this.#take(znodes.get(path) ?? null),
       changes: (changes) => {
-        const newest = changes.filter((change) => change.path === path && (change.kind === "created" || change.kind === "changed" || change.kind === "deleted"));
+        const newest = changes.filter(
+          (change) => change.path === path && (change.kind === "created" || change.kind === "changed" || change.kind === "deleted"),
+        );
         if (newest.length > 0) this.#take(newest[newest.length - 1]!.znode);
       },
       failed: (error) => this.#fail(error),

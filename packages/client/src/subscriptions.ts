@@ -5,8 +5,8 @@
  * change in zxid order, and the state anew after a gap. A change of several messages is shown only when it is complete.
  */
 import type { ChangeKind, Reply, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
-import { CopseError } from "./errors.ts";
 import { decodeBase64 } from "./base64.ts";
+import { CopseError } from "./errors.ts";
 
 /** A znode as a subscription shows it. */
 export interface LiveZnode {
@@ -86,7 +86,8 @@ export class Subscriptions {
     const key = `${wanted.scope} ${wanted.data} ${wanted.path}`;
     let feed = this.#feeds.get(key);
     if (feed === undefined) {
-      this.#feeds.set(key, (feed = new Feed(wanted)));
+      feed = new Feed(wanted);
+      this.#feeds.set(key, feed);
       this.#subscribe(feed);
     }
     const joined = feed;
@@ -141,7 +142,8 @@ export class Subscriptions {
   }
 
   #subscribed(feed: Feed, reply: Reply): void {
-    if (reply.error !== undefined) return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
+    if (reply.error !== undefined)
+      return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
     feed.sub = reply.sub!;
     if (feed.observers.size === 0) {
       this.#ports.request({ op: "unsubscribe", sub: reply.sub! }, () => {});

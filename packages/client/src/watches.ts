@@ -25,7 +25,8 @@ export class Watches {
     const byPath = this.#listeners[mode];
     let listeners = byPath.get(path);
     if (listeners === undefined) {
-      byPath.set(path, (listeners = new Set()));
+      listeners = new Set();
+      byPath.set(path, listeners);
       this.#request({ op: "addWatch", path, mode });
     }
     const present = listeners;

@@ -49,7 +49,10 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
   const snapshot = newest === undefined ? { index: 0, term: 0 } : orCorrupt(newest, () => loadSnapshot(disk, newest, directory, takePiece));
   const oldest = segments[0];
   if (oldest !== undefined && oldest.firstIndex > snapshot.index + 1) {
-    throw corrupt(oldest.name, `the log begins at entry ${oldest.firstIndex}, and no snapshot holds the ${oldest.firstIndex - 1} before it`);
+    throw corrupt(
+      oldest.name,
+      `the log begins at entry ${oldest.firstIndex}, and no snapshot holds the ${oldest.firstIndex - 1} before it`,
+    );
   }
   const reading = new SegmentReading(disk, directory, snapshot.index);
   for (const [at, segment] of segments.entries()) {

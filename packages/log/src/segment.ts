@@ -5,8 +5,9 @@
  * one group commit: lines, `H term vote commit` or `E index term payload`. Invariant: a group commit is one record and
  * one write, so a torn write is one bad record at the end and never hides whole ones behind it.
  */
-import { recordFormat } from "./record.ts";
+
 import type { HardState, LogEntry } from "./hard-state.ts";
+import { recordFormat } from "./record.ts";
 
 export interface SegmentHead {
   readonly format: number;

@@ -8,7 +8,7 @@
 import type { SnapshotStore } from "@copse/log";
 import { SnapshotLoader, SnapshotWriter, type Tree } from "@copse/tree";
 import type { Applier } from "./applier.ts";
-import { History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { Order, OrderedEntry } from "./order.ts";
 
 /** UTF-16 units of one piece: about a millisecond of work. */

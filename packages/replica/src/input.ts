@@ -11,6 +11,11 @@ export type Input =
   | { readonly kind: "closed"; readonly connection: number }
   | { readonly kind: "drained"; readonly connection: number }
   /** Identities are null where a credential was wrong. */
-  | { readonly kind: "authenticated"; readonly connection: number; readonly ticket: number; readonly identities: readonly Identity[] | null }
+  | {
+      readonly kind: "authenticated";
+      readonly connection: number;
+      readonly ticket: number;
+      readonly identities: readonly Identity[] | null;
+    }
   | { readonly kind: "ordered"; readonly event: OrderEvent }
   | { readonly kind: "tick" };

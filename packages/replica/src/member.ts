@@ -63,7 +63,11 @@ export class Member {
     for (const entry of recovered.entries) applier.apply(orderedEntry(entry), replayed, null);
     this.recovered = { snapshot: recovered.snapshot, tornBytes: recovered.tornBytes, entries: recovered.entries.length };
     this.#tree = tree;
-    this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, { directory, segmentBytesMax: options.segmentBytes, onError: onFatal });
+    this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
+      directory,
+      segmentBytesMax: options.segmentBytes,
+      onError: onFatal,
+    });
     this.#order = new SingleOrder({
       wal: this.#wal,
       clock,

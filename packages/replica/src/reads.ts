@@ -5,10 +5,10 @@
  * missing znode does not fail. A reply that would pass the frame limit is refused.
  */
 import {
+  type Children,
   encodeRefusal,
   encodeStat,
   encodeValue,
-  type Children,
   isRefusal,
   isWithin,
   type Read,

@@ -7,7 +7,7 @@
  */
 import { closeCode, connectWaitMs, type RawMessage } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
-import { Applier } from "./applier.ts";
+import type { Applier } from "./applier.ts";
 import type { Compaction } from "./compaction.ts";
 import { Connection } from "./connection.ts";
 import { type Effect, Effects } from "./effect.ts";

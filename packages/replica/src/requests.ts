@@ -97,7 +97,10 @@ export class Requests {
     connection.phase = { kind: "ready" };
     if (identities === null) {
       const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
-      return connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.authenticationFailed, reason: refusal.message } });
+      return connection.answer(slot, {
+        body: this.#error(refusal),
+        close: { code: closeCode.authenticationFailed, reason: refusal.message },
+      });
     }
     if (connection.session === null) {
       connection.identify([...connection.caller.identities, ...identities]);
@@ -125,7 +128,9 @@ export class Requests {
     connection.lastWriteId = Math.max(after, id);
     const print = printOf(write, guards);
     const { address } = connection;
-    proposals.add({ kind: "write", session, generation, id, after, ack, print, address, guards, write }, (applied) => this.#settle(connection, slot, applied));
+    proposals.add({ kind: "write", session, generation, id, after, ack, print, address, guards, write }, (applied) =>
+      this.#settle(connection, slot, applied),
+    );
   }
 
   #settle(connection: Connection, slot: Slot, { outcome, code, body }: Applied): void {
@@ -159,7 +164,8 @@ export class Requests {
     const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
     const run = (slot: Slot): Answer | null => {
       if (isOver(tree.zxid)) return answer();
-      const giveUp = (): void => connection.answer(slot, { body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
+      const giveUp = (): void =>
+        connection.answer(slot, { body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
       waits.until(isOver, tree.zxid, clock.now() + connection.timeoutMs / 3, () => connection.answer(slot, answer()), giveUp);
       return null;
     };
@@ -182,9 +188,15 @@ export class Requests {
     if (!sessions.touch(connection)) return;
     const barrier = waits.barrier();
     const answer = (): void => connection.reply(id, this.#done());
-    waits.until(() => barrier.isConfirmed, tree.zxid, clock.now() + connection.timeoutMs / 3, answer, () => {
-      connection.reply(id, this.#error(refuse("UNAVAILABLE", "no coordinator has counted the ping")));
-    });
+    waits.until(
+      () => barrier.isConfirmed,
+      tree.zxid,
+      clock.now() + connection.timeoutMs / 3,
+      answer,
+      () => {
+        connection.reply(id, this.#error(refuse("UNAVAILABLE", "no coordinator has counted the ping")));
+      },
+    );
   }
 
   #follow(connection: Connection, { id, follow, atLeast }: Of<"follow">): void {

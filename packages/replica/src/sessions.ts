@@ -7,8 +7,8 @@
  */
 import {
   type Connect,
-  closeCode,
   chunk,
+  closeCode,
   decodeConnect,
   encodeRefusal,
   expiredEvent,
@@ -90,7 +90,12 @@ export class Sessions {
     if (connecting === undefined) return;
     const { id, connect } = connecting;
     if (identities === null) {
-      return this.#refuse(connection, id, refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"), closeCode.authenticationFailed);
+      return this.#refuse(
+        connection,
+        id,
+        refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"),
+        closeCode.authenticationFailed,
+      );
     }
     const { tree, waits } = this.#state;
     const isForeign = connect.cluster !== null && connect.cluster !== this.#options.cluster;
@@ -115,7 +120,13 @@ export class Sessions {
     const isResumed = connect.session !== null;
     const session = connect.session ?? { id: random.token(), secret: random.token() };
     const { timeoutMs } = connection;
-    const txn: Txn = { kind: isResumed ? "move" : "open", session: session.id, secretHash: hash.sha256(session.secret), timeoutMs, identities };
+    const txn: Txn = {
+      kind: isResumed ? "move" : "open",
+      session: session.id,
+      secretHash: hash.sha256(session.secret),
+      timeoutMs,
+      identities,
+    };
     proposals.add(txn, (applied) => {
       if (applied.outcome !== "done") return this.#refuseExpired(connection, id);
       const held = tree.sessions.get(session.id)!;

@@ -37,7 +37,11 @@ export class Subscriptions {
   readonly #tree: Tree;
   readonly #history: History;
   readonly #byConnection: Map<Connection, Map<number, Subscription>> = new Map();
-  readonly #byPath: Record<Scope, ShardedMap<Set<Subscription>>> = { node: new ShardedMap(), children: new ShardedMap(), tree: new ShardedMap() };
+  readonly #byPath: Record<Scope, ShardedMap<Set<Subscription>>> = {
+    node: new ShardedMap(),
+    children: new ShardedMap(),
+    tree: new ShardedMap(),
+  };
   /** Those that are not live: what `work` looks after. */
   readonly #unsettled: Set<Subscription> = new Set();
   #size = 0;
@@ -142,7 +146,8 @@ export class Subscriptions {
     for (const subscription of [...this.#unsettled]) {
       if (subscription.connection.isCongested) continue;
       if (++pieces > piecesPerTurn) break;
-      const isLost = subscription.state.kind === "dropped" || (subscription.state.kind === "streaming" && subscription.state.reader.isOverrun);
+      const isLost =
+        subscription.state.kind === "dropped" || (subscription.state.kind === "streaming" && subscription.state.reader.isOverrun);
       if (isLost) this.#stream(subscription, true);
       const state = subscription.state;
       if (state.kind !== "streaming") continue;
@@ -274,7 +279,10 @@ class ChangeEncoder {
     const seen = changes.map(({ acl, parentAcl }) => sight(acl, parentAcl, connection.caller));
     const key = `${number} ${withData} ${scope} ${seen.join("")} ${path}`;
     let chunks = this.#encoded.get(key);
-    if (chunks === undefined) this.#encoded.set(key, (chunks = this.#chunks(number, changes, seen, withData)));
+    if (chunks === undefined) {
+      chunks = this.#chunks(number, changes, seen, withData);
+      this.#encoded.set(key, chunks);
+    }
     return chunks;
   }
 

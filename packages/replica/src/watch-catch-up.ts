@@ -122,7 +122,12 @@ class MissedEvents {
 
   send(): void {
     const events = [...this.#events.values()].flatMap(({ ops, ...event }) => [...ops].map((op) => ({ ...event, op })));
-    events.sort((left, right) => left.zxid - right.zxid || left.op - right.op);
+    events.sort((left, right) => left.zxid - right.zxid || left.op - right.op || rankOf(left.event) - rankOf(right.event));
     for (const { zxid, event, path } of events) this.#connection.send(chunk(encodeWatchEvent(event, path, zxid)));
   }
+}
+
+/** Within one op the znode's own event stands before its parent's. */
+function rankOf(event: Missed["event"]): number {
+  return event === "childrenChanged" ? 1 : 0;
 }

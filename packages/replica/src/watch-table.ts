@@ -30,7 +30,10 @@ export class WatchTable {
     const kinds = watchers?.get(connection) ?? 0;
     if ((kinds & bit[kind]) !== 0) return true;
     if (connection.watches >= watchesMax) return false;
-    if (watchers === undefined) this.#byPath.set(path, (watchers = new Map()));
+    if (watchers === undefined) {
+      watchers = new Map();
+      this.#byPath.set(path, watchers);
+    }
     watchers.set(connection, kinds | bit[kind]);
     const paths = this.#byConnection.get(connection);
     if (paths === undefined) this.#byConnection.set(connection, new Set([path]));

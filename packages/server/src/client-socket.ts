@@ -4,12 +4,12 @@
  * It decodes and hands on; it decides nothing but what the transport itself refuses. Invariant: once past the high mark of
  * its backlog it reports `drained` exactly once, when it is below the low mark.
  */
-import { type Chunk, closeCode, decodeFrame, encodeFrames } from "@copse/protocol";
+import { type Chunk, changeFrameBytesMax, closeCode, decodeFrame, encodeFrames } from "@copse/protocol";
 import { backlogBytesHigh, backlogBytesLow, type Input } from "@copse/replica";
 import type { RawData, WebSocket } from "ws";
 
-/** UTF-16 units of one frame that joins several messages. */
-const frameUnitsMax = 4_194_304;
+/** UTF-16 units of one frame that joins several chunks: what a subscription splits at 1 MiB is not joined again. */
+const frameUnitsMax = changeFrameBytesMax;
 /** Unsent bytes past which a connection is too slow to keep. */
 const backlogBytesMax = 67_108_864;
 /** How long a peer may take to answer our close, in milliseconds. */

@@ -77,7 +77,9 @@ export function completeConfig(given: Given): ServerConfig {
   if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: the port is not one");
   if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the least is above the greatest");
   if (!isLoopback(config.host) && !config.isInsecure) {
-    throw new ConfigError(`listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`);
+    throw new ConfigError(
+      `listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`,
+    );
   }
   for (const [name, limit] of Object.entries(config.limits)) {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);

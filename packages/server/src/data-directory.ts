@@ -57,7 +57,8 @@ function readIdentity(path: string): DirectoryIdentity | null {
     return null;
   }
   const identity = JSON.parse(fs.readFileSync(file, "utf8")) as DirectoryIdentity;
-  if (identity.format !== identityFormat) throw new ConfigError(`data: ${file} has format ${identity.format}; this build reads format ${identityFormat}`);
+  if (identity.format !== identityFormat)
+    throw new ConfigError(`data: ${file} has format ${identity.format}; this build reads format ${identityFormat}`);
   return identity;
 }
 

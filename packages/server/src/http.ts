@@ -34,8 +34,10 @@ export function createHttp(options: HttpOptions): RequestListener {
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Referrer-Policy", "no-referrer");
     const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    if (path === endpoint) return sendText(response, 426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
-    if (request.method !== "GET" && request.method !== "HEAD") return sendText(response, 405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
+    if (path === endpoint)
+      return sendText(response, 426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
+    if (request.method !== "GET" && request.method !== "HEAD")
+      return sendText(response, 405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
     answerGet(options, request, response, path);
   };
 }

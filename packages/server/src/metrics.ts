@@ -44,7 +44,12 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
       for (const [op, count] of member.figures.requests) requests.inc({ op }, count);
     },
   });
-  const announced: Gauge<"limit"> = new Gauge({ name: "copse_limit", help: "Announced limits", labelNames: ["limit"], registers: [registry] });
+  const announced: Gauge<"limit"> = new Gauge({
+    name: "copse_limit",
+    help: "Announced limits",
+    labelNames: ["limit"],
+    registers: [registry],
+  });
   for (const [limit, value] of Object.entries(limits)) announced.set({ limit }, value);
   return registry;
 }

@@ -95,7 +95,14 @@ async function serve(config: ServerConfig, cluster: string, directory: string, r
   web.on("request", createHttp({ files: config.files, metrics: createMetrics(running, { ...limits }), isReady: () => isReady }));
   web.on("upgrade", (request, socket, head) => listener.upgrade(request, socket, head));
   logger.info(
-    { member: config.member, cluster, port, recoveryMs: Math.round(performance.now() - startedAt), ...running.recovered, znodes: running.figures.znodes },
+    {
+      member: config.member,
+      cluster,
+      port,
+      recoveryMs: Math.round(performance.now() - startedAt),
+      ...running.recovered,
+      znodes: running.figures.znodes,
+    },
     "serving",
   );
 
@@ -117,7 +124,12 @@ async function serve(config: ServerConfig, cluster: string, directory: string, r
   return { url: `${advertised}/v1`, page, port, cluster, member: running, stop: once(stop) };
 }
 
-const options: http.ServerOptions = { maxHeaderSize: headerBytesMax, headersTimeout: headersMsMax, requestTimeout: headersMsMax, connectionsCheckingInterval: 1_000 };
+const options: http.ServerOptions = {
+  maxHeaderSize: headerBytesMax,
+  headersTimeout: headersMsMax,
+  requestTimeout: headersMsMax,
+  connectionsCheckingInterval: 1_000,
+};
 
 function listen(web: http.Server, { host, port }: ServerConfig): Promise<number> {
   return new Promise((resolve, reject) => {

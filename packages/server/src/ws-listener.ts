@@ -103,5 +103,7 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
   const text = STATUS_CODES[status] ?? "";
   socket.once("finish", () => socket.destroy());
   socket.on("error", () => {}); // The peer may be gone already; there is nobody left to tell.
-  socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+  );
 }

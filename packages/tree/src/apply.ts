@@ -138,7 +138,10 @@ function endSession(tree: Tree, txn: EndTxn): Applied {
 export const unusedContainerMs = 300_000;
 
 /** True if a childless container or TTL znode is due for removal at `time`. */
-export function isReapable(znode: { numChildren: number; creations: number; isContainer: boolean; ttl: number; ctime: number; mtime: number }, time: number): boolean {
+export function isReapable(
+  znode: { numChildren: number; creations: number; isContainer: boolean; ttl: number; ctime: number; mtime: number },
+  time: number,
+): boolean {
   if (znode.numChildren > 0) return false;
   if (znode.isContainer) return znode.creations > 0 || time - znode.ctime > unusedContainerMs;
   return znode.ttl > 0 && time - znode.mtime > znode.ttl;
@@ -164,4 +167,3 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
   work.setValue(configPath, znode, { json: JSON.stringify(txn.config), isBase64: false, bytes: txn.config.length });
   return done(work, "");
 }
-

@@ -1,7 +1,7 @@
 /**
  * A user's atomic batch: each op sees those before it; all share one zxid; if one fails, none has happened.
  */
-import { type Multi, type Refusal } from "@copse/protocol";
+import type { Multi, Refusal } from "@copse/protocol";
 import type { Caller } from "./acl.ts";
 import { type Members, operate, type Work } from "./operation.ts";
 
@@ -22,4 +22,3 @@ export function operateAll(work: Work, multi: Multi, caller: Caller, session: st
   });
   return refusal ?? `,"results":[${results.join(",")}]`;
 }
-

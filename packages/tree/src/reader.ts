@@ -9,13 +9,19 @@
  */
 import { comparePaths, isWithin, joinPath } from "@copse/protocol";
 import { SortedList } from "./sorted-list.ts";
-import type { Tree } from "./tree.ts";
 import { copyOf, type Znode } from "./znode.ts";
 
 /** A znode as a reader saw it. Use it before the next write: it may be the live one. */
 export interface Seen {
   readonly path: string;
   readonly znode: Znode;
+}
+
+/** What a reader needs of the tree that it reads. */
+export interface Readable {
+  readonly zxid: number;
+  readonly index: number;
+  find(path: string): Znode | undefined;
 }
 
 interface Aside {
@@ -28,7 +34,7 @@ export class TreeReader {
   readonly zxid: number;
   readonly index: number;
   readonly path: string;
-  readonly #tree: Tree;
+  readonly #tree: Readable;
   readonly #levels: number;
   readonly #asideMax: number;
   readonly #onClose: () => void;
@@ -36,7 +42,7 @@ export class TreeReader {
   #cursor: string | null = null;
   #isOverrun = false;
 
-  constructor(tree: Tree, path: string, levels: number, asideMax: number, onClose: () => void) {
+  constructor(tree: Readable, path: string, levels: number, asideMax: number, onClose: () => void) {
     this.zxid = tree.zxid;
     this.index = tree.index;
     this.path = path;

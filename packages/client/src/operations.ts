@@ -1,0 +1,194 @@
+/**
+ * The operations of the protocol as calls, one for one.
+ *
+ * Each rejects with a CopseError whose code is the protocol's. Calls are sent in the order in which they are made and
+ * answered in that order. How a request travels is not known here.
+ */
+import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
+
+/** Text, bytes, or null for no data at all. */
+export type Data = string | Uint8Array | null;
+
+export interface CallOptions {
+  /** Rejects with the signal's reason. A write that was sent may still happen. */
+  readonly signal?: AbortSignal | undefined;
+  /** Rejects with TIMEOUT after so many milliseconds. A write that was sent may still happen. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** A write holds only while this znode exists with this czxid. */
+export interface Guard {
+  readonly path: string;
+  readonly czxid: number;
+}
+
+export interface WriteOptions extends CallOptions {
+  readonly guard?: Guard | readonly Guard[] | undefined;
+}
+
+export interface ReadOptions extends CallOptions {
+  /** See every write acknowledged anywhere before this call. */
+  readonly linearizable?: boolean;
+  /** Answer once the server has applied this zxid. */
+  readonly atLeast?: number;
+}
+
+export interface CreateOptions extends WriteOptions {
+  readonly ephemeral?: boolean;
+  readonly sequential?: boolean;
+  readonly container?: boolean;
+  /** Milliseconds after its last change at which a childless znode is removed. */
+  readonly ttl?: number;
+  readonly acl?: readonly AclItem[];
+  /** Create missing ancestors too. */
+  readonly parents?: boolean;
+}
+
+export interface Znode {
+  /** Text data; null for null data and for bytes that are not UTF-8. */
+  readonly data: string | null;
+  readonly bytes: Uint8Array | null;
+  readonly stat: Stat;
+}
+
+export type MultiOp =
+  | { readonly op: "create"; readonly path: string; readonly data?: Data; readonly ephemeral?: boolean; readonly sequential?: boolean }
+  | { readonly op: "set"; readonly path: string; readonly data?: Data; readonly version?: number }
+  | { readonly op: "delete"; readonly path: string; readonly version?: number }
+  | { readonly op: "check"; readonly path: string; readonly version?: number };
+
+type MultiResult<Op extends MultiOp> = Op["op"] extends "create"
+  ? { readonly path: string; readonly stat: Stat }
+  : Op["op"] extends "set"
+    ? { readonly stat: Stat }
+    : Record<never, never>;
+
+/** Sends a request and gives its reply, or rejects with its error. */
+export type Call = (message: Record<string, unknown>, options: CallOptions, isWrite: boolean) => Promise<Reply>;
+
+export class Operations extends EventTarget {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    super();
+    this.#call = call;
+  }
+
+  /** Creates a znode. @throws CopseError NODE_EXISTS, NO_NODE (the parent), NO_CHILDREN_FOR_EPHEMERALS … */
+  async create(path: string, data: Data = null, options: CreateOptions = {}): Promise<{ path: string; stat: Stat }> {
+    const { ephemeral, sequential, container, ttl, acl, parents, ...rest } = options;
+    const reply = await this.#write({ op: "create", path, ...encodeData(data), ephemeral, sequential, container, ttl, acl, parents }, rest);
+    return { path: reply.path!, stat: reply.stat! };
+  }
+
+  /** Reads a znode. @throws CopseError NO_NODE */
+  async get(path: string, options: ReadOptions = {}): Promise<Znode> {
+    const reply = await this.#read({ op: "get", path }, options);
+    return { data: reply.data ?? null, bytes: reply.data64 === undefined ? null : decodeBase64(reply.data64), stat: reply.stat! };
+  }
+
+  /** Replaces the data of a znode. @throws CopseError NO_NODE, BAD_VERSION with the present stat */
+  async set(path: string, data: Data, options: WriteOptions & { version?: number } = {}): Promise<Stat> {
+    const { version, ...rest } = options;
+    return (await this.#write({ op: "set", path, ...encodeData(data), version }, rest)).stat!;
+  }
+
+  /** Deletes a znode; with `recursive` all below too. Gives how many went. @throws CopseError NO_NODE, BAD_VERSION, NOT_EMPTY */
+  async delete(path: string, options: WriteOptions & { version?: number; recursive?: boolean } = {}): Promise<number> {
+    const { version, recursive, ...rest } = options;
+    return (await this.#write({ op: "delete", path, version, recursive }, rest)).deleted ?? 1;
+  }
+
+  /** The stat of a znode, or null if there is none. */
+  async exists(path: string, options: ReadOptions = {}): Promise<Stat | null> {
+    return (await this.#read({ op: "exists", path }, options)).stat ?? null;
+  }
+
+  /** The names of the children, sorted; `after` and `limit` page through them. @throws CopseError NO_NODE */
+  async children(
+    path: string,
+    options: ReadOptions & { after?: string; limit?: number } = {},
+  ): Promise<{ children: string[]; stat: Stat; more: boolean }> {
+    const { after, limit, ...rest } = options;
+    const reply = await this.#read({ op: "children", path, after, limit }, rest);
+    return { children: [...(reply.children as string[])], stat: reply.stat!, more: reply.more === true };
+  }
+
+  /** As `children`, each with its stat. */
+  async childrenWithStats(
+    path: string,
+    options: ReadOptions & { after?: string; limit?: number } = {},
+  ): Promise<{ children: { name: string; stat: Stat }[]; stat: Stat; more: boolean }> {
+    const { after, limit, ...rest } = options;
+    const reply = await this.#read({ op: "children", path, stats: true, after, limit }, rest);
+    return { children: [...(reply.children as { name: string; stat: Stat }[])], stat: reply.stat!, more: reply.more === true };
+  }
+
+  /** The number of all descendants. */
+  async count(path: string, options: ReadOptions = {}): Promise<number> {
+    return (await this.#read({ op: "count", path }, options)).count!;
+  }
+
+  async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; stat: Stat }> {
+    const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[] };
+    return { acl: reply.acl, stat: reply.stat! };
+  }
+
+  async setAcl(path: string, acl: readonly AclItem[], options: WriteOptions & { version?: number } = {}): Promise<Stat> {
+    const { version, ...rest } = options;
+    return (await this.#write({ op: "setAcl", path, acl, version }, rest)).stat!;
+  }
+
+  /** Does all the ops or none, in one txn. @throws CopseError with the `index` of the op that failed */
+  async multi<const Ops extends readonly MultiOp[]>(
+    ops: Ops,
+    options: WriteOptions = {},
+  ): Promise<{ -readonly [At in keyof Ops]: MultiResult<Ops[At]> }> {
+    const encoded = ops.map((op) => {
+      if (op.op !== "create" && op.op !== "set") return op;
+      const { data = null, ...rest } = op;
+      return { ...rest, ...encodeData(data) };
+    });
+    const reply = await this.#write({ op: "multi", ops: encoded }, options);
+    return reply.results as unknown as { -readonly [At in keyof Ops]: MultiResult<Ops[At]> };
+  }
+
+  /** Resolves once the server has applied all that was committed before this call. */
+  async sync(options: CallOptions = {}): Promise<void> {
+    await this.#read({ op: "sync" }, options);
+  }
+
+  /** Proves a credential to the session, for as long as it lives. */
+  async auth(credential: Credential, options: CallOptions = {}): Promise<void> {
+    await this.#write({ op: "auth", ...credential }, options);
+  }
+
+  async whoami(options: CallOptions = {}): Promise<readonly Identity[]> {
+    return ((await this.#read({ op: "whoami" }, options)) as Reply & { identities: readonly Identity[] }).identities;
+  }
+
+  /** The paths of this session's ephemerals, sorted. */
+  async ephemerals(prefix?: string, options: CallOptions = {}): Promise<readonly string[]> {
+    return (await this.#read({ op: "ephemerals", prefix }, options)).paths!;
+  }
+
+  /** The members, their roles and their state. */
+  async ensemble(options: CallOptions = {}): Promise<Record<string, unknown>> {
+    const { id: _id, zxid: _zxid, ...rest } = await this.#read({ op: "ensemble" }, options);
+    return rest as Record<string, unknown>;
+  }
+
+  #read(message: Record<string, unknown>, { linearizable, atLeast, ...options }: ReadOptions): Promise<Reply> {
+    return this.#call({ ...message, linearizable, atLeast }, options, false);
+  }
+
+  #write(message: Record<string, unknown>, { guard, ...options }: WriteOptions): Promise<Reply> {
+    return this.#call({ ...message, guard }, options, true);
+  }
+}
+
+function encodeData(data: Data): { data?: string; data64?: string } {
+  if (data === null) return {};
+  return typeof data === "string" ? { data } : { data64: encodeBase64(data) };
+}

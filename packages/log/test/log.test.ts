@@ -1,0 +1,225 @@
+/**
+ * The log over the disk in memory: what is acknowledged is there after a crash; a torn tail is cut; everything else that is
+ * damaged is refused, wherever the bit flips.
+ */
+import { CorruptLogError, type LogEntry, type MemoryDisk, noHardState, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { memoryDisk } from "../../../test/support/memory-disk.ts";
+
+const directory = "d1";
+
+function open(disk: MemoryDisk, segmentBytesMax = 100_000, pieces: string[] = []): { wal: Wal; recovered: Recovered } {
+  const recovered = recover(disk, directory, (piece) => pieces.push(piece));
+  const onError = (error: Error): void => {
+    throw error;
+  };
+  return { wal: new Wal(disk, recovered.segments, recovered.segmentBytes, { directory, segmentBytesMax, onError }), recovered };
+}
+
+function entry(index: number, payload = `payload ${index}`): LogEntry {
+  return { index, term: 1, payload };
+}
+
+function append(wal: Wal, ...entries: LogEntry[]): Promise<void> {
+  return new Promise((resolve) => wal.append(entries, null, resolve));
+}
+
+async function filled(count: number, segmentBytesMax?: number): Promise<MemoryDisk> {
+  const disk = memoryDisk();
+  const { wal } = open(disk, segmentBytesMax);
+  for (let index = 1; index <= count; index++) await append(wal, entry(index));
+  return disk;
+}
+
+function damage(disk: MemoryDisk, name: string, change: (bytes: Uint8Array) => Uint8Array): void {
+  const bytes = change(disk.read(name, 0, disk.size(name)));
+  disk.truncate(name, 0);
+  disk.append(name, bytes, true, () => {});
+}
+
+describe("the write-ahead log", () => {
+  it("gives back what was acknowledged, after a crash too, and goes on", async () => {
+    const disk = memoryDisk();
+    let next = 1;
+    for (let round = 0; round < 5; round++) {
+      const { wal, recovered } = open(disk, 300);
+      expect(recovered.entries.map(({ index }) => index)).toEqual(Array.from({ length: next - 1 }, (_, at) => at + 1));
+      for (let count = 0; count < 7; count++) await append(wal, entry(next++));
+      wal.append([entry(next)], null, () => {});
+      disk.crash();
+    }
+    expect(disk.list().length).toBeGreaterThan(3);
+  });
+
+  it("writes all that waits as one record with one sync", async () => {
+    const disk = memoryDisk();
+    const { wal } = open(disk);
+    const done: number[] = [];
+    await Promise.all(Array.from({ length: 100 }, (_, at) => append(wal, entry(at + 1)).then(() => done.push(at + 1))));
+    expect(done).toEqual(Array.from({ length: 100 }, (_, at) => at + 1));
+    expect(wal.counts).toMatchObject({ commits: 2, entries: 100 });
+    expect(open(disk).recovered.entries).toHaveLength(100);
+  });
+
+  it("keeps the newest hard state, and lets a later entry of an index replace what stood there and behind", async () => {
+    const disk = memoryDisk();
+    const { wal } = open(disk);
+    expect(open(disk).recovered.hardState).toEqual(noHardState);
+    await new Promise<void>((resolve) => wal.append([entry(1)], { term: 1, vote: "1", commit: 0 }, resolve));
+    await append(wal, entry(2), entry(3), entry(4));
+    await new Promise<void>((resolve) => wal.append([{ index: 3, term: 2, payload: "new" }], { term: 2, vote: "", commit: 2 }, resolve));
+    const { entries, hardState } = open(disk).recovered;
+    expect(entries.map(({ index, term, payload }) => [index, term, payload])).toEqual([
+      [1, 1, "payload 1"],
+      [2, 1, "payload 2"],
+      [3, 2, "new"],
+    ]);
+    expect(hardState).toEqual({ term: 2, vote: "", commit: 2 });
+  });
+
+  it("cuts a torn tail, wherever the tear is", async () => {
+    const whole = await filled(5);
+    const name = whole.list()[0]!;
+    const last = whole.size(name);
+    const before = (await filled(4)).size(name);
+    for (let size = before; size < last; size++) {
+      const disk = await filled(5);
+      disk.truncate(name, size);
+      const { recovered, wal } = open(disk);
+      expect(recovered.entries).toHaveLength(4);
+      expect(recovered.tornBytes).toBe(size - before);
+      await append(wal, entry(5, "again"));
+      expect(open(disk).recovered.entries.map(({ payload }) => payload)).toEqual(
+        [1, 2, 3, 4].map((index) => `payload ${index}`).concat("again"),
+      );
+    }
+  });
+
+  it("cuts a tail of garbage, and a newest segment in which nothing is whole", async () => {
+    const disk = await filled(3);
+    const name = disk.list()[0]!;
+    damage(disk, name, (bytes) => Uint8Array.from([...bytes, 0, 0xc0, 1, 0x95, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]));
+    expect(open(disk).recovered.entries).toHaveLength(3);
+    disk.append("0000000000000004.wal", Uint8Array.from([0, 1, 2]), true, () => {});
+    const { recovered, wal } = open(disk);
+    expect(recovered.entries).toHaveLength(3);
+    await append(wal, entry(4));
+    expect(open(disk).recovered.entries).toHaveLength(4);
+  });
+
+  it("never serves wrong data: a flipped bit is refused, or cuts no more than the last record", async () => {
+    const original = await filled(6);
+    const name = original.list()[0]!;
+    const size = original.size(name);
+    const lastRecord = (await filled(5)).size(name);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: size - 1 }), fc.integer({ min: 0, max: 7 }), async (at, bit) => {
+        const disk = await filled(6);
+        damage(disk, name, (bytes) => bytes.map((byte, position) => (position === at ? byte ^ (1 << bit) : byte)));
+        if (at < lastRecord) expect(() => open(disk)).toThrow(CorruptLogError);
+        else expect(open(disk).recovered.entries.map(({ payload }) => payload)).toEqual([1, 2, 3, 4, 5].map((index) => `payload ${index}`));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it("refuses damage in an older segment, a missing segment, and files of another directory, and says which", async () => {
+    const torn = await filled(30, 400);
+    const [first = "", second = ""] = torn.list();
+    torn.truncate(first, torn.size(first) - 3);
+    expect(() => open(torn)).toThrow(/^0000000000000001\.wal: a record at byte \d+ is damaged, and newer segments follow/);
+    const gap = await filled(30, 400);
+    gap.remove(second, () => {});
+    expect(() => open(gap)).toThrow(/follows where/);
+    const headless = await filled(30, 400);
+    headless.remove(first, () => {});
+    expect(() => open(headless)).toThrow(/no snapshot holds/);
+    expect(() => recover(torn, "other", () => {})).toThrow(/another data directory/);
+  });
+
+  it("tells its owner of a disk error once, and acknowledges nothing more", async () => {
+    const disk = memoryDisk();
+    const errors: Error[] = [];
+    const wal = new Wal(disk, [], 0, { directory, onError: (error) => errors.push(error) });
+    const failing = disk.append.bind(disk);
+    let isBroken = false;
+    disk.append = (name, bytes, isSynced, done) => failing(name, bytes, isSynced, () => done(isBroken ? new Error("EIO") : null));
+    await append(wal, entry(1));
+    isBroken = true;
+    let acknowledged = 0;
+    for (let index = 2; index < 6; index++) wal.append([entry(index)], null, () => acknowledged++);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    isBroken = false;
+    wal.append([entry(6)], null, () => acknowledged++);
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    expect([errors.length, acknowledged]).toEqual([1, 0]);
+  });
+});
+
+describe("snapshots", () => {
+  function write(disk: MemoryDisk, index: number, pieces: string[], names: readonly string[] = []): Promise<number> {
+    const store = new SnapshotStore(disk, names, directory, (error) => {
+      throw error;
+    });
+    const left = [...pieces];
+    return new Promise((resolve) => store.write(index, 1, () => left.shift() ?? null, resolve));
+  }
+
+  it("stand in for the entries before them, and let old segments go", async () => {
+    const disk = await filled(30, 400);
+    const { wal } = open(disk, 400);
+    const segments = (): number => disk.list().filter((name) => name.endsWith(".wal")).length;
+    const before = segments();
+    await write(disk, 20, ["one", "two"]);
+    wal.truncateBefore(20);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(segments()).toBeLessThan(before);
+    const pieces: string[] = [];
+    const { recovered } = open(disk, 400, pieces);
+    expect(pieces).toEqual(["one", "two"]);
+    expect(recovered.snapshot).toEqual(expect.objectContaining({ index: 20, term: 1 }));
+    expect(recovered.entries.map(({ index }) => index)).toEqual([21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
+  });
+
+  it("count only when complete: a crash in the middle leaves the older one", async () => {
+    const disk = await filled(10);
+    await write(disk, 5, ["old"]);
+    const store = new SnapshotStore(disk, ["0000000000000005.snap"], directory, () => {});
+    store.write(
+      9,
+      1,
+      () => "endless",
+      () => {},
+    );
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    disk.crash();
+    const pieces: string[] = [];
+    expect(open(disk, 1_000, pieces).recovered.snapshot.index).toBe(5);
+    expect(pieces).toEqual(["old"]);
+    expect(disk.list().some((name) => name.endsWith(".tmp"))).toBe(false);
+  });
+
+  it("replace older ones", async () => {
+    const disk = await filled(10);
+    await write(disk, 5, ["old"]);
+    await write(disk, 9, ["new"], ["0000000000000005.snap"]);
+    expect(disk.list().filter((name) => name.endsWith(".snap"))).toEqual(["0000000000000009.snap"]);
+  });
+
+  it("are refused where a byte is wrong or the end is missing", async () => {
+    const name = "0000000000000005.snap";
+    const size = await filled(10).then(async (disk) => {
+      await write(disk, 5, ["piece one", "piece two"]);
+      return disk.size(name);
+    });
+    for (let at = 0; at < size; at += 3) {
+      const disk = await filled(10);
+      await write(disk, 5, ["piece one", "piece two"]);
+      damage(disk, name, (bytes) => bytes.map((byte, position) => (position === at ? byte ^ 1 : byte)));
+      expect(() => open(disk)).toThrow(CorruptLogError);
+      disk.truncate(name, at);
+      expect(() => open(disk)).toThrow(CorruptLogError);
+    }
+  });
+});

@@ -1,0 +1,254 @@
+/** C: the connection, from the upgrade to its limits. */
+import { request } from "node:http";
+import { connect as connectTcp } from "node:net";
+import { defaultLimits } from "@copse/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Hub, startHub } from "../support/hub.ts";
+import { RawClient } from "../support/raw-client.ts";
+
+let hub: Hub;
+
+beforeAll(async () => {
+  hub = await startHub({ origins: ["https://app.example.com"] });
+});
+afterAll(() => hub.destroy());
+
+/** The HTTP status of an upgrade, 101 where it succeeds. */
+function upgrade(path: string, headers: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const handshake = {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    };
+    const asked = request({ host: "127.0.0.1", port: hub.port, path, headers: { ...handshake, ...headers } });
+    asked.on("upgrade", (response, socket) => {
+      socket.destroy();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on("response", (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
+
+async function get(path: string): Promise<{ status: number; text: string; headers: Headers }> {
+  const response = await fetch(`${hub.page}${path}`);
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+/** Sends bytes as they are behind a good upgrade, and gives what the server's close frame says. */
+function closeCodeFor(bytes: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(hub.port, "127.0.0.1");
+    let received = Buffer.alloc(0);
+    socket.on("error", reject);
+    socket.on("connect", () => {
+      socket.write(
+        "GET /v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+      );
+    });
+    let isUp = false;
+    socket.on("data", (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      if (!isUp && received.includes("\r\n\r\n")) {
+        isUp = true;
+        received = received.subarray(received.indexOf("\r\n\r\n") + 4);
+        socket.write(bytes);
+      }
+      if (isUp && received[0] === 0x88) {
+        socket.destroy();
+        resolve(received.readUInt16BE(2));
+      }
+    });
+    socket.on("close", () => resolve(1006));
+  });
+}
+
+/** A client frame, masked with zeros unless told otherwise. */
+function frame(opcode: number, payload: Buffer, { fin = true, isMasked = true, rsv = 0 } = {}): Buffer {
+  const length = payload.length < 126 ? Buffer.from([payload.length]) : Buffer.from([126, payload.length >> 8, payload.length & 255]);
+  length[0]! |= isMasked ? 0x80 : 0;
+  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | rsv | opcode]), length, Buffer.alloc(isMasked ? 4 : 0), payload]);
+}
+
+describe("the upgrade", () => {
+  it("[C1] takes copse.v1, or no subprotocol at all, and refuses others", async () => {
+    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "copse.v1" })).toBe(101);
+    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "other, copse.v1" })).toBe(101);
+    expect(await upgrade("/v1")).toBe(101);
+    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "copse.v2" })).toBe(400);
+    expect(await upgrade("/elsewhere")).toBe(404);
+  });
+
+  it("[C1] selects copse.v1 where it was offered", async () => {
+    const client = await RawClient.open(hub.url, { protocols: ["x", "copse.v1"] });
+    expect(client.socket.protocol).toBe("copse.v1");
+    await client.cut();
+  });
+
+  it.each([
+    ["http://127.0.0.1:5173", 101],
+    ["http://localhost:1234", 101],
+    ["https://[::1]", 101],
+    ["https://app.example.com", 101],
+    ["https://app.example.com:444", 403],
+    ["http://evil.example.com", 403],
+    ["null", 403],
+    ["http://127.0.0.1.evil.com", 403],
+    ["file://127.0.0.1", 403],
+  ])("[C2] origin %s gets %i", async (origin, status) => {
+    expect(await upgrade("/v1", { Origin: origin, Host: "evil.example.com" })).toBe(status);
+  });
+
+  it("refuses a bad handshake", async () => {
+    expect(await upgrade("/v1", { "Sec-WebSocket-Version": "7" })).toBe(400);
+    expect(await upgrade("/v1", { "Sec-WebSocket-Key": "x" })).toBe(400);
+    expect(await upgrade("/v1", { "X-Long": "x".repeat(20_000) })).toBe(431);
+  });
+});
+
+describe("plain HTTP", () => {
+  it("[C3] serves health, readiness and metrics", async () => {
+    expect(await get("/healthz")).toMatchObject({ status: 200, text: "ok\n" });
+    expect((await get("/readyz")).status).toBe(200);
+    const { status, text } = await get("/metrics");
+    expect(status).toBe(200);
+    const names = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+    expect(names.length).toBeGreaterThan(20);
+    expect(names.filter((name) => !name.startsWith("copse_"))).toEqual([]);
+    for (const limit of Object.keys(defaultLimits)) expect(text).toContain(`copse_limit{limit="${limit}"}`);
+  });
+
+  it("[C3] answers a plain GET of the endpoint with 426, and knows nothing else", async () => {
+    expect((await get("/v1")).status).toBe(426);
+    expect((await get("/etc/passwd")).status).toBe(404);
+    expect((await get("/..%2f..%2fpackage.json")).status).toBe(404);
+    expect((await fetch(`${hub.page}/`, { method: "POST" })).status).toBe(405);
+  });
+});
+
+describe("frames", () => {
+  it("[C4] a binary frame closes with 1003", async () => {
+    const client = await RawClient.connect(hub.url);
+    client.socket.send(Buffer.from("{}"), { binary: true });
+    expect((await client.closed).code).toBe(1003);
+  });
+
+  it("[C4] a text frame that is not UTF-8 closes with 1007", async () => {
+    expect(await closeCodeFor(frame(1, Buffer.from([0x22, 0xc0, 0x80, 0x22])))).toBe(1007);
+  });
+
+  it("broken frames close with 1002: unmasked, reserved bits, a bad opcode", async () => {
+    expect(await closeCodeFor(frame(1, Buffer.from("{}"), { isMasked: false }))).toBe(1002);
+    expect(await closeCodeFor(frame(1, Buffer.from("{}"), { rsv: 0x40 }))).toBe(1002);
+    expect(await closeCodeFor(frame(3, Buffer.from("{}")))).toBe(1002);
+  });
+
+  it("[C5] a frame over the limit closes with 1009, before it is buffered", async () => {
+    const huge = Buffer.from([0x81, 0xff, 0x00, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    expect(await closeCodeFor(huge)).toBe(1009);
+    const client = await RawClient.connect(hub.url);
+    client.sendText(JSON.stringify({ id: 2, op: "set", path: "/a", data: "x".repeat(2_097_152) }));
+    expect((await client.closed).code).toBe(1009);
+  });
+
+  it("endless fragments close the connection", async () => {
+    const fragments = [
+      frame(1, Buffer.from("["), { fin: false }),
+      ...Array.from({ length: 200 }, () => frame(0, Buffer.from(" "), { fin: false })),
+    ];
+    expect([1008, 1009]).toContain(await closeCodeFor(Buffer.concat(fragments)));
+  });
+
+  it("no extension is negotiated, so nothing inflates", async () => {
+    const client = await RawClient.open(hub.url);
+    expect(client.socket.extensions).toBe("");
+    await client.cut();
+  });
+});
+
+describe("the first message", () => {
+  it("[C6] must be connect", async () => {
+    const client = await RawClient.open(hub.url);
+    client.send({ id: 1, op: "get", path: "/" });
+    expect((await client.closed).code).toBe(4400);
+  });
+
+  it("[C6] must come within 5 s", async () => {
+    const client = await RawClient.open(hub.url);
+    const from = performance.now();
+    expect((await client.closed).code).toBe(4408);
+    expect(performance.now() - from).toBeGreaterThan(4_900);
+  }, 30_000);
+
+  it("[C6] comes once", async () => {
+    const client = await RawClient.connect(hub.url);
+    client.send({ id: 7, op: "connect" });
+    expect((await client.closed).code).toBe(4400);
+  });
+
+  it("[C6] [M1] may be followed at once by requests, in its own frame too", async () => {
+    const client = await RawClient.open(hub.url);
+    client.send([
+      { id: 1, op: "connect" },
+      { id: 2, op: "exists", path: "/" },
+    ]);
+    client.send({ id: 3, op: "ping" });
+    expect((await client.reply(2))["stat"]).toMatchObject({ version: 0 });
+    expect((await client.reply(3))["error"]).toBeUndefined();
+    await client.cut();
+  });
+
+  it("[C10] announces every limit", async () => {
+    const client = await RawClient.connect(hub.url);
+    expect(client.session["limits"]).toEqual(defaultLimits);
+    await client.cut();
+  });
+});
+
+describe("limits", () => {
+  it("[C7] more unanswered requests than allowed close with 4429; as many as allowed do not", async () => {
+    const full = await RawClient.connect(hub.url);
+    full.sendAll(Array.from({ length: 1_000 }, () => ({ op: "create", path: "/full-", sequential: true })));
+    full.skipTo(1_001);
+    expect((await full.reply(1_001))["error"]).toBeUndefined();
+    await full.cut();
+    const over = await RawClient.connect(hub.url);
+    over.sendAll(Array.from({ length: 1_001 }, () => ({ op: "create", path: "/full-", sequential: true })));
+    expect((await over.closed).code).toBe(4429);
+  });
+
+  it("[C8] [C9] too many deletes, ephemerals, watches, subscriptions", async () => {
+    const limits = { ...defaultLimits, recursiveDeletes: 3, ephemerals: 2, watches: 2, subscriptions: 1 };
+    const small = await startHub({ limits });
+    const client = await RawClient.connect(small.url);
+    for (const path of ["/a", "/a/1", "/a/2", "/a/3"]) await client.ask({ op: "create", path });
+    expect(await client.ask({ op: "delete", path: "/a", recursive: true })).toMatchObject({ error: { code: "TOO_LARGE", path: "/a" } });
+    await client.ask({ op: "delete", path: "/a/3" });
+    expect(await client.ask({ op: "delete", path: "/a", recursive: true })).toMatchObject({ deleted: 3 });
+    for (const path of ["/1", "/2"]) expect((await client.ask({ op: "create", path, ephemeral: true }))["error"]).toBeUndefined();
+    expect(await client.ask({ op: "create", path: "/3", ephemeral: true })).toMatchObject({ error: { code: "QUOTA_EXCEEDED" } });
+    for (const path of ["/1", "/2"]) expect((await client.ask({ op: "get", path, watch: true }))["error"]).toBeUndefined();
+    expect((await client.ask({ op: "get", path: "/1", watch: true }))["error"]).toBeUndefined();
+    expect(await client.ask({ op: "addWatch", path: "/9", mode: "recursive" })).toMatchObject({ error: { code: "QUOTA_EXCEEDED" } });
+    expect((await client.ask({ op: "subscribe", path: "/", scope: "node" }))["sub"]).toBe(1);
+    expect(await client.ask({ op: "subscribe", path: "/1", scope: "node" })).toMatchObject({ error: { code: "QUOTA_EXCEEDED" } });
+    await client.cut();
+    await small.destroy();
+  });
+
+  it("[C11] a reply over 16 MiB is TOO_LARGE, and pages fit", async () => {
+    const client = await RawClient.connect(hub.url);
+    await client.ask({ op: "create", path: "/big" });
+    for (let at = 0; at < 20; at++) await client.ask({ op: "create", path: `/big/${at}`, data: "x".repeat(1_000_000) });
+    const gets = Array.from({ length: 20 }, (_, at) => ({ op: "get", path: `/big/${at}` }));
+    expect(await client.ask({ op: "read", ops: gets })).toMatchObject({ error: { code: "TOO_LARGE" } });
+    expect((await client.ask({ op: "read", ops: gets.slice(0, 10) }))["results"]).toHaveLength(10);
+    await client.cut();
+  });
+});

@@ -1,0 +1,33 @@
+/**
+ * A real hub in this process: real sockets, real files in a folder of its own.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { completeConfig, type Server, type ServerConfig, startServer } from "@copse/server";
+import { pino } from "pino";
+
+export interface Hub extends Server {
+  readonly data: string;
+  /** Stops and removes the data. */
+  destroy(): Promise<void>;
+}
+
+const silent = pino({ level: "silent" });
+
+export function temporaryFolder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `copse-${name}-`));
+}
+
+/** Starts a hub on a free port, over `data` where one is given. */
+export async function startHub(settings: Partial<ServerConfig> = {}, data: string = temporaryFolder("hub")): Promise<Hub> {
+  const onFatal = (error: Error): void => {
+    throw error;
+  };
+  const server = await startServer(completeConfig({ dataDirectory: data, port: 0, logger: silent, onFatal, ...settings }));
+  const destroy = async (): Promise<void> => {
+    await server.stop();
+    rmSync(data, { recursive: true, force: true });
+  };
+  return { ...server, data, destroy };
+}

@@ -1,0 +1,31 @@
+import { join } from "node:path";
+import { defineConfig } from "vitest/config";
+
+const root = join(import.meta.dirname, "..");
+/** Tests read the sources, so that a failure names the line that is wrong; processes and pages run what is built. */
+const alias = [
+  { find: /^@copse\/([a-z]+)$/, replacement: join(root, "packages/$1/src/index.ts") },
+  { find: /^@copse\/([a-z]+)\/([a-z-]+)$/, replacement: join(root, "packages/$1/src/$2.ts") },
+  { find: /^#web-socket$/, replacement: join(root, "packages/client/src/web-socket-node.ts") },
+];
+
+function project(name: string, include: string[], testTimeout: number): object {
+  return {
+    resolve: { alias },
+    test: { name, root, include, testTimeout, hookTimeout: testTimeout, server: { deps: { inline: [/@copse/] } } },
+  };
+}
+
+export default defineConfig({
+  test: {
+    // Two cores: more workers only make real processes wait for each other.
+    maxWorkers: 2,
+    projects: [
+      project("unit", ["packages/*/test/**/*.test.ts"], 20_000),
+      project("shape", ["test/shape/**/*.test.ts", "test/contracts/**/*.test.ts"], 60_000),
+      project("protocol", ["test/protocol/**/*.test.ts"], 60_000),
+      project("e2e", ["test/e2e/**/*.test.ts"], 180_000),
+      project("browser", ["test/browser/**/*.test.ts"], 180_000),
+    ],
+  },
+});
