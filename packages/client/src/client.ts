@@ -41,8 +41,8 @@ export class SessionEvent extends Event {
   }
 }
 
-/** Items that a stream holds for a slow loop. */
-const streamItemsMax = 1_000;
+/** Items that a stream holds for a slow loop: as many changes as a server keeps, because a frame may bring them all at once. */
+const streamItemsMax = 10_000;
 /** Attempts of one update before it gives up. */
 const updateAttemptsMax = 100;
 

@@ -1,7 +1,9 @@
 /**
  * Watches that stay: one on the server for each path and mode, however many listen here, and carried over reconnects.
  *
- * Invariant: a listener hears each event that its path and mode match, in zxid order, or `resync` where some were lost.
+ * Invariant: a listener hears each event that its path and mode match, in zxid order, or `resync` where some were lost. After
+ * a reconnect the server tells anew what came behind the position, which is the last event that was delivered; what of
+ * that very zxid was delivered already is left out. Cut again before all is restored, some may be heard twice.
  */
 import type { WatchEvent } from "@copse/protocol";
 
@@ -11,8 +13,17 @@ type Listener = (event: WatchEvent) => void;
 /** Paths in one restoreWatches: well below the server's frame limit. */
 const pathsPerRestore = 200;
 
+interface Position {
+  readonly zxid: number;
+  readonly heard: Map<string, number>;
+}
+
 export class Watches {
   readonly #listeners: Record<WatchMode, Map<string, Set<Listener>>> = { persistent: new Map(), recursive: new Map() };
+  /** The zxid of the newest event, and the events of that zxid. */
+  #position: Position = { zxid: 0, heard: new Map() };
+  /** While watches are being restored: where from, and how many answers are missing. */
+  #restoring: { readonly from: Position; readonly repeated: Map<string, number>; missing: number } | null = null;
   readonly #request: (message: Record<string, unknown>) => void;
 
   /** @param request sends a request whose reply nobody waits for */
@@ -39,6 +50,7 @@ export class Watches {
   }
 
   dispatch(event: WatchEvent): void {
+    if (this.#isRepeated(event)) return;
     this.#tell("persistent", event.path, event);
     if (event.event === "resync") return this.#tell("recursive", event.path, event);
     if (event.event === "childrenChanged" || this.#listeners.recursive.size === 0) return;
@@ -48,14 +60,37 @@ export class Watches {
     }
   }
 
-  /** Brings the watches back on a new connection. */
-  restore(since: number, ask: (message: Record<string, unknown>, onReply: () => void) => void): void {
+  /** Brings the watches back on a new connection. `seenZxid`: all events up to it have been delivered. */
+  restore(seenZxid: number, ask: (message: Record<string, unknown>, onReply: () => void) => void): void {
+    const from = this.#restoring?.from ?? this.#position;
+    const since = Math.max(seenZxid, from.zxid - 1);
+    const restoring = { from, repeated: new Map(since < from.zxid ? from.heard : []), missing: 0 };
+    this.#restoring = restoring;
+    const answered = (): void => {
+      if (--restoring.missing === 0) this.#restoring = null;
+    };
     for (const mode of ["persistent", "recursive"] as const) {
       const paths = [...this.#listeners[mode].keys()];
       for (let at = 0; at < paths.length; at += pathsPerRestore) {
-        ask({ op: "restoreWatches", since, [mode]: paths.slice(at, at + pathsPerRestore) }, () => {});
+        restoring.missing++;
+        ask({ op: "restoreWatches", since, [mode]: paths.slice(at, at + pathsPerRestore) }, answered);
       }
     }
+    if (restoring.missing === 0) this.#restoring = null;
+  }
+
+  /** Notes the event; true if it was delivered before the connection broke. */
+  #isRepeated({ event, path, zxid }: WatchEvent): boolean {
+    const what = `${event} ${path}`;
+    const { from, repeated } = this.#restoring ?? { from: null, repeated: null };
+    const times = zxid === from?.zxid ? (repeated?.get(what) ?? 0) : 0;
+    if (times > 0) {
+      repeated?.set(what, times - 1);
+      return true;
+    }
+    if (zxid > this.#position.zxid) this.#position = { zxid, heard: new Map() };
+    if (zxid === this.#position.zxid) this.#position.heard.set(what, (this.#position.heard.get(what) ?? 0) + 1);
+    return false;
   }
 
   #tell(mode: WatchMode, path: string, event: WatchEvent): void {

@@ -22,17 +22,20 @@ export interface CompactionOptions {
   readonly applier: Applier;
   /** UTF-16 units of entries behind which a snapshot is worth its cost. */
   readonly logBytesMin: number;
+  /** Units of the entries that were replayed at start: a member that crashes often has to come to a snapshot too. */
+  readonly logBytesReplayed: number;
 }
 
 export class Compaction {
   readonly #options: CompactionOptions;
-  #logBytes = 0;
+  #logBytes: number;
   #snapshotBytes = 0;
   /** Snapshots written since start, for metrics. */
   snapshots = 0;
 
   constructor(options: CompactionOptions) {
     this.#options = options;
+    this.#logBytes = options.logBytesReplayed;
   }
 
   /** An entry was applied: perhaps it is time. */

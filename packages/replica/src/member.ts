@@ -77,7 +77,15 @@ export class Member {
       deliver: (event) => this.submit({ kind: "ordered", event }),
     });
     const store = new SnapshotStore(disk, recovered.snapshotNames, directory, onFatal);
-    const compaction = new Compaction({ store, order: this.#order, tree, history, applier, logBytesMin: options.snapshotLogBytes });
+    const compaction = new Compaction({
+      store,
+      order: this.#order,
+      tree,
+      history,
+      applier,
+      logBytesMin: options.snapshotLogBytes,
+      logBytesReplayed: recovered.entries.reduce((sum, { payload }) => sum + payload.length, 0),
+    });
     this.#replica = new Replica(options, { tree, history, applier, order: this.#order, compaction });
   }
 

@@ -1,0 +1,104 @@
+/**
+ * Real processes: the built command, started, spoken to and killed as a user or a power cut would.
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "../..");
+export const command = join(root, "apps/cli/bin/copse.js");
+
+const lineMs = 30_000;
+const started = new Set<ChildProcess>();
+
+/** Ends whatever a test has left behind; for afterEach. */
+export function killAll(): void {
+  for (const child of started) child.kill("SIGKILL");
+  started.clear();
+}
+
+export class Process {
+  readonly child: ChildProcess;
+  out = "";
+  err = "";
+  readonly exited: Promise<number | null>;
+  #look: (() => void)[] = [];
+
+  constructor(program: string, args: readonly string[], options: SpawnOptions = {}) {
+    this.child = spawn(program, args, { cwd: root, stdio: ["pipe", "pipe", "pipe"], ...options });
+    started.add(this.child);
+    this.child.stdout?.on("data", (chunk) => this.#take(() => (this.out += String(chunk))));
+    this.child.stderr?.on("data", (chunk) => this.#take(() => (this.err += String(chunk))));
+    this.exited = once(this.child, "close").then(([code]) => {
+      started.delete(this.child);
+      this.#take(() => {});
+      return code as number | null;
+    });
+  }
+
+  /** The first match in what the process has printed, as soon as it is there. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = performance.now() + lineMs;
+    for (;;) {
+      const found = pattern.exec(this.out) ?? pattern.exec(this.err);
+      if (found !== null) return found;
+      if (this.child.exitCode !== null || performance.now() > deadline)
+        throw new Error(`never printed ${pattern}:\n${this.out}\n${this.err}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 1_000);
+        this.#look.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+  }
+
+  /** Ends it at once, as a crash would. */
+  async kill9(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.exited;
+  }
+
+  #take(change: () => void): void {
+    change();
+    for (const look of this.#look.splice(0)) look();
+  }
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export interface ServedHub {
+  readonly process: Process;
+  readonly port: number;
+  readonly url: string;
+  readonly page: string;
+}
+
+/** Starts `copse serve` and waits until it serves. */
+export async function serve(data: string, port: number, ...flags: string[]): Promise<ServedHub> {
+  const hub = new Process(process.execPath, [command, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...flags]);
+  await hub.printed(/copse serves ws:/);
+  return { process: hub, port, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` };
+}
+
+/** Runs a copse command to its end. */
+export async function copse(url: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  return copseWith("", url, ...args);
+}
+
+/** As `copse`, with text on standard input. */
+export async function copseWith(input: string, url: string, ...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const run = new Process(process.execPath, [command, "--url", url, ...args]);
+  run.child.stdin?.end(input);
+  const code = await run.exited;
+  return { code, out: run.out, err: run.err };
+}
