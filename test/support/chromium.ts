@@ -1,0 +1,43 @@
+/** A real Chromium, and a page that tells of everything it should not do. */
+import { type Browser, chromium, type Page } from "playwright";
+import { expect } from "vitest";
+
+const flags =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+
+/** `npm test` finds or installs it, and says where. */
+export function launch(): Promise<Browser> {
+  const executablePath = process.env["COPSE_CHROMIUM"];
+  return chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: flags.split(" ") });
+}
+
+export interface WatchedPage {
+  readonly page: Page;
+  /** Errors, policy reports and dialogs: anything that should never happen. */
+  readonly complaints: string[];
+}
+
+export async function openPage(browser: Browser, url: string): Promise<WatchedPage> {
+  const page = await browser.newPage();
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    // A connection that is refused while the hub is down is told by the browser itself.
+    if (message.type() === "error" && !message.text().includes("WebSocket connection")) complaints.push(`console: ${message.text()}`);
+  });
+  page.on("dialog", (dialog) => {
+    complaints.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) =>
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`),
+    );
+  });
+  await page.goto(url);
+  return { page, complaints };
+}
+
+export function expectNoComplaints({ complaints }: WatchedPage): void {
+  expect(complaints).toEqual([]);
+}
