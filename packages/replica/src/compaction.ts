@@ -22,6 +22,8 @@ export interface CompactionOptions {
   readonly applier: Applier;
   /** UTF-16 units of entries behind which a snapshot is worth its cost. */
   readonly logBytesMin: number;
+  /** Measures a piece of work that holds the loop. */
+  readonly measure: <T>(work: () => T) => T;
   /** Units of the entries that were replayed at start: a member that crashes often has to come to a snapshot too. */
   readonly logBytesReplayed: number;
 }
@@ -46,7 +48,7 @@ export class Compaction {
   }
 
   #begin(): void {
-    const { store, order, tree, history, applier } = this.#options;
+    const { store, order, tree, history, applier, measure } = this.#options;
     this.#logBytes = 0;
     const writer = new SnapshotWriter(tree);
     const lines = history.lines();
@@ -55,7 +57,8 @@ export class Compaction {
       const piece = writer.piece(pieceUnits);
       return piece === null ? historyPiece(lines) : `T${piece}`;
     };
-    store.write(index, applier.term, nextPiece, (bytes) => {
+    const measuredPiece = (): string | null => measure(nextPiece);
+    store.write(index, applier.term, measuredPiece, (bytes) => {
       writer.close();
       this.#snapshotBytes = bytes;
       this.snapshots++;

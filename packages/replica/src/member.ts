@@ -49,6 +49,7 @@ export class Member {
   readonly recovered: Pick<Recovered, "snapshot" | "tornBytes"> & { readonly entries: number };
   #queue: Input[] = [];
   #isScheduled = false;
+  #longestTurnMs = 0;
 
   /** Recovers the state from the disk. @throws CorruptLogError where the files can't be believed */
   constructor(options: MemberOptions) {
@@ -84,6 +85,7 @@ export class Member {
       history,
       applier,
       logBytesMin: options.snapshotLogBytes,
+      measure: (work) => this.#measure(work),
       logBytesReplayed: recovered.entries.reduce((sum, { payload }) => sum + payload.length, 0),
     });
     this.#replica = new Replica(options, { tree, history, applier, order: this.#order, compaction });
@@ -110,6 +112,13 @@ export class Member {
     return { ...this.#replica.figures, wal: this.#wal.counts };
   }
 
+  /** The longest that one piece of our own work has held the loop since the last call, garbage collection within it included, in milliseconds. */
+  takeLongestTurnMs(): number {
+    const longest = this.#longestTurnMs;
+    this.#longestTurnMs = 0;
+    return longest;
+  }
+
   /** The state, for tests and tools that compare members. Read only. */
   get tree(): Tree {
     return this.#tree;
@@ -120,8 +129,15 @@ export class Member {
     this.#isScheduled = true;
     this.#options.schedule(() => {
       this.#isScheduled = false;
-      this.#turn();
+      this.#measure(() => this.#turn());
     });
+  }
+
+  #measure<T>(work: () => T): T {
+    const startedAt = this.#options.clock.now();
+    const result = work();
+    this.#longestTurnMs = Math.max(this.#longestTurnMs, this.#options.clock.now() - startedAt);
+    return result;
   }
 
   #turn(): void {

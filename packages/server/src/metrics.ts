@@ -19,6 +19,7 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
   gauge("zxid", "The newest zxid that this member has applied", () => member.figures.zxid);
   gauge("log_index", "The newest log entry that this member has applied", () => member.figures.index);
   gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
+  gauge("turn_max_seconds", "The longest turn of the loop since the last scrape", () => member.takeLongestTurnMs() / 1_000);
   const total = (name: string, help: string, read: () => number): void => {
     const metric: Counter = new Counter({
       name: `copse_${name}_total`,

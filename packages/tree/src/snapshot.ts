@@ -5,12 +5,12 @@
  * the moment it was opened, however long the pieces take (reader.ts). The reader takes lines and gives a tree; a
  * line it can't read means another format or a damaged file, and throws.
  */
-import type { AclItem, Identity, Value } from "@copse/protocol";
+import type { AclItem, Identity } from "@copse/protocol";
 import { aclOf, open } from "./acl.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
-import { restoreCounts, Znode } from "./znode.ts";
+import { Znode } from "./znode.ts";
 
 /** Raised by whatever changes the lines. */
 export const snapshotFormat = 1;
@@ -145,17 +145,31 @@ export class SnapshotLoader {
     this.#tree.sessions.set(session.id, session);
   }
 
+  /** Runs once for each znode of a large tree at start: it allocates nothing that does not stay. */
   #takeZnode(line: Line): void {
-    const [path, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, owner, ttl, isContainer, acl] = line;
-    const [text, bytes, isBase64] = line.slice(14) as [string | null, number, 0 | 1];
-    const value: Value | null = text === null ? null : { json: JSON.stringify(text), bytes, isBase64: isBase64 === 1 };
+    const path = line[0];
+    const text = line[14];
     while (this.#spine.length > 0 && !isParent(this.#spine[this.#spine.length - 1]!.path, path)) this.#spine.pop();
     const parent = this.#spine[this.#spine.length - 1]?.znode ?? null;
     if (parent === null && path !== "/") throw new Error("a snapshot holds a znode before its parent");
-    const born = { value, acl: acl === 0 ? open : aclOf(acl), zxid: czxid, time: ctime, owner: owner === 0 ? null : owner, ttl };
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    const znode = new Znode({ ...born, name, parent, isContainer: isContainer === 1 });
-    restoreCounts(znode, { mzxid, pzxid, mtime, version, cversion, aversion, creations, numChildren: 0 });
+    const znode = new Znode({
+      name: path.slice(path.lastIndexOf("/") + 1),
+      parent,
+      value: text === null ? null : { json: JSON.stringify(text), isBase64: line[16] === 1, bytes: line[15] },
+      acl: line[13] === 0 ? open : aclOf(line[13]),
+      zxid: line[1],
+      time: line[4],
+      owner: line[10] === 0 ? null : line[10],
+      ttl: line[11],
+      isContainer: line[12] === 1,
+    });
+    znode.mzxid = line[2];
+    znode.pzxid = line[3];
+    znode.mtime = line[5];
+    znode.version = line[6];
+    znode.cversion = line[7];
+    znode.aversion = line[8];
+    znode.creations = line[9];
     if (parent === null) this.#tree.plant(znode);
     else {
       parent.numChildren++;

@@ -93,29 +93,13 @@ export function pathOf(znode: Znode): string {
 /** A copy that later changes of the original do not reach. Its children are not part of it. */
 export function copyOf(znode: Znode): Znode {
   const copy = new Znode({ ...znode, zxid: znode.czxid, time: znode.ctime });
-  restoreCounts(copy, znode);
+  copy.mzxid = znode.mzxid;
+  copy.pzxid = znode.pzxid;
+  copy.mtime = znode.mtime;
+  copy.version = znode.version;
+  copy.cversion = znode.cversion;
+  copy.aversion = znode.aversion;
+  copy.creations = znode.creations;
+  copy.numChildren = znode.numChildren;
   return copy;
-}
-
-/** What a creation does not set: for copies and for reading a snapshot. */
-export interface Counts {
-  mzxid: number;
-  pzxid: number;
-  mtime: number;
-  version: number;
-  cversion: number;
-  aversion: number;
-  creations: number;
-  numChildren: number;
-}
-
-export function restoreCounts(znode: Znode, counts: Counts): void {
-  znode.mzxid = counts.mzxid;
-  znode.pzxid = counts.pzxid;
-  znode.mtime = counts.mtime;
-  znode.version = counts.version;
-  znode.cversion = counts.cversion;
-  znode.aversion = counts.aversion;
-  znode.creations = counts.creations;
-  znode.numChildren = counts.numChildren;
 }
