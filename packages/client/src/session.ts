@@ -41,8 +41,11 @@ type Phase =
   | { readonly kind: "open"; readonly socket: Socket }
   | { readonly kind: "closed" };
 
-/** How long a connection may take to open and greet, in milliseconds. */
+/** How long a connection may take to open and greet: a third of the timeout, within these bounds, in milliseconds. */
+const connectMsMin = 1_000;
 const connectMsMax = 10_000;
+/** What a WebSocket says of a connection that ended without a close frame. */
+const abandonedCode = 1006;
 
 export class ClientSession {
   readonly #options: SessionOptions;
@@ -135,7 +138,7 @@ export class ClientSession {
 
   /** Breaks the connection; a reconnect follows. */
   drop(): void {
-    if (this.#phase.kind !== "waiting" && this.#phase.kind !== "closed") this.#phase.socket.close();
+    if (this.#phase.kind !== "waiting" && this.#phase.kind !== "closed") this.#abandon(this.#phase.socket);
   }
 
   #open(): void {
@@ -146,7 +149,15 @@ export class ClientSession {
     });
     this.#phase = { kind: "opening", socket };
     this.#cancelConnect();
-    this.#cancelConnect = this.#ports.after(connectMsMax, () => socket.close());
+    const connectMs = Math.min(connectMsMax, Math.max(connectMsMin, this.#timeoutMs / 3));
+    this.#cancelConnect = this.#ports.after(connectMs, () => this.#abandon(socket));
+  }
+
+  /** Gives a connection up at once: a peer that does not answer would not answer our close either. */
+  #abandon(socket: Socket): void {
+    const isPresent = this.#isPresent(socket);
+    socket.close();
+    if (isPresent) this.#lost(abandonedCode);
   }
 
   #isPresent(socket: Socket): boolean {
@@ -160,7 +171,7 @@ export class ClientSession {
       auth = await this.#options.auth();
     } catch {
       // The application has no credentials now; another attempt may find some.
-      return socket.close();
+      return this.#abandon(socket);
     }
     if (this.#phase.kind !== "opening" || this.#phase.socket !== socket) return;
     const connectId = this.#outbox.nextId();
@@ -289,12 +300,12 @@ export class ClientSession {
     const now = this.#ports.now();
     if (this.#credentials !== null && now >= this.#deadline) {
       this.#expire("the session could not be kept alive");
-      if (this.#phase.kind === "open") this.#phase.socket.close();
+      if (this.#phase.kind === "open") this.#abandon(this.#phase.socket);
       return;
     }
     if (this.#phase.kind === "open") {
       const third = this.#timeoutMs / 3;
-      if (this.#ping !== null && now - this.#ping.sentAt >= third) return this.#phase.socket.close();
+      if (this.#ping !== null && now - this.#ping.sentAt >= third) return this.#abandon(this.#phase.socket);
       if (this.#ping === null && now >= this.#deadline - third) this.#sendPing();
     }
     this.#scheduleLook();

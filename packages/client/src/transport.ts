@@ -3,7 +3,7 @@
  */
 export interface Socket {
   send(text: string): void;
-  /** Ends the connection; `closed` follows. */
+  /** Ends the connection now, without waiting for the peer. What follows, if anything, is not listened to. */
   close(): void;
 }
 

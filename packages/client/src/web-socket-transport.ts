@@ -17,7 +17,8 @@ const transport: Transport = (url, events) => {
     send: (text) => {
       if (socket.readyState === 1) socket.send(text);
     },
-    close: () => socket.close(1000),
+    // Node's can be cut; a browser's close handshake goes on by itself, and nobody listens any more.
+    close: () => ("terminate" in socket ? (socket as { terminate(): void }).terminate() : socket.close(1000)),
   };
 };
 
