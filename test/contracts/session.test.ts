@@ -42,8 +42,8 @@ describe("a session", () => {
   });
 
   it("never expires before its full timeout, and at most one tick later", async () => {
-    const hub = new SimulatedHub();
     for (const timeout of [1_000, 4_000, 7_777, 30_000]) {
+      const hub = new SimulatedHub();
       await hub.connect({ timeoutMs: timeout });
       const sessions = hub.member.figures.sessions;
       hub.isCut = true;
@@ -51,7 +51,6 @@ describe("a session", () => {
       while (hub.member.figures.sessions === sessions) await hub.time.advance(10);
       expect(hub.time.now() - from).toBeGreaterThanOrEqual(timeout - 10);
       expect(hub.time.now() - from).toBeLessThan(timeout + 1_000);
-      hub.isCut = false;
     }
   });
 

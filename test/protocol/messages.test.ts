@@ -54,6 +54,26 @@ describe("order", () => {
     await waiting.cut();
   });
 
+  it("[M2] a read sees no write that was sent behind it, and nothing runs behind a close", async () => {
+    const own = await RawClient.connect(hub.url);
+    await own.ask({ op: "create", path: "/behind", data: "old" });
+    const { zxid } = await own.ask({ op: "sync" });
+    const ids = own.sendAll([
+      { op: "get", path: "/behind", atLeast: zxid + 1 },
+      { op: "set", path: "/behind", data: "new" },
+      { op: "get", path: "/behind", linearizable: true },
+      { op: "set", path: "/behind", data: "newest" },
+      { op: "close" },
+      { op: "create", path: "/behind-close" },
+    ]);
+    await client.ask({ op: "create", path: "/behind-wakes" });
+    expect((await own.reply(ids[0]!))["data"]).toBe("old");
+    expect((await own.reply(ids[2]!))["data"]).toBe("new");
+    expect((await own.closed).code).toBe(1000);
+    expect((await client.ask({ op: "get", path: "/behind" }))["data"]).toBe("newest");
+    expect((await client.ask({ op: "exists", path: "/behind-close" }))["stat"]).toBeNull();
+  });
+
   it("[M5] an event stands before the reply that shows its change, and before later events", async () => {
     const watcher = await RawClient.connect(hub.url);
     await watcher.ask({ op: "addWatch", path: "/", mode: "recursive" });

@@ -281,6 +281,23 @@ describe("multi", () => {
   });
 });
 
+describe("bounds of one txn", () => {
+  it("[C8] ancestors that parents creates are counted over the whole txn", async () => {
+    const deep = (at: number): Message => ({ op: "create", path: `${top}/${at}${"/x".repeat(1_500)}`, parents: true });
+    expect(await client.ask({ op: "multi", ops: Array.from({ length: 8 }, (_, at) => deep(at)) })).toMatchObject({
+      error: { code: "TOO_LARGE", index: 6 },
+    });
+    expect((await ok({ op: "count", path: top }))["count"]).toBe(0);
+    await ok({ op: "multi", ops: [deep(0), deep(1)] });
+    expect((await ok({ op: "count", path: top }))["count"]).toBe(3_002);
+  });
+
+  it("an ACL has a bound", async () => {
+    const acl = [{ perms: ["read"], scheme: "digest", id: `a:${"x".repeat(70_000)}` }];
+    expect(await code({ op: "create", path: `${top}/a`, acl })).toBe("BAD_ARGUMENTS");
+  });
+});
+
 describe("guards", () => {
   it("[O16] a write holds only while its guards stand", async () => {
     const lock = await ok({ op: "create", path: `${top}/lock` });

@@ -73,6 +73,28 @@ describe("one-shot watches", () => {
   });
 });
 
+describe("a connection that ends", () => {
+  it("takes all it had asked for with it, also what still waited its turn", async () => {
+    const own = await startHub();
+    for (let round = 0; round < 5; round++) {
+      const client = await RawClient.connect(own.url);
+      client.sendAll([
+        { op: "create", path: `/${round}`, data: "x".repeat(100_000) },
+        ...Array.from({ length: 100 }, (_, at) => ({ op: "addWatch", path: `/w${at}`, mode: "recursive" })),
+        ...Array.from({ length: 100 }, (_, at) => ({ op: "subscribe", path: `/s${at}`, scope: "tree" })),
+        { op: "get", path: "/", atLeast: 10_000_000, watch: true },
+        { op: "exists", path: "/later", watch: true },
+      ]);
+      await client.cut();
+    }
+    const checker = await RawClient.connect(own.url);
+    for (let at = 0; at < 20; at++) await checker.ask({ op: "create", path: `/after-${at}` });
+    await expect.poll(() => own.member.figures).toMatchObject({ connections: 1, watches: 0, subscriptions: 0, pending: 0 });
+    await checker.cut();
+    await own.destroy();
+  });
+});
+
 describe("watches that stay", () => {
   it("[W2] a persistent one hears of its znode and its child list", async () => {
     await watcher.ask({ op: "addWatch", path: `${top}/a`, mode: "persistent" });

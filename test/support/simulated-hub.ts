@@ -15,12 +15,18 @@ export class SimulatedHub {
   readonly time = new SimulatedTime();
   readonly disk: MemoryDisk = memoryDisk();
   member: Member;
-  /** While true, nothing arrives in either direction, and nobody is told. */
-  isCut = false;
+  /** Connections that were opened. */
+  get connections(): number {
+    return this.#last;
+  }
+
+  readonly #held: (() => void)[] = [];
+  #isCut = false;
   readonly #sockets = new Map<number, SocketEvents>();
   readonly #limits: Limits;
   #last = 0;
   #tokens = 0;
+  #cluster = "simulated";
 
   constructor(limits: Limits = defaultLimits) {
     this.#limits = limits;
@@ -30,6 +36,22 @@ export class SimulatedHub {
       this.time.after(tickMs, tick);
     };
     this.time.after(tickMs, tick);
+  }
+
+  /** While true, nothing arrives in either direction, and nobody is told. Behind it, what was sent arrives, as TCP would have it. */
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  set isCut(isCut: boolean) {
+    this.#isCut = isCut;
+    if (!isCut) for (const run of this.#held.splice(0)) setImmediate(run);
+  }
+
+  /** Lets something travel. */
+  #travel(run: () => void): void {
+    if (this.#isCut) this.#held.push(run);
+    else setImmediate(run);
   }
 
   /** A client whose clock runs at `speed` times the hub's. */
@@ -49,15 +71,17 @@ export class SimulatedHub {
   }
 
   /** The process dies and starts again on what its disk kept. */
-  restart(): void {
+  restart(cluster: string = this.#cluster): void {
     this.disk.crash();
+    if (cluster !== this.#cluster) for (const name of this.disk.list()) this.disk.remove(name, () => {});
+    this.#cluster = cluster;
     this.dropConnections();
     this.member = this.#start();
   }
 
   #start(): Member {
     const member: Member = new Member({
-      cluster: "simulated",
+      cluster: this.#cluster,
       member: "1",
       url: "ws://hub",
       limits: this.#limits,
@@ -88,18 +112,20 @@ export class SimulatedHub {
   }
 
   #deliver(member: Member, connection: number, chunks: readonly Chunk[]): number {
-    if (this.isCut || member !== this.member) return 0;
-    const events = this.#sockets.get(connection);
-    for (const frame of encodeFrames(chunks, 1_048_576)) setImmediate(() => events?.received(frame));
+    if (member !== this.member) return 0;
+    for (const frame of encodeFrames(chunks, 1_048_576)) this.#travel(() => this.#sockets.get(connection)?.received(frame));
     return 0;
   }
 
+  /** The server's end closes: the client's hears of it when that can travel. */
   #close(number: number, code: number): void {
-    const events = this.#sockets.get(number);
-    if (events === undefined) return;
-    this.#sockets.delete(number);
+    if (!this.#sockets.has(number)) return;
     this.member.submit({ kind: "closed", connection: number });
-    if (!this.isCut) setImmediate(() => events.closed(code, ""));
+    this.#travel(() => {
+      const events = this.#sockets.get(number);
+      this.#sockets.delete(number);
+      events?.closed(code, "");
+    });
   }
 
   #ports(speed: number): ClientPorts {
@@ -111,22 +137,18 @@ export class SimulatedHub {
       transport: (_url, events) => {
         const number = ++this.#last;
         this.#sockets.set(number, events);
-        if (!this.isCut) {
-          setImmediate(() => {
-            this.member.submit({ kind: "opened", connection: number, address: "127.0.0.1" });
-            events.opened();
-          });
-        }
+        this.#travel(() => {
+          if (!this.#sockets.has(number)) return;
+          this.member.submit({ kind: "opened", connection: number, address: "127.0.0.1" });
+          events.opened();
+        });
         return {
           send: (text) => {
-            if (this.isCut || !this.#sockets.has(number)) return;
-            setImmediate(() => this.member.submit({ kind: "frame", connection: number, ...decodeFrame(text) }));
+            if (Buffer.byteLength(text) > this.#limits.frameBytes) return this.#close(number, 1009);
+            this.#travel(() => this.member.submit({ kind: "frame", connection: number, ...decodeFrame(text) }));
           },
           close: () => {
-            const isKnown = this.#sockets.delete(number);
-            if (!isKnown) return;
-            if (!this.isCut) this.member.submit({ kind: "closed", connection: number });
-            setImmediate(() => events.closed(1006, ""));
+            if (this.#sockets.delete(number)) this.#travel(() => this.member.submit({ kind: "closed", connection: number }));
           },
         };
       },

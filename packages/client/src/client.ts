@@ -53,7 +53,12 @@ const updateAttemptsMax = 100;
  */
 export async function connect(urls: string | readonly string[], options: ConnectOptions = {}): Promise<Copse> {
   const client = new Copse(typeof urls === "string" ? [urls] : urls, options);
-  await client.connected(options.signal);
+  try {
+    await client.connected(options.signal);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
   return client;
 }
 
@@ -63,6 +68,8 @@ export class Copse extends Operations {
   readonly #watches: Watches;
   readonly #subscriptions: Subscriptions;
   readonly #ports: ClientPorts;
+  /** Ends of the streams that are open. */
+  readonly #streams: Set<() => void> = new Set();
   #refusal: CopseError | null = null;
 
   constructor(urls: readonly string[], options: ConnectOptions) {
@@ -71,7 +78,12 @@ export class Copse extends Operations {
     this.#watches = new Watches((message) => this.#call(message).catch(ignoreAnswer));
     this.#subscriptions = new Subscriptions({
       request: (message, onReply) => {
-        this.#outbox.add(message, false, onReply);
+        this.#outbox.add(message, "read", onReply);
+        this.#session.flush();
+      },
+      requestHere: (message) => {
+        if (this.state !== "connected") return;
+        this.#outbox.add(message, "restoring", ignoreAnswer);
         this.#session.flush();
       },
     });
@@ -82,7 +94,7 @@ export class Copse extends Operations {
     };
     this.#session = new ClientSession(session, this.#ports, new Endpoints(urls, this.#ports.random), this.#outbox, {
       state: (state) => this.#entered(state),
-      restore: () => this.#restore(),
+      restore: (isNewCluster) => this.#restore(isNewCluster),
       message: (message) => this.#take(message),
       frameEnded: () => this.#subscriptions.frameEnded(),
       refused: (error) => {
@@ -140,10 +152,7 @@ export class Copse extends Operations {
         if (this.state === "connected") finish(resolve);
         else if (this.state === "closed") finish(() => reject(this.#refusal ?? new CopseError("CLOSED", "the client is closed")));
       };
-      const abort = (): void => {
-        this.#end();
-        finish(() => reject(signal?.reason));
-      };
+      const abort = (): void => finish(() => reject(signal?.reason));
       const off = this.onState(look);
       const finish = (settle: () => void): void => {
         off();
@@ -163,7 +172,7 @@ export class Copse extends Operations {
   watch(path: string, options: { mode?: WatchMode; signal?: AbortSignal } = {}): AsyncIterableIterator<WatchEvent> {
     const stream = new Stream<WatchEvent>(streamItemsMax, () => ({ event: "resync", path, zxid: this.zxid }));
     const stop = this.#watches.add(path, options.mode ?? "persistent", (event) => stream.push(event));
-    return stream.attach(stop, options.signal);
+    return this.#open(stream, stop, options.signal);
   }
 
   /** Follows a part of the tree: its state, then every change, gap-free. Gives what stops it. */
@@ -186,7 +195,7 @@ export class Copse extends Operations {
       },
       failed: (error) => stream.fail(error),
     });
-    return stream.attach(stop, options.signal);
+    return this.#open(stream, stop, options.signal);
   }
 
   /** A live value: text of a path, or what a definition makes of it. */
@@ -244,10 +253,22 @@ export class Copse extends Operations {
     this.#session.drop();
   }
 
+  /** A stream ends with its loop, its signal, or the client. */
+  #open<T>(stream: Stream<T>, stop: () => void, signal: AbortSignal | undefined): Stream<T> {
+    const end = (): void => stream.end();
+    this.#streams.add(end);
+    const ended = (): void => {
+      this.#streams.delete(end);
+      stop();
+    };
+    return stream.attach(ended, signal);
+  }
+
   #end(): void {
     this.#session.end();
     const error = this.#refusal ?? new CopseError("CLOSED", "the client is closed");
     for (const { settle } of this.#outbox.dropAll()) settle(error);
+    for (const end of [...this.#streams]) end();
   }
 
   #entered(state: SessionState): void {
@@ -255,10 +276,15 @@ export class Copse extends Operations {
     this.dispatchEvent(new SessionEvent(state));
   }
 
-  #restore(): void {
-    const { seenZxid } = this.#session;
-    const ask = (message: Record<string, unknown>, onReply: (reply: Reply) => void): void => this.#session.ask(message, onReply);
-    this.#watches.restore(seenZxid, ask);
+  #restore(isNewCluster: boolean): void {
+    const { seenZxid, zxid } = this.#session;
+    const ask = (message: Record<string, unknown>, onReply: (reply: Reply) => void): void => {
+      this.#outbox.add(message, "restoring", (reply) => {
+        if (!(reply instanceof CopseError)) onReply(reply);
+      });
+    };
+    if (isNewCluster) this.#watches.begin(zxid, ask);
+    else this.#watches.restore(seenZxid, ask);
     this.#subscriptions.restore(seenZxid, ask);
   }
 
@@ -276,7 +302,9 @@ export class Copse extends Operations {
         signal?.removeEventListener("abort", abort);
         settle();
       };
-      const pending = this.#outbox.add(message, isWrite, (reply) => finish(() => settle(reply, message, resolve, reject)));
+      const pending = this.#outbox.add(message, isWrite ? "write" : "read", (reply) =>
+        finish(() => settle(reply, message, resolve, reject)),
+      );
       const outcome = (): "none" | "unknown" => (isWrite && pending.sentAt !== undefined ? "unknown" : "none");
       const abort = (): void => finish(() => reject(signal?.reason));
       const giveUp = (): void => finish(() => reject(new CopseError("TIMEOUT", `no answer in ${timeoutMs} ms`, { outcome: outcome() })));

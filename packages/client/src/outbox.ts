@@ -3,31 +3,42 @@
  *
  * Invariants: ids grow over the life of a session; after a resume every unanswered request is sent again, in order, a
  * write under the id it had; a call that was given up (aborted, timed out) stays here if it is a write, because later
- * writes name it as their predecessor.
+ * writes name it as their predecessor. What restores a connection goes before all else and is not kept over its end.
+ * Nothing is sent that the server's announced limits would close the connection for.
  */
 import type { Reply } from "@copse/protocol";
 import { CopseError } from "./errors.ts";
 
 export interface Pending {
   readonly id: number;
-  readonly isWrite: boolean;
+  readonly kind: "write" | "read" | "restoring";
   readonly message: Record<string, unknown>;
   /** On this client's clock; undefined until it was sent. */
   sentAt: number | undefined;
   readonly settle: (reply: Reply | CopseError) => void;
 }
 
+/** What the server takes from one connection. */
+export interface WireLimits {
+  readonly frameBytes: number;
+  /** Unanswered requests. */
+  readonly requests: number;
+}
+
 /** Requests that may wait for an answer at once; more are refused with OVERLOADED. */
 const pendingMax = 100_000;
-/** Unanswered requests on the wire: below the server's limit, so that it never closes for it. */
-const inFlightMax = 900;
+/** Unanswered requests that are left free on the wire: for pings, and the connect itself. */
+const requestsSpare = 4;
+const utf8 = new TextEncoder();
 
 export class Outbox {
   /** By id, in the order of ids. */
   readonly #pending: Map<number, Pending> = new Map();
-  /** Ids that wait for room on the wire. */
-  #unsent: number[] = [];
+  /** What waits for room on the wire: what restores the connection, then the others. */
+  #restoring: Pending[] = [];
+  #unsent: Pending[] = [];
   #inFlight = 0;
+  #unrestored = 0;
   #lastId = 0;
   #ack = 0;
 
@@ -35,12 +46,20 @@ export class Outbox {
     return this.#pending.size === 0;
   }
 
-  /** Adds a request; give it a next id. It is sent by `flush`. */
-  add(message: Record<string, unknown>, isWrite: boolean, settle: Pending["settle"]): Pending {
+  /** True while an answer to what restores the connection is missing. */
+  get isRestoring(): boolean {
+    return this.#unrestored > 0;
+  }
+
+  /** Adds a request; `flush` sends it. @throws CopseError OVERLOADED */
+  add(message: Record<string, unknown>, kind: Pending["kind"], settle: Pending["settle"]): Pending {
     if (this.#pending.size >= pendingMax) throw new CopseError("OVERLOADED", `${pendingMax} requests wait for an answer`);
-    const pending: Pending = { id: ++this.#lastId, isWrite, message, sentAt: undefined, settle };
+    const pending: Pending = { id: ++this.#lastId, kind, message, sentAt: undefined, settle };
     this.#pending.set(pending.id, pending);
-    this.#unsent.push(pending.id);
+    if (kind === "restoring") {
+      this.#unrestored++;
+      this.#restoring.push(pending);
+    } else this.#unsent.push(pending);
     return pending;
   }
 
@@ -49,20 +68,36 @@ export class Outbox {
     return ++this.#lastId;
   }
 
-  /** The messages to send now, encoded. */
-  flush(now: number): string[] {
-    const texts: string[] = [];
-    let at = 0;
-    for (; at < this.#unsent.length && this.#inFlight < inFlightMax; at++) {
-      const pending = this.#pending.get(this.#unsent[at]!);
-      if (pending === undefined) continue;
+  /** The frames to send now: as many requests as the server takes, in frames of the size it takes. */
+  flush(now: number, limits: WireLimits): string[] {
+    const frames: string[] = [];
+    let texts: string[] = [];
+    let bytes = 2;
+    const close = (): void => {
+      if (texts.length > 0) frames.push(texts.length === 1 ? texts[0]! : `[${texts.join(",")}]`);
+      texts = [];
+      bytes = 2;
+    };
+    while (this.#inFlight < Math.max(1, limits.requests - requestsSpare)) {
+      const pending = this.#restoring.shift() ?? this.#unsent.shift();
+      if (pending === undefined) break;
+      if (!this.#pending.has(pending.id)) continue;
+      const ack = pending.kind === "write" && this.#ack > 0 ? { ack: this.#ack } : {};
+      const text = JSON.stringify({ id: pending.id, ...pending.message, ...ack });
+      const size = sizeOf(text) + 1;
+      if (size + 2 > limits.frameBytes) {
+        this.#forget(pending);
+        pending.settle(new CopseError("TOO_LARGE", `the request is over ${limits.frameBytes} bytes`));
+        continue;
+      }
+      if (bytes + size > limits.frameBytes) close();
+      texts.push(text);
+      bytes += size;
       this.#inFlight++;
       pending.sentAt = now;
-      const ack = pending.isWrite && this.#ack > 0 ? { ack: this.#ack } : {};
-      texts.push(JSON.stringify({ id: pending.id, ...pending.message, ...ack }));
     }
-    if (at > 0) this.#unsent = this.#unsent.slice(at);
-    return texts;
+    close();
+    return frames;
   }
 
   /** The request of this id, if it still waits. */
@@ -74,16 +109,19 @@ export class Outbox {
   take(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
-    this.#pending.delete(id);
+    this.#forget(pending);
     this.#inFlight--;
-    if (pending.isWrite) this.#ack = id;
+    if (pending.kind === "write") this.#ack = id;
     return pending;
   }
 
-  /** The connection is lost: everything unanswered is to be sent again. */
+  /** The connection is lost: everything unanswered is to be sent again, but for what was to restore it. */
   rewind(): void {
     this.#inFlight = 0;
-    this.#unsent = [...this.#pending.keys()];
+    this.#unrestored = 0;
+    this.#restoring = [];
+    for (const [id, { kind }] of this.#pending) if (kind === "restoring") this.#pending.delete(id);
+    this.#unsent = [...this.#pending.values()];
   }
 
   /** New ids go above the session's highest write. */
@@ -93,7 +131,7 @@ export class Outbox {
 
   /** The session is gone: its writes can't be sent again. Reads stay, for the next session. */
   dropWrites(): Pending[] {
-    const writes = [...this.#pending.values()].filter(({ isWrite }) => isWrite);
+    const writes = [...this.#pending.values()].filter(({ kind }) => kind === "write");
     for (const { id } of writes) this.#pending.delete(id);
     this.#ack = 0;
     this.rewind();
@@ -107,4 +145,14 @@ export class Outbox {
     this.rewind();
     return all;
   }
+
+  #forget(pending: Pending): void {
+    this.#pending.delete(pending.id);
+    if (pending.kind === "restoring") this.#unrestored--;
+  }
+}
+
+/** Bytes in UTF-8: counted only where they could matter. */
+function sizeOf(text: string): number {
+  return text.length < 65_536 ? text.length * 3 : utf8.encode(text).length;
 }

@@ -9,7 +9,7 @@
 import type { ConnectReply, Credential, Reply } from "@copse/protocol";
 import type { Endpoints } from "./endpoints.ts";
 import { CopseError } from "./errors.ts";
-import type { Outbox } from "./outbox.ts";
+import type { Outbox, WireLimits } from "./outbox.ts";
 import type { ClientPorts, Socket } from "./transport.ts";
 
 export type SessionState = "connecting" | "connected" | "suspended" | "expired" | "closed";
@@ -25,7 +25,7 @@ export interface SessionOptions {
 export interface SessionEvents {
   state(state: SessionState): void;
   /** Connected: bring watches and subscriptions back before anything else is sent. */
-  restore(): void;
+  restore(isNewCluster: boolean): void;
   /** An event or subscription message. */
   message(message: Record<string, unknown>): void;
   /** All messages of a frame have been taken. */
@@ -57,6 +57,8 @@ export class ClientSession {
   #state: SessionState = "connecting";
   #credentials: { id: string; secret: string } | null = null;
   #cluster: string | null = null;
+  /** The cluster that watches and subscriptions were last set up with. */
+  #restoredCluster: string | null = null;
   #timeoutMs: number;
   #deadline = 0;
   #life: AbortController = new AbortController();
@@ -64,8 +66,7 @@ export class ClientSession {
   #ping: { readonly id: number; readonly sentAt: number } | null = null;
   #cancelLook: () => void = () => {};
   #cancelConnect: () => void = () => {};
-  /** Requests of this connection alone: what `restore` asked for. */
-  readonly #asked: Map<number, (reply: Reply) => void> = new Map();
+  #limits: WireLimits = { frameBytes: 65_536, requests: 100 };
   readonly #stopWaking: () => void;
   /** The newest zxid seen. */
   zxid = 0;
@@ -111,14 +112,8 @@ export class ClientSession {
 
   /** Sends what waits in the outbox, if there is a connection. */
   flush(): void {
-    if (this.#phase.kind === "open") this.#send(this.#outbox.flush(this.#ports.now()));
-  }
-
-  /** Sends a request that is not kept over a reconnect: from within `restore` only, which runs again then. */
-  ask(message: Record<string, unknown>, onReply: (reply: Reply) => void): void {
-    const id = this.#outbox.nextId();
-    this.#asked.set(id, onReply);
-    this.#send([JSON.stringify({ id, ...message })]);
+    if (this.#phase.kind !== "open") return;
+    for (const frame of this.#outbox.flush(this.#ports.now(), this.#limits)) this.#phase.socket.send(frame);
   }
 
   /** The session is over: no reconnect follows. */
@@ -144,7 +139,7 @@ export class ClientSession {
   #open(): void {
     const socket: Socket = this.#ports.transport(this.#endpoints.next(), {
       opened: () => this.#isPresent(socket) && void this.#greet(socket),
-      received: (text) => this.#isPresent(socket) && this.#receive(text),
+      received: (text) => this.#receive(socket, text),
       closed: (code) => this.#isPresent(socket) && this.#lost(code),
     });
     this.#phase = { kind: "opening", socket };
@@ -155,9 +150,7 @@ export class ClientSession {
 
   /** Gives a connection up at once: a peer that does not answer would not answer our close either. */
   #abandon(socket: Socket): void {
-    const isPresent = this.#isPresent(socket);
-    socket.close();
-    if (isPresent) this.#lost(abandonedCode);
+    if (this.#isPresent(socket)) this.#lost(abandonedCode);
   }
 
   #isPresent(socket: Socket): boolean {
@@ -189,9 +182,10 @@ export class ClientSession {
     socket.send(JSON.stringify(message));
   }
 
-  #receive(text: string): void {
+  #receive(socket: Socket, text: string): void {
     const parsed = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
     for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
+      if (!this.#isPresent(socket)) break; // What has just been read has ended the connection.
       if (typeof message["id"] === "number") this.#reply(message as unknown as Reply);
       else this.#event(message);
     }
@@ -203,23 +197,19 @@ export class ClientSession {
     if (this.#phase.kind === "greeting" && reply.id === this.#phase.connectId)
       return this.#greeted(reply as unknown as ConnectReply, reply);
     // A write with an unknown outcome stays: the server closes, and after the resume it is sent again.
-    if (reply.error?.code === "UNAVAILABLE" && this.#outbox.find(reply.id)?.isWrite === true) return;
+    if (reply.error?.code === "UNAVAILABLE" && this.#outbox.find(reply.id)?.kind === "write") return;
     this.zxid = Math.max(this.zxid, reply.zxid);
     if (this.#ping?.id === reply.id) {
       if (reply.error === undefined) this.#proveAlive(this.#ping.sentAt);
       this.#ping = null;
-      if (this.#outbox.isEmpty && this.#asked.size === 0) this.#saw(reply.zxid);
+      if (this.#outbox.isEmpty) this.#saw(reply.zxid);
       return this.#scheduleLook();
-    }
-    const asked = this.#asked.get(reply.id);
-    if (asked !== undefined) {
-      this.#asked.delete(reply.id);
-      return asked(reply);
     }
     const pending = this.#outbox.take(reply.id);
     if (pending === undefined) return;
-    if (this.#asked.size === 0 && pending.message["op"] !== "subscribe") this.#saw(reply.zxid);
-    if (pending.isWrite && reply.error === undefined && pending.sentAt !== undefined) this.#proveAlive(pending.sentAt);
+    const { kind, message, sentAt } = pending;
+    if (!this.#outbox.isRestoring && message["op"] !== "subscribe") this.#saw(reply.zxid);
+    if (kind === "write" && reply.error === undefined && sentAt !== undefined) this.#proveAlive(sentAt);
     pending.settle(reply);
   }
 
@@ -241,10 +231,10 @@ export class ClientSession {
       }
       return; // The server closes; the next attempt follows.
     }
-    if (isNewCluster && this.#credentials !== null) this.#expire("the server belongs to another cluster");
     this.#endpoints.succeeded();
     this.zxid = Math.max(this.zxid, reply.zxid);
     this.#outbox.raise(reply.lastId);
+    this.#limits = reply.limits ?? this.#limits;
     this.isReadOnly = this.#options.isReadOnly || reply.readOnly === true;
     if (reply.session !== null) {
       this.#credentials = { id: reply.session.id, secret: reply.session.secret };
@@ -257,7 +247,8 @@ export class ClientSession {
     this.#ping = null;
     this.#deadline = 0;
     this.#proveAlive(sentAt);
-    this.#events.restore();
+    this.#events.restore(this.#restoredCluster !== null && this.#restoredCluster !== this.#cluster);
+    this.#restoredCluster = this.#cluster;
     this.#enter("connected");
     this.flush();
     this.#scheduleLook();
@@ -271,17 +262,23 @@ export class ClientSession {
   }
 
   #lost(code: number): void {
-    this.#ping = null;
-    this.#asked.clear();
-    this.#outbox.rewind();
-    if (code === 4410) this.#expire("the session has expired");
-    if (code === 4409) this.#expire("another client has taken the session");
-    this.#connection.abort(new CopseError("UNAVAILABLE", "the connection is lost"));
+    if (code === 4410) return this.#expire("the session has expired");
+    if (code === 4409) return this.#expire("another client has taken the session");
+    this.#disconnect(new CopseError("UNAVAILABLE", "the connection is lost"));
     if (this.#state === "connected") this.#enter("suspended");
-    this.#cancelConnect();
-    const waitMs = this.#endpoints.failed();
-    this.#phase = { kind: "waiting", cancel: this.#ports.after(waitMs, () => this.#open()) };
     this.#scheduleLook();
+  }
+
+  /** Leaves the present connection, if there is one, and goes for another. Nothing is sent until that is through. */
+  #disconnect(error: CopseError): void {
+    const phase = this.#phase;
+    if (phase.kind === "waiting" || phase.kind === "closed") return;
+    this.#cancelConnect();
+    this.#ping = null;
+    this.#phase = { kind: "waiting", cancel: this.#ports.after(this.#endpoints.failed(), () => this.#open()) };
+    this.#outbox.rewind();
+    phase.socket.close();
+    this.#connection.abort(error);
   }
 
   /** The newest proof of life counts from when it was sent. */
@@ -294,18 +291,19 @@ export class ClientSession {
     return this.#credentials !== null || (this.#options.isReadOnly && this.#phase.kind === "open");
   }
 
-  /** Looks at the clock: a ping is due, an answer is overdue, or the session is over. */
+  /**
+   * Looks at the clock: a ping is due, an answer is overdue, or the session is over. A ping that is not answered within a sixth
+   * of the timeout ends the connection, which leaves another sixth to resume on a new one.
+   */
   #look(): void {
     if (this.#state === "closed" || !this.#isWatched) return;
     const now = this.#ports.now();
     if (this.#credentials !== null && now >= this.#deadline) {
-      this.#expire("the session could not be kept alive");
-      if (this.#phase.kind === "open") this.#abandon(this.#phase.socket);
-      return;
+      return this.#expire("the session could not be kept alive");
     }
     if (this.#phase.kind === "open") {
       const third = this.#timeoutMs / 3;
-      if (this.#ping !== null && now - this.#ping.sentAt >= third) return this.#abandon(this.#phase.socket);
+      if (this.#ping !== null && now - this.#ping.sentAt >= third / 2) return this.#lost(abandonedCode);
       if (this.#ping === null && now >= this.#deadline - third) this.#sendPing();
     }
     this.#scheduleLook();
@@ -314,7 +312,7 @@ export class ClientSession {
   #sendPing(): void {
     if (this.#phase.kind !== "open" || !this.#isWatched || this.#ping !== null) return;
     this.#ping = { id: this.#outbox.nextId(), sentAt: this.#ports.now() };
-    this.#send([JSON.stringify({ id: this.#ping.id, op: "ping" })]);
+    this.#phase.socket.send(JSON.stringify({ id: this.#ping.id, op: "ping" }));
     this.#scheduleLook();
   }
 
@@ -322,27 +320,24 @@ export class ClientSession {
     if (!this.#isWatched || this.#state === "closed") return;
     const third = this.#timeoutMs / 3;
     const now = this.#ports.now();
-    const due = this.#ping === null ? this.#deadline - third : this.#ping.sentAt + third;
+    const due = this.#ping === null ? this.#deadline - third : this.#ping.sentAt + third / 2;
     const isOpen = this.#phase.kind === "open";
     const next = !isOpen ? this.#deadline : this.#credentials === null ? due : Math.min(due, this.#deadline);
     this.#cancelLook();
     this.#cancelLook = this.#ports.after(Math.max(1, next - now), () => this.#look());
   }
 
+  /** The session is over. Its connection ends first: nothing of the next session may travel on it. */
   #expire(why: string): void {
-    this.#credentials = null;
+    if (this.#state === "closed") return;
     const error = new CopseError("SESSION_EXPIRED", why);
+    this.#credentials = null;
+    this.#disconnect(error);
     this.#life.abort(error);
-    this.#connection.abort(error);
     for (const { settle, sentAt } of this.#outbox.dropWrites()) {
       settle(new CopseError("SESSION_EXPIRED", why, { outcome: sentAt === undefined ? "none" : "unknown" }));
     }
     this.#enter("expired");
-  }
-
-  #send(texts: readonly string[]): void {
-    if (texts.length === 0 || this.#phase.kind !== "open") return;
-    this.#phase.socket.send(texts.length === 1 ? texts[0]! : `[${texts.join(",")}]`);
   }
 
   #enter(state: SessionState): void {

@@ -6,6 +6,7 @@
  * for `ready`.
  */
 import { CopseError } from "./errors.ts";
+import { callListener } from "./listener.ts";
 import type { NodeDefinition } from "./node-schema.ts";
 import type { LiveZnode, Observer } from "./subscriptions.ts";
 
@@ -121,7 +122,7 @@ class NodeStore<T> implements Store<T> {
   }
 
   #tell(): void {
-    for (const listener of [...this.#listeners]) listener(this.#value);
+    for (const listener of [...this.#listeners]) callListener(() => listener(this.#value));
   }
 
   #answer(error: CopseError | null): void {

@@ -49,6 +49,15 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
     this.#waiting.length = 0;
   }
 
+  /** Ends the stream behind what it holds. */
+  end(): void {
+    if (this.#end !== null) return;
+    this.#end = "done";
+    this.#halt();
+    for (const resolve of this.#waiting.splice(0)) resolve({ value: undefined, done: true });
+    this.#failing.length = 0;
+  }
+
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#items.length > 0) return Promise.resolve({ value: this.#items.shift()!, done: false });
     if (this.#end === "done") return Promise.resolve({ value: undefined, done: true });
@@ -64,11 +73,9 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
   }
 
   return(): Promise<IteratorResult<T, undefined>> {
+    this.end();
     this.#items = [];
-    if (this.#end === null) this.#halt();
     this.#end = "done";
-    for (const resolve of this.#waiting.splice(0)) resolve({ value: undefined, done: true });
-    this.#failing.length = 0;
     return Promise.resolve({ value: undefined, done: true });
   }
 

@@ -7,6 +7,7 @@
 import type { ChangeKind, Reply, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
 import { decodeBase64 } from "./base64.ts";
 import { CopseError } from "./errors.ts";
+import { callListener } from "./listener.ts";
 
 /** A znode as a subscription shows it. */
 export interface LiveZnode {
@@ -50,6 +51,8 @@ type Ask = (message: Record<string, unknown>, onReply: (reply: Reply) => void) =
 export interface SubscriptionPorts {
   /** Sends a request that is kept over reconnects. */
   readonly request: (message: Record<string, unknown>, onReply: (reply: Reply | CopseError) => void) => void;
+  /** Sends a request that is forgotten where the connection ends. */
+  readonly requestHere: (message: Record<string, unknown>) => void;
 }
 
 class Feed {
@@ -58,6 +61,8 @@ class Feed {
   znodes: Map<string, LiveZnode> = new Map();
   /** The server's number for it on this connection, or null. */
   sub: number | null = null;
+  /** Its first request still stands in the outbox, which sends it again by itself. */
+  isFirstAsked = true;
   /** The newest zxid that is complete in the mirror. */
   since = 0;
   isWhole = false;
@@ -100,9 +105,7 @@ export class Subscriptions {
     return () => {
       if (!joined.observers.delete(observer) || joined.observers.size > 0 || this.#feeds.get(key) !== joined) return;
       this.#feeds.delete(key);
-      if (joined.sub === null) return;
-      this.#bySub.delete(joined.sub);
-      this.#ports.request({ op: "unsubscribe", sub: joined.sub }, () => {});
+      this.#unsubscribe(joined);
     };
   }
 
@@ -117,7 +120,9 @@ export class Subscriptions {
   /** The connection is lost: numbers mean nothing any more. */
   lost(): void {
     this.#bySub.clear();
+    this.#unshown.clear();
     for (const feed of this.#feeds.values()) {
+      feed.sub = null;
       feed.arriving = null;
       feed.partial = [];
     }
@@ -126,16 +131,24 @@ export class Subscriptions {
   /** Brings the subscriptions back on a new connection, from where each is complete. */
   restore(seenZxid: number, ask: Ask): void {
     for (const feed of this.#feeds.values()) {
-      if (feed.sub === null) continue; // Its first request still stands in the outbox.
-      feed.sub = null;
+      if (feed.isFirstAsked) continue;
       if (feed.isWhole) feed.since = Math.max(feed.since, seenZxid);
       const since = feed.isWhole && seenZxid > 0 ? { since: feed.since } : {};
       ask({ op: "subscribe", ...feed.wanted, ...since }, (reply) => this.#subscribed(feed, reply));
     }
   }
 
+  /** A number means nothing on another connection, so the request is not carried over to one. */
+  #unsubscribe(feed: Feed): void {
+    if (feed.sub === null) return;
+    this.#bySub.delete(feed.sub);
+    this.#ports.requestHere({ op: "unsubscribe", sub: feed.sub });
+    feed.sub = null;
+  }
+
   #subscribe(feed: Feed): void {
     this.#ports.request({ op: "subscribe", ...feed.wanted }, (reply) => {
+      feed.isFirstAsked = false;
       if (reply instanceof CopseError) this.#failed(feed, reply);
       else this.#subscribed(feed, reply);
     });
@@ -145,17 +158,14 @@ export class Subscriptions {
     if (reply.error !== undefined)
       return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
     feed.sub = reply.sub!;
-    if (feed.observers.size === 0) {
-      this.#ports.request({ op: "unsubscribe", sub: reply.sub! }, () => {});
-      return;
-    }
+    if (feed.observers.size === 0) return this.#unsubscribe(feed);
     this.#bySub.set(reply.sub!, feed);
     if (reply.resumed !== true) this.#takePiece(feed, reply.nodes ?? [], reply.zxid, reply.more === true, true);
   }
 
   #failed(feed: Feed, error: CopseError): void {
     for (const [key, known] of this.#feeds) if (known === feed) this.#feeds.delete(key);
-    for (const observer of [...feed.observers]) observer.failed(error);
+    for (const observer of [...feed.observers]) callListener(() => observer.failed(error));
     feed.observers.clear();
   }
 
@@ -171,7 +181,7 @@ export class Subscriptions {
     feed.arriving = null;
     feed.isWhole = true;
     feed.since = zxid;
-    for (const observer of [...feed.observers]) observer.state(feed.znodes, zxid);
+    for (const observer of [...feed.observers]) callListener(() => observer.state(feed.znodes, zxid));
   }
 
   #takeChange(feed: Feed, message: SubscriptionChange): void {
@@ -193,7 +203,7 @@ export class Subscriptions {
     if (messages.length === 0) return;
     const changes = messages.map((message) => applyChange(feed.znodes, message));
     feed.since = Math.max(feed.since, zxid);
-    for (const observer of [...feed.observers]) observer.changes(changes, zxid);
+    for (const observer of [...feed.observers]) callListener(() => observer.changes(changes, zxid));
   }
 }
 

@@ -6,6 +6,7 @@
  * that very zxid was delivered already is left out. Cut again before all is restored, some may be heard twice.
  */
 import type { WatchEvent } from "@copse/protocol";
+import { callListener } from "./listener.ts";
 
 export type WatchMode = "persistent" | "recursive";
 type Listener = (event: WatchEvent) => void;
@@ -79,6 +80,17 @@ export class Watches {
     if (restoring.missing === 0) this.#restoring = null;
   }
 
+  /** The server is another cluster: no position of the old one means anything. Watches are set anew, and everyone hears of it. */
+  begin(zxid: number, ask: (message: Record<string, unknown>, onReply: () => void) => void): void {
+    this.#position = { zxid: 0, heard: new Map() };
+    this.#restoring = null;
+    for (const mode of ["persistent", "recursive"] as const) {
+      for (const path of [...this.#listeners[mode].keys()]) {
+        ask({ op: "addWatch", path, mode }, () => this.#tell(mode, path, { event: "resync", path, zxid }));
+      }
+    }
+  }
+
   /** Notes the event; true if it was delivered before the connection broke. */
   #isRepeated({ event, path, zxid }: WatchEvent): boolean {
     const what = `${event} ${path}`;
@@ -94,6 +106,6 @@ export class Watches {
   }
 
   #tell(mode: WatchMode, path: string, event: WatchEvent): void {
-    for (const listener of [...(this.#listeners[mode].get(path) ?? [])]) listener(event);
+    for (const listener of [...(this.#listeners[mode].get(path) ?? [])]) callListener(() => listener(event));
   }
 }

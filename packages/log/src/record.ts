@@ -14,8 +14,10 @@ export const headBytes = 12;
 /** Bytes of one record's payload: more than any entry, less than would make reading one a risk. */
 export const payloadBytesMax = 268_435_456;
 
+/** @throws Error where the payload is larger than what is ever read back: better no record than one that is lost */
 export function encodeRecord(disk: Disk, payload: string): Uint8Array {
   const body = disk.encode(payload);
+  if (body.length > payloadBytesMax) throw new Error(`a record of ${body.length} bytes is over the ${payloadBytesMax} that recovery reads`);
   const bytes = new Uint8Array(headBytes + body.length);
   bytes.set(mark);
   bytes.set(body, headBytes);

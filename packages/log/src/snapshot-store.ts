@@ -64,7 +64,12 @@ export class SnapshotStore {
     let pieces = 0;
     let written = 0;
     const append = (payload: string, isSynced: boolean, next: () => void): void => {
-      const bytes = encodeRecord(this.#disk, payload);
+      let bytes: Uint8Array;
+      try {
+        bytes = encodeRecord(this.#disk, payload);
+      } catch (error) {
+        return this.#onError(error as Error);
+      }
       written += bytes.length;
       this.#disk.append(temporary, bytes, isSynced, (error) => (error === null ? next() : this.#onError(error)));
     };

@@ -26,15 +26,21 @@ export interface Segment {
 }
 
 const segmentBytesDefault = 67_108_864;
+/** UTF-16 units of entries in one group commit: far below what recovery takes for one record. One append is never split. */
+const groupUnitsMax = 16_777_216;
+
+interface Append {
+  readonly entries: readonly LogEntry[];
+  readonly hardState: HardState | null;
+  readonly done: () => void;
+}
 
 export class Wal {
   readonly #disk: Disk;
   readonly #options: WalOptions;
   readonly #segments: Segment[];
   #segmentBytes: number;
-  #entries: LogEntry[] = [];
-  #hardState: HardState | null = null;
-  #waiting: (() => void)[] = [];
+  #waiting: Append[] = [];
   #isWriting = false;
   #hasFailed = false;
   /** Group commits so far, and what they carried: for metrics. */
@@ -50,9 +56,7 @@ export class Wal {
 
   /** Adds entries and, where it changed, the hard state; `done` is called when both are durable. */
   append(entries: readonly LogEntry[], hardState: HardState | null, done: () => void): void {
-    for (const entry of entries) this.#entries.push(entry);
-    this.#hardState = hardState ?? this.#hardState;
-    this.#waiting.push(done);
+    this.#waiting.push({ entries, hardState, done });
     if (!this.#isWriting) this.#write();
   }
 
@@ -71,15 +75,18 @@ export class Wal {
 
   #write(): void {
     if (this.#hasFailed) return;
-    const entries = this.#entries;
-    const waiting = this.#waiting;
-    const group = encodeRecord(this.#disk, encodeGroup(entries, this.#hardState));
-    this.#entries = [];
-    this.#waiting = [];
-    this.#hardState = null;
+    const group = this.#takeGroup();
+    const entries = group.flatMap((append) => append.entries);
+    const hardState = group.reduce<HardState | null>((newest, append) => append.hardState ?? newest, null);
+    let record: Uint8Array;
+    try {
+      record = encodeRecord(this.#disk, encodeGroup(entries, hardState));
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
     this.#isWriting = true;
     const first = entries[0];
-    const bytes = this.#needsSegment(first) ? this.#beginSegment(first!.index, group) : group;
+    const bytes = this.#needsSegment(first) ? this.#beginSegment(first!.index, record) : record;
     this.#segmentBytes += bytes.length;
     this.counts.commits++;
     this.counts.entries += entries.length;
@@ -87,9 +94,23 @@ export class Wal {
     this.#disk.append(this.#segments[this.#segments.length - 1]!.name, bytes, true, (error) => {
       if (error !== null) return this.#fail(error);
       this.#isWriting = false;
-      for (const done of waiting) done();
+      for (const { done } of group) done();
       if (!this.#isWriting && this.#waiting.length > 0) this.#write();
     });
+  }
+
+  /** The oldest appends that wait, as many as fit in one record. */
+  #takeGroup(): readonly Append[] {
+    let units = 0;
+    let count = 0;
+    for (const { entries } of this.#waiting) {
+      units += entries.reduce((sum, { payload }) => sum + payload.length, 0);
+      if (count > 0 && units > groupUnitsMax) break;
+      count++;
+    }
+    const group = this.#waiting.slice(0, count);
+    this.#waiting = this.#waiting.slice(count);
+    return group;
   }
 
   /** A segment begins with an entry, because it is named after it. */

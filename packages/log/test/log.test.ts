@@ -62,6 +62,19 @@ describe("the write-ahead log", () => {
     expect(open(disk).recovered.entries).toHaveLength(100);
   });
 
+  it("closes a record long before it is too large to be read back, and refuses one that is", async () => {
+    const disk = memoryDisk();
+    const { wal } = open(disk, 1e9);
+    const large = "x".repeat(3_000_000);
+    await Promise.all(Array.from({ length: 24 }, (_, at) => append(wal, entry(at + 1, large))));
+    expect(wal.counts.commits).toBeGreaterThan(4);
+    expect(open(disk, 1e9).recovered.entries).toHaveLength(24);
+    const errors: Error[] = [];
+    const refusing = new Wal(memoryDisk(), [], 0, { directory, onError: (error) => errors.push(error) });
+    refusing.append([entry(1, "x".repeat(268_435_457))], null, () => expect.unreachable());
+    expect(errors[0]?.message).toContain("over the 268435456 that recovery reads");
+  });
+
   it("keeps the newest hard state, and lets a later entry of an index replace what stood there and behind", async () => {
     const disk = memoryDisk();
     const { wal } = open(disk);

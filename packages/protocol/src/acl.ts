@@ -17,8 +17,9 @@ export interface Identity {
   readonly id: string;
 }
 
-/** Items in one ACL. */
+/** Items in one ACL, and UTF-16 units of all its schemes and ids. */
 export const aclItemsMax = 100;
+export const aclUnitsMax = 65_536;
 
 export const permissions = ["read", "write", "create", "delete", "admin"] as const;
 export type Permission = (typeof permissions)[number];
@@ -26,20 +27,26 @@ export type Permission = (typeof permissions)[number];
 /** world:anyone may do everything: the ACL of a znode created without one. */
 export const openAcl: readonly AclItem[] = [{ perms: permissions, scheme: "world", id: "anyone" }];
 
+const permissionUnitsMax = 32;
+
 /** Reads an `acl` member: the items copied field by field, or BAD_ARGUMENTS. */
 export function decodeAcl(member: unknown): AclItem[] | Refusal {
   if (!Array.isArray(member)) return refuse("BAD_ARGUMENTS", "acl must be an array");
   if (member.length > aclItemsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclItemsMax} items`);
   const items: AclItem[] = [];
+  let units = 0;
   for (const item of member as unknown[]) {
     if (typeof item !== "object" || item === null) return refuse("BAD_ARGUMENTS", "acl: an item must be an object");
     const { perms, scheme, id } = item as Record<string, unknown>;
     if (!Array.isArray(perms) || !perms.every((perm) => typeof perm === "string")) {
       return refuse("BAD_ARGUMENTS", "acl: perms must be an array of strings");
     }
-    if (perms.length > permissions.length) return refuse("BAD_ARGUMENTS", "acl: too many perms");
+    if (perms.length > permissions.length || perms.some((perm) => (perm as string).length > permissionUnitsMax))
+      return refuse("BAD_ARGUMENTS", "acl: too many perms");
     if (typeof scheme !== "string" || !isWellFormed(scheme)) return refuse("BAD_ARGUMENTS", "acl: scheme must be a string");
     if (typeof id !== "string" || !isWellFormed(id)) return refuse("BAD_ARGUMENTS", "acl: id must be a string");
+    units += scheme.length + id.length;
+    if (units > aclUnitsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclUnitsMax} characters`);
     items.push({ perms: [...(perms as string[])], scheme, id });
   }
   return items;

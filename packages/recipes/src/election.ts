@@ -26,14 +26,14 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
       try {
         await place.reachHead(signal);
       } catch (error) {
-        await place.leave();
+        place.leave().catch(ignoreFailure);
         throw error;
       }
       held = place.hold();
     } catch (error) {
       if (isWithdrawn() || isCopseError(error, "CLOSED")) return;
       if (!isCopseError(error, "SESSION_EXPIRED") && !isCopseError(error, "UNAVAILABLE")) throw error;
-      await copse.connected(signal);
+      await copse.connected(signal).catch(ignoreFailure);
       continue;
     }
     try {
@@ -64,3 +64,6 @@ function noZnode(error: unknown): null {
   if (isCopseError(error, "NO_NODE")) return null;
   throw error;
 }
+
+/** What can't be delivered ends with the session, and whether to go on is asked at the loop's head. */
+function ignoreFailure(): void {}

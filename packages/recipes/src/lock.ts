@@ -9,7 +9,7 @@
  * it if it resumes in time, and is told at its own deadline if not.
  */
 import { type Copse, CopseError, isCopseError } from "@copse/client";
-import { type Held, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { type Held, type Place, type PlaceOptions, takePlace } from "./predecessor.ts";
 
 export type Lock = Held;
 
@@ -26,23 +26,30 @@ export async function lock(copse: Copse, path: string, options: LockOptions = {}
   const timeout = waitMs === undefined ? undefined : AbortSignal.timeout(waitMs);
   const either = [signal, timeout].filter((given) => given !== undefined);
   const both = either.length === 0 ? undefined : AbortSignal.any(either);
-  const place = await takePlace(copse, path, prefix, options);
+  let place: Place | null = null;
   try {
+    place = await takePlace(copse, path, prefix, { ...options, signal: both });
     await place.reachHead(both);
+    return place.hold();
   } catch (error) {
-    await place.leave();
+    // Not awaited: without a connection it takes until the session ends, and the caller's time is up.
+    place?.leave().catch(ignoreFailure);
     if (timeout?.aborted === true && signal?.aborted !== true && !isCopseError(error)) {
       throw new CopseError("TIMEOUT", `the lock was not free within ${waitMs} ms`, { path });
     }
     throw error;
   }
-  return place.hold();
 }
 
 /** Takes the lock if it is free now; null if not. */
 export async function tryLock(copse: Copse, path: string, options: PlaceOptions = {}): Promise<Lock | null> {
   const place = await takePlace(copse, path, prefix, options);
-  if ((await place.before()).length === 0) return place.hold();
+  try {
+    if ((await place.before(options.signal)).length === 0) return place.hold();
+  } catch (error) {
+    await place.leave();
+    throw error;
+  }
   await place.leave();
   return null;
 }
@@ -56,3 +63,6 @@ export async function withLock<T>(copse: Copse, path: string, options: LockOptio
     await held.close();
   }
 }
+
+/** A place whose deletion can't be delivered goes with its session. */
+function ignoreFailure(): void {}

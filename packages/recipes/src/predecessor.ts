@@ -32,12 +32,32 @@ export interface Held {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Takes a place at the end of the queue at `path`, whose name begins with `prefix`. */
+/**
+ * Takes a place at the end of the queue at `path`, whose name begins with `prefix`.
+ * @throws the signal's reason; the place that may come into being all the same is given up as soon as it is known
+ */
 export async function takePlace(copse: Copse, path: string, prefix: string, options: PlaceOptions): Promise<Place> {
   const { data = null, signal, policy } = options;
-  const creation = copse.create(`${path}/${prefix}`, data, { ephemeral: true, sequential: true, parents: true, signal });
-  const { path: own, stat } = await creation;
-  return new Place(copse, path, prefix, own, stat.czxid, policy ?? "session");
+  signal?.throwIfAborted();
+  const taking = copse
+    .create(`${path}/${prefix}`, data, { ephemeral: true, sequential: true, parents: true })
+    .then(({ path: own, stat }) => new Place(copse, path, prefix, own, stat.czxid, policy ?? "session"));
+  if (signal === undefined) return taking;
+  let stopListening = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    stopListening = () => signal.removeEventListener("abort", abort);
+  });
+  try {
+    return await Promise.race([taking, aborted]);
+  } catch (error) {
+    // Refused, or given up meanwhile: a place that was granted after all must not stand in anybody's way.
+    taking.then((place) => place.leave()).catch(() => {});
+    throw error;
+  } finally {
+    stopListening();
+  }
 }
 
 export class Place {
@@ -46,6 +66,7 @@ export class Place {
   readonly #copse: Copse;
   readonly #queue: string;
   readonly #prefix: string;
+  readonly #session: AbortSignal;
   readonly #lost: AbortSignal;
   readonly #closed: AbortController = new AbortController();
 
@@ -55,13 +76,14 @@ export class Place {
     this.#prefix = prefix;
     this.path = path;
     this.token = token;
-    const lost = [copse.sessionSignal, this.#closed.signal];
+    this.#session = copse.sessionSignal;
+    const lost = [this.#session, this.#closed.signal];
     this.#lost = AbortSignal.any(policy === "connection" ? [...lost, copse.connectionSignal] : lost);
   }
 
   /** The places before this one, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
-  async before(): Promise<readonly string[]> {
-    const { children } = await this.#copse.children(this.#queue);
+  async before(signal: AbortSignal | undefined): Promise<readonly string[]> {
+    const { children } = await this.#copse.children(this.#queue, { signal });
     const places = children.filter((name) => name.startsWith(this.#prefix)).sort((a, b) => numberOf(a) - numberOf(b));
     const at = places.indexOf(this.path.slice(this.#queue.length + 1));
     if (at < 0) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
@@ -73,7 +95,7 @@ export class Place {
     const either = signal === undefined ? this.#lost : AbortSignal.any([signal, this.#lost]);
     for (;;) {
       either.throwIfAborted();
-      const before = await this.before();
+      const before = await this.before(either);
       const nearest = before[before.length - 1];
       if (nearest === undefined) return;
       await vanished(this.#copse, `${this.#queue}/${nearest}`, either);
@@ -94,11 +116,11 @@ export class Place {
     };
   }
 
-  /** Deletes the place. It resolves also where the session has ended, and the place with it. */
+  /** Deletes the place. It resolves also where the session ends, and the place with it. */
   async leave(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new CopseError("CLOSED", "the place was given up", { path: this.path }));
-    // The session may be a new one by now: the guard keeps the deletion from anything but this very znode.
+    if (this.#session.aborted) return; // The znode goes with its session.
     await this.#copse.delete(this.path, { guard: { path: this.path, czxid: this.token } }).catch(unlessGone);
   }
 

@@ -3,7 +3,7 @@
  *
  * Requests become slots in a queue; a slot is answered, waits for its outcome, or runs when it reaches the head. Invariants:
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
- * it are answered, so a read sees every write sent before it; a congested connection runs and answers nothing.
+ * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
  */
 import { type Chunk, type CloseCode, chunk, encodeReply, type Identity, type RawMessage } from "@copse/protocol";
 import type { Caller } from "@copse/tree";
@@ -21,6 +21,8 @@ export interface Answer {
 
 export interface Slot {
   readonly id: number;
+  /** A write sent behind it may not be proposed before it is answered: it would be seen by a read that was sent first. */
+  readonly holdsWrites: boolean;
   state:
     | { readonly kind: "waiting" }
     /** Gives its answer, or null where that comes later. */
@@ -33,6 +35,8 @@ export type Phase =
   /** Requests are held until the connect, or an auth, is through. */
   | { readonly kind: "holding"; readonly held: RawMessage[]; readonly next: "connect" | "auth" }
   | { readonly kind: "ready" }
+  /** A close was asked for: what comes behind it is not looked at. */
+  | { readonly kind: "closing" }
   | { readonly kind: "closed" };
 
 export class Connection {
@@ -60,6 +64,8 @@ export class Connection {
   #unsentUnits = 0;
   #isCongested = false;
   #isPumping = false;
+  /** Slots in the queue that hold writes back. */
+  #holding = 0;
 
   constructor(number: number, address: string, phase: Phase, now: number, effects: Effects) {
     this.number = number;
@@ -78,10 +84,16 @@ export class Connection {
     this.caller = { identities, address: this.address };
   }
 
+  /** True while a write has to wait for its turn in the queue before it is proposed. */
+  get holdsWrites(): boolean {
+    return this.#holding > 0;
+  }
+
   /** Puts a request in the queue. It runs at once where nothing is before it. */
-  enqueue(id: number, state: Slot["state"]): Slot {
-    const slot: Slot = { id, state };
+  enqueue(id: number, state: Slot["state"], holdsWrites = false): Slot {
+    const slot: Slot = { id, state, holdsWrites };
     this.#slots.push(slot);
+    if (holdsWrites) this.#holding++;
     if (state.kind !== "waiting") this.pump();
     return slot;
   }
@@ -99,17 +111,26 @@ export class Connection {
   }
 
   send(message: Chunk): void {
-    if (this.phase.kind === "closed") return;
+    if (this.isClosed) return;
     this.#unsentUnits += message.text.length;
     if (this.#unsentUnits > backlogBytesHigh) this.#isCongested = true;
     this.#effects.add({ kind: "send", connection: this.number, chunk: message });
   }
 
-  close(code: CloseCode, reason: string): void {
-    if (this.phase.kind === "closed") return;
+  get isClosed(): boolean {
+    return this.phase.kind === "closed";
+  }
+
+  /** The connection is over: nothing of it runs or answers any more. */
+  end(): void {
     this.phase = { kind: "closed" };
     this.#slots = [];
     this.#head = 0;
+  }
+
+  close(code: CloseCode, reason: string): void {
+    if (this.isClosed) return;
+    this.end();
     this.#effects.add({ kind: "close", connection: this.number, code, reason });
   }
 
@@ -124,7 +145,7 @@ export class Connection {
   pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (!this.#isCongested && this.#head < this.#slots.length) {
+    while (!this.isClosed && !this.#isCongested && this.#head < this.#slots.length) {
       const slot = this.#slots[this.#head]!;
       if (slot.state.kind === "runnable") {
         const { run } = slot.state;
@@ -135,6 +156,7 @@ export class Connection {
       if (slot.state.kind !== "answered") break;
       const { body, close, after } = slot.state.answer;
       this.#head++;
+      if (slot.holdsWrites) this.#holding--;
       this.reply(slot.id, body);
       after?.();
       if (close !== undefined) this.close(close.code, close.reason);

@@ -21,6 +21,9 @@ export class History {
   #changes = 0;
   #bytes = 0;
   #floor = 0;
+  /** While lines are taken back: the changes of a zxid whose last line has not come, and the ACLs met so far. */
+  #restored: Change[] = [];
+  readonly #acls: Map<string, Change["acl"]> = new Map();
 
   constructor(changesMax: number, bytesMax: number) {
     this.#changesMax = changesMax;
@@ -63,11 +66,16 @@ export class History {
     return encodeLines(this.#floor, this.#txns.slice(this.#head));
   }
 
-  /** Takes one line of `lines` back. */
+  /** Takes one line of `lines` back, in their order. */
   restore(line: string): void {
-    const held = JSON.parse(line) as { floor: number } | { zxid: number; changes: HeldChange[] };
+    const held = JSON.parse(line) as { floor: number } | HeldChanges;
     if ("floor" in held) this.#floor = held.floor;
-    else this.add(held.zxid, held.changes.map(decodeChange));
+    else {
+      for (const change of held.changes) this.#restored.push(decodeChange(change, this.#acls));
+      if (held.more === true) return;
+      this.add(held.zxid, this.#restored);
+      this.#restored = [];
+    }
   }
 
   #isOverFull(): boolean {
@@ -99,9 +107,33 @@ function weigh(changes: readonly Change[]): [count: number, bytes: number] {
 type HeldAcl = 0 | Change["acl"]["items"];
 type HeldChange = Omit<Change, "acl" | "before" | "parentAcl"> & { acl: HeldAcl; before: HeldAcl | null; parentAcl: HeldAcl | null };
 
+interface HeldChanges {
+  readonly zxid: number;
+  readonly changes: readonly HeldChange[];
+  /** Other lines of this zxid follow. */
+  readonly more?: boolean;
+}
+
+/** UTF-16 units of one line: a txn of many changes has several. */
+const lineUnits = 1_048_576;
+
 function* encodeLines(floor: number, txns: readonly Happened[]): Generator<string, undefined> {
   yield JSON.stringify({ floor });
-  for (const { zxid, changes } of txns) yield JSON.stringify({ zxid, changes: changes.map(encodeChange) });
+  for (const { zxid, changes } of txns) {
+    let texts: string[] = [];
+    let units = 0;
+    for (const change of changes) {
+      const text = JSON.stringify(encodeChange(change));
+      if (units + text.length > lineUnits && units > 0) {
+        yield `{"zxid":${zxid},"more":true,"changes":[${texts.join(",")}]}`;
+        texts = [];
+        units = 0;
+      }
+      texts.push(text);
+      units += text.length;
+    }
+    yield `{"zxid":${zxid},"changes":[${texts.join(",")}]}`;
+  }
 }
 
 function encodeChange(change: Change): HeldChange {
@@ -109,8 +141,15 @@ function encodeChange(change: Change): HeldChange {
   return { ...change, acl: openAclOf(acl), before: before && openAclOf(before), parentAcl: parentAcl && openAclOf(parentAcl) };
 }
 
-function decodeChange(held: HeldChange): Change {
+/** @param acls those met so far: the same ACL of many changes is one object, as it was before */
+function decodeChange(held: HeldChange, acls: Map<string, Change["acl"]>): Change {
+  const back = (items: HeldAcl): Change["acl"] => {
+    if (items === 0) return aclFromItems(items);
+    const key = JSON.stringify(items);
+    const acl = acls.get(key) ?? aclFromItems(items);
+    acls.set(key, acl);
+    return acl;
+  };
   const { acl, before, parentAcl } = held;
-  const back = (items: HeldAcl | null): Change["acl"] | null => (items === null ? null : aclFromItems(items));
-  return { ...held, acl: aclFromItems(acl), before: back(before), parentAcl: back(parentAcl) };
+  return { ...held, acl: back(acl), before: before === null ? null : back(before), parentAcl: parentAcl === null ? null : back(parentAcl) };
 }

@@ -4,7 +4,7 @@
  * All txns of one turn of the loop share an entry. Invariant: own entries come back in the order in which they were
  * proposed, each at most once; whoever proposed a txn is told its result exactly when it is applied here.
  */
-import { type Applied, decodeTxns, encodeTxns, type Txn } from "@copse/tree";
+import { type Applied, decodeTxns, encodeEntry, encodeTxn, type Txn } from "@copse/tree";
 import type { Order } from "./order.ts";
 
 export type Settle = (applied: Applied) => void;
@@ -14,14 +14,15 @@ interface Proposal {
   readonly settle: Settle;
 }
 
-/** Txns in one entry, and the bytes of data at which an entry is closed. */
+/** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
 const entryTxnsMax = 4_096;
-const entryBytesMax = 4_194_304;
+const entryUnitsMax = 4_194_304;
 
 export class Proposals {
   readonly #order: Order;
   #gathered: Proposal[] = [];
-  #gatheredBytes = 0;
+  #texts: string[] = [];
+  #units = 0;
   readonly #inFlight: { readonly payload: string; readonly proposals: readonly Proposal[] }[] = [];
 
   constructor(order: Order) {
@@ -34,19 +35,21 @@ export class Proposals {
   }
 
   add(txn: Txn, settle: Settle): void {
+    const text = encodeTxn(txn);
     this.#gathered.push({ txn, settle });
-    this.#gatheredBytes += bytesOf(txn);
-    if (this.#gathered.length >= entryTxnsMax || this.#gatheredBytes >= entryBytesMax) this.flush();
+    this.#texts.push(text);
+    this.#units += text.length;
+    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.flush();
   }
 
   /** Proposes what the turn has gathered, as one entry. */
   flush(): void {
     if (this.#gathered.length === 0) return;
-    const proposals = this.#gathered;
+    const payload = encodeEntry(this.#texts);
+    this.#inFlight.push({ payload, proposals: this.#gathered });
     this.#gathered = [];
-    this.#gatheredBytes = 0;
-    const payload = encodeTxns(proposals.map(({ txn }) => txn));
-    this.#inFlight.push({ payload, proposals });
+    this.#texts = [];
+    this.#units = 0;
     this.#order.propose(payload);
   }
 
@@ -55,11 +58,4 @@ export class Proposals {
     if (this.#inFlight[0]?.payload === payload) return this.#inFlight.shift()!.proposals;
     return decodeTxns(payload).map((txn) => ({ txn, settle: null }));
   }
-}
-
-function bytesOf(txn: Txn): number {
-  if (txn.kind !== "write") return 0;
-  const { write } = txn;
-  if (write.op === "multi") return write.ops.reduce((sum, op) => sum + ("value" in op ? (op.value?.bytes ?? 0) : 0), 0);
-  return "value" in write ? (write.value?.bytes ?? 0) : 0;
 }

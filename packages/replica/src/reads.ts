@@ -30,11 +30,16 @@ export interface Reader {
   readonly ensemble: () => string;
 }
 
+type WatchWanted = readonly [path: string, kind: "data" | "child"];
+
 /** The members of the result as JSON text, each with a comma before it, or why not. */
 export function answerRead(tree: Tree, read: Read, reader: Reader): string | Refusal {
-  const members = answer(tree, read, reader);
-  if (typeof members !== "string" || members.length * 3 < serverFrameBytesMax) return members;
-  return utf8Length(members) < serverFrameBytesMax - replyRestBytes ? members : tooLarge(read);
+  const wanted: WatchWanted[] = [];
+  const members = answer(tree, read, reader, wanted);
+  if (typeof members !== "string") return members;
+  if (members.length * 3 >= serverFrameBytesMax && utf8Length(members) >= serverFrameBytesMax - replyRestBytes) return tooLarge(read);
+  for (const [path, kind] of wanted) if (!reader.watch(path, kind)) return noRoom(path);
+  return members;
 }
 
 /** Room for a reply's other members. */
@@ -44,17 +49,17 @@ function tooLarge(read: Read): Refusal {
   return refuse("TOO_LARGE", `the reply is over ${serverFrameBytesMax} bytes; ask for less`, "path" in read ? read.path : undefined);
 }
 
-function answer(tree: Tree, read: Read, reader: Reader): string | Refusal {
+function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): string | Refusal {
   switch (read.op) {
     case "get":
     case "exists":
     case "children":
-      return answerSingle(tree, read, reader);
+      return answerSingle(tree, read, reader, wanted);
     case "read": {
       const results: string[] = [];
       let units = 0;
       for (const single of read.ops) {
-        const members = answerSingle(tree, single, reader);
+        const members = answerSingle(tree, single, reader, wanted);
         results.push(typeof members === "string" ? `{${members.slice(1)}}` : `{"error":${encodeRefusal(members)}}`);
         units += results[results.length - 1]!.length;
         if (units > serverFrameBytesMax) return tooLarge(read);
@@ -88,13 +93,13 @@ function answer(tree: Tree, read: Read, reader: Reader): string | Refusal {
   }
 }
 
-function answerSingle(tree: Tree, read: SingleRead, reader: Reader): string | Refusal {
-  if (read.op === "exists" && tree.find(read.path) === undefined) {
-    return read.watch && !reader.watch(read.path, "data") ? noRoom(read.path) : ',"stat":null';
-  }
-  const znode = readable(tree, read.path, reader);
-  if (isRefusal(znode)) return znode;
-  if (read.watch && !reader.watch(read.path, read.op === "children" ? "child" : "data")) return noRoom(read.path);
+/** Notes in `wanted` the watch that a success leaves. */
+function answerSingle(tree: Tree, read: SingleRead, reader: Reader, wanted: WatchWanted[]): string | Refusal {
+  const isMissing = tree.find(read.path) === undefined;
+  const znode = isMissing && read.op === "exists" ? null : readable(tree, read.path, reader);
+  if (znode !== null && isRefusal(znode)) return znode;
+  if (read.watch) wanted.push([read.path, read.op === "children" ? "child" : "data"]);
+  if (znode === null) return ',"stat":null';
   const stat = `,"stat":${encodeStat(statOf(znode))}`;
   if (read.op === "exists") return stat;
   if (read.op === "get") return encodeValue(znode.value) + stat;

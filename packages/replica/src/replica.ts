@@ -164,7 +164,7 @@ export class Replica {
   /** Takes messages in order; `areNew` are counted as unanswered first. */
   #takeAll(connection: Connection, messages: readonly RawMessage[], areNew = false): void {
     for (const message of messages) {
-      if (connection.phase.kind === "closed") return;
+      if (connection.phase.kind === "closed" || connection.phase.kind === "closing") return;
       if (areNew) {
         const { unanswered } = connection;
         if (unanswered.has(message.id)) return connection.close(closeCode.malformed, "the id of an unanswered request");
@@ -180,7 +180,7 @@ export class Replica {
   #closed(number: number): void {
     const connection = this.#connections.get(number);
     if (connection === undefined) return;
-    connection.phase = { kind: "closed" };
+    connection.end();
     this.#connections.delete(number);
     this.#watches.forget(connection);
     this.#subscriptions.forget(connection);

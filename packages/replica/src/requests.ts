@@ -116,7 +116,12 @@ export class Requests {
 
   #write(connection: Connection, request: Of<"write">, write: Write): void {
     if (connection.isReadOnly || this.#state.isReadOnly) return this.#refuse(connection, request.id, refuse("READ_ONLY", "no writes here"));
-    this.#propose(connection, connection.enqueue(request.id, { kind: "waiting" }), request, write);
+    if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id, { kind: "waiting" }), request, write);
+    const run = (slot: Slot): null => {
+      this.#propose(connection, slot, request, write);
+      return null;
+    };
+    connection.enqueue(request.id, { kind: "runnable", run }, true);
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
@@ -143,11 +148,16 @@ export class Requests {
     connection.answer(slot, isGone ? { body, close: { code: closeCode.sessionExpired, reason: "the session has expired" } } : { body });
   }
 
+  /** What comes behind an auth is held back until it is through. */
   #auth(connection: Connection, request: Of<"auth">): void {
-    const slot = connection.enqueue(request.id, { kind: "waiting" });
     connection.phase = { kind: "holding", held: [], next: "auth" };
-    this.#authenticating.set(connection, { request, slot });
-    this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
+    const run = (slot: Slot): null => {
+      this.#authenticating.set(connection, { request, slot });
+      const { effects } = this.#state;
+      effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
+      return null;
+    };
+    connection.enqueue(request.id, { kind: "runnable", run }, true);
   }
 
   #read(connection: Connection, request: Of<"read">): void {
@@ -164,12 +174,21 @@ export class Requests {
     const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
     const run = (slot: Slot): Answer | null => {
       if (isOver(tree.zxid)) return answer();
-      const giveUp = (): void =>
-        connection.answer(slot, { body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
-      waits.until(isOver, tree.zxid, clock.now() + connection.timeoutMs / 3, () => connection.answer(slot, answer()), giveUp);
+      const settle = (give: () => Answer): void => {
+        if (!connection.isClosed) connection.answer(slot, give());
+      };
+      const tooLong = (): Answer => ({ body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
+      const deadline = clock.now() + connection.timeoutMs / 3;
+      waits.until(
+        isOver,
+        tree.zxid,
+        deadline,
+        () => settle(answer),
+        () => settle(tooLong),
+      );
       return null;
     };
-    connection.enqueue(id, { kind: "runnable", run });
+    connection.enqueue(id, { kind: "runnable", run }, atLeast > 0 || barrier !== null);
   }
 
   #reader(connection: Connection): Reader {
@@ -203,7 +222,10 @@ export class Requests {
     if (follow.op === "subscribe") {
       const least = Math.max(atLeast, follow.since ?? 0);
       this.#run(connection, id, least, null, () => this.#subscribe(connection, follow));
-    } else this.#run(connection, id, atLeast, null, () => ({ body: this.#followNow(connection, follow) }));
+    } else {
+      const least = follow.op === "restoreWatches" ? Math.max(atLeast, follow.since) : atLeast;
+      this.#run(connection, id, least, null, () => ({ body: this.#followNow(connection, follow) }));
+    }
   }
 
   #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): string {
@@ -236,6 +258,7 @@ export class Requests {
   }
 
   #close(connection: Connection, id: number): void {
+    connection.phase = { kind: "closing" };
     const close = { code: closeCode.sessionClosed, reason: "closed" };
     const run = (slot: Slot): null => {
       this.#state.sessions.end(connection, (applied) => connection.answer(slot, { body: applied?.body ?? this.#done(), close }));

@@ -6,7 +6,17 @@
  * that show it under the same number; what a slow reader costs is one state in this enum and nothing that grows;
  * from streaming to live there is no gap, because the history fills it.
  */
-import { type Chunk, changeFrameBytesMax, encodeStat, encodeValue, isWithin, parentOf, type Scope, type Subscribe } from "@copse/protocol";
+import {
+  type Chunk,
+  changeFrameBytesMax,
+  chunk,
+  encodeStat,
+  encodeValue,
+  isWithin,
+  parentOf,
+  type Scope,
+  type Subscribe,
+} from "@copse/protocol";
 import { type Acl, type Caller, type Change, mayDo, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
 import type { Answer, Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
@@ -112,7 +122,7 @@ export class Subscriptions {
   /** What the connection may see has changed: its subscriptions begin anew, unless all may see everything. */
   identitiesChanged(connection: Connection): void {
     if (this.#tree.restricted === 0) return;
-    for (const subscription of this.#byConnection.get(connection)?.values() ?? []) this.#settle(subscription, { kind: "dropped" });
+    for (const subscription of this.#byConnection.get(connection)?.values() ?? []) this.#reset(subscription);
   }
 
   /** Sends one txn's changes to the live subscriptions that show them. */
@@ -138,6 +148,18 @@ export class Subscriptions {
     }
     const encoder = new ChangeEncoder(zxid);
     for (const [subscription, list] of shown) this.#tell(subscription, list, encoder);
+    for (const change of changes) if (change.kind === "acl") this.#resetBelow(change);
+  }
+
+  /** A parent's ACL decides too whether a znode is shown: those that begin right below it see no change of their own. */
+  #resetBelow(change: Change): void {
+    for (const numbers of this.#byConnection.values()) {
+      for (const subscription of numbers.values()) {
+        const { path, state, connection } = subscription;
+        const isBelow = path !== "/" && parentOf(path) === change.path;
+        if (isBelow && state.kind === "live" && changesSight(change, connection.caller)) this.#reset(subscription);
+      }
+    }
   }
 
   /** Sends the next pieces to those that can take them. Call it again while `hasWork`, and behind each turn. */
@@ -149,16 +171,35 @@ export class Subscriptions {
       const isLost =
         subscription.state.kind === "dropped" || (subscription.state.kind === "streaming" && subscription.state.reader.isOverrun);
       if (isLost) this.#stream(subscription, true);
-      const state = subscription.state;
-      if (state.kind !== "streaming") continue;
-      const isReset = state.isReset && state.isFirstPiece;
-      const { zxid } = state.reader;
-      const { nodes, isLast } = this.#piece(subscription);
-      const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]`;
-      subscription.connection.send({ text: `${head}${isLast ? "" : ',"more":true'}}`, messages: 1 });
-      if (isLast) this.#catchUp(subscription, zxid);
-      else this.#yieldPlace(subscription);
+      this.#sendPiece(subscription);
     }
+  }
+
+  /**
+   * Drops what the subscription holds and begins its state anew. The first message of that leaves at once, whatever the
+   * backlog: no reply that follows may make the client believe that it has seen what was dropped.
+   */
+  #reset(subscription: Subscription): void {
+    const { connection, number } = subscription;
+    if (connection.isCongested) {
+      this.#settle(subscription, { kind: "dropped" });
+      connection.send(chunk(`{"sub":${number},"reset":true,"zxid":${this.#tree.zxid},"nodes":[],"more":true}`));
+    } else {
+      this.#stream(subscription, true);
+      this.#sendPiece(subscription);
+    }
+  }
+
+  #sendPiece(subscription: Subscription): void {
+    const { state } = subscription;
+    if (state.kind !== "streaming") return;
+    const isReset = state.isReset && state.isFirstPiece;
+    const { zxid } = state.reader;
+    const { nodes, isLast } = this.#piece(subscription);
+    const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]`;
+    subscription.connection.send(chunk(`${head}${isLast ? "" : ',"more":true'}}`));
+    if (isLast) this.#catchUp(subscription, zxid);
+    else this.#yieldPlace(subscription);
   }
 
   /** Lets the others have their pieces before this one has its next. */
@@ -170,10 +211,7 @@ export class Subscriptions {
   #tell(subscription: Subscription, changes: readonly Change[], encoder: ChangeEncoder): void {
     const { connection } = subscription;
     if (subscription.state.kind !== "live") return;
-    if (connection.isCongested || changes.some((change) => changesSight(change, connection.caller))) {
-      this.#settle(subscription, { kind: "dropped" });
-      return;
-    }
+    if (connection.isCongested || changes.some((change) => changesSight(change, connection.caller))) return this.#reset(subscription);
     for (const message of encoder.encode(subscription, changes)) connection.send(message);
   }
 
@@ -211,7 +249,7 @@ export class Subscriptions {
   #catchUp(subscription: Subscription, zxid: number): void {
     if (zxid === this.#tree.zxid) return;
     const missed = this.#missed(subscription, zxid);
-    if (missed === null) this.#settle(subscription, { kind: "dropped" });
+    if (missed === null) this.#reset(subscription);
     else this.#replay(subscription, missed);
   }
 
@@ -232,7 +270,7 @@ export class Subscriptions {
     const session = connection.session === null ? undefined : this.#tree.sessions.get(connection.session.id);
     if (mayDiffer && session !== undefined && session.identitiesZxid > since) return null;
     const hides = happened.some(({ changes }) =>
-      changes.some((change) => isInScope(subscription, change.path) && changesSight(change, connection.caller)),
+      changes.some((change) => decidesSight(subscription, change.path) && changesSight(change, connection.caller)),
     );
     return hides ? null : happened;
   }
@@ -241,6 +279,12 @@ export class Subscriptions {
 function isInScope({ path, scope }: Subscription, changed: string): boolean {
   if (scope === "tree") return isWithin(changed, path);
   return changed === path || (scope === "children" && changed !== "/" && parentOf(changed) === path);
+}
+
+/** True if the ACL of the znode at `changed` has a say in what the subscription shows. */
+function decidesSight(subscription: Subscription, changed: string): boolean {
+  const { path } = subscription;
+  return isInScope(subscription, changed) || (path !== "/" && changed === parentOf(path));
 }
 
 /** True for a setAcl that gives or takes the caller's right to read. */

@@ -8,7 +8,6 @@
 import {
   chunk,
   encodeWatchEvent,
-  isWithin,
   parentOf,
   type Refusal,
   type RestoreWatches,
@@ -58,17 +57,35 @@ export function restoreWatches(
   for (const path of request.data) judge(path, "data", (z) => (z === undefined ? "deleted" : z.mzxid > since ? "changed" : null));
   for (const path of request.exist) judge(path, "data", (z) => (z === undefined ? null : "created"));
   for (const path of request.child) judge(path, "child", (z) => (z === undefined ? "deleted" : z.pzxid > since ? "childrenChanged" : null));
-  for (const path of request.persistent) {
-    missed.replay(path, (changed) => changed === path, true);
-    armed.push([path, "persistent"]);
-  }
-  for (const path of request.recursive) {
-    missed.replay(path, (changed) => isWithin(changed, path), false);
-    armed.push([path, "recursive"]);
-  }
+  missed.replay(new Set(request.persistent), new Set(request.recursive));
+  for (const path of request.persistent) armed.push([path, "persistent"]);
+  for (const path of request.recursive) armed.push([path, "recursive"]);
   missed.send();
   for (const [path, kind] of armed) watches.add(connection, path, kind, watchesMax);
   return null;
+}
+
+interface Deletion {
+  readonly zxid: number;
+  readonly op: number;
+  readonly acl: Acl;
+}
+
+function newestDeletions(happened: readonly Happened[]): Map<string, Deletion> {
+  const deletions = new Map<string, Deletion>();
+  for (const { zxid, changes } of happened) {
+    for (const [op, { kind, path, acl }] of changes.entries()) if (kind === "deleted") deletions.set(path, { zxid, op, acl });
+  }
+  return deletions;
+}
+
+/** True if one of the paths is `path` or an ancestor of it. */
+function isBelowAny(path: string, paths: ReadonlySet<string>): boolean {
+  if (paths.size === 0) return false;
+  for (let above = path; ; above = parentOf(above)) {
+    if (paths.has(above)) return true;
+    if (above === "/") return false;
+  }
 }
 
 class MissedEvents {
@@ -76,6 +93,7 @@ class MissedEvents {
   readonly #happened: readonly Happened[] | null;
   readonly #newest: number;
   readonly #events: Map<string, Missed> = new Map();
+  #deletions: Map<string, Deletion> | null = null;
 
   constructor(connection: Connection, happened: readonly Happened[] | null, newest: number) {
     this.#connection = connection;
@@ -100,22 +118,25 @@ class MissedEvents {
 
   /** A znode that is gone: when it went, if the history still knows. */
   addDeletion(path: string): void {
-    for (const { zxid, changes } of [...(this.#happened ?? [])].reverse()) {
-      const op = changes.findIndex((change) => change.kind === "deleted" && change.path === path);
-      if (op >= 0) return this.add(zxid, "deleted", path, changes[op]!.acl, op);
-    }
-    this.add(this.#newest, "deleted", path, null);
+    this.#deletions ??= newestDeletions(this.#happened ?? []);
+    const known = this.#deletions.get(path);
+    if (known === undefined) this.add(this.#newest, "deleted", path, null);
+    else this.add(known.zxid, "deleted", path, known.acl, known.op);
   }
 
-  replay(path: string, isWatched: (changed: string) => boolean, withChildren: boolean): void {
-    if (this.#happened === null) return this.add(this.#newest, "resync", path, null);
+  /** What watches that stay have missed: one walk through the history for all of them. */
+  replay(persistent: ReadonlySet<string>, recursive: ReadonlySet<string>): void {
+    if (this.#happened === null) {
+      for (const path of [...persistent, ...recursive]) this.add(this.#newest, "resync", path, null);
+      return;
+    }
+    if (persistent.size + recursive.size === 0) return;
     for (const { zxid, changes } of this.#happened) {
-      for (const [op, { kind, path: changed, acl, parentAcl }] of changes.entries()) {
+      for (const [op, { kind, path, acl, parentAcl }] of changes.entries()) {
         if (kind === "acl" || kind === "children") continue;
-        if (isWatched(changed)) this.add(zxid, kind, changed, acl, op);
-        if (withChildren && kind !== "changed" && parentAcl !== null && parentOf(changed) === path) {
-          this.add(zxid, "childrenChanged", path, parentAcl, op);
-        }
+        if (persistent.has(path) || isBelowAny(path, recursive)) this.add(zxid, kind, path, acl, op);
+        const parent = parentOf(path);
+        if (kind !== "changed" && parentAcl !== null && persistent.has(parent)) this.add(zxid, "childrenChanged", parent, parentAcl, op);
       }
     }
   }

@@ -11,6 +11,7 @@ import {
   encodeStat,
   isRefusal,
   isReserved,
+  joinPath,
   nameOf,
   parentOf,
   type Refusal,
@@ -36,29 +37,35 @@ export class Work {
   /** The zxid that this txn takes if it succeeds. */
   readonly zxid: number;
   readonly changes: Change[] = [];
-  readonly #parents: Set<string> = new Set();
+  /** Parents whose child list changed, by path. */
+  readonly #parents: Map<string, Znode> = new Map();
+  /** Ancestors that `parents` has created in this txn. */
+  ancestors = 0;
 
   constructor(tree: Tree) {
     this.tree = tree;
     this.zxid = tree.zxid + 1;
   }
 
-  create(path: string, born: { value: Value | null; acl: Acl; owner: string | null; ttl: number; isContainer: boolean }): Znode {
+  create(
+    path: string,
+    parent: Znode,
+    born: { value: Value | null; acl: Acl; owner: string | null; ttl: number; isContainer: boolean },
+  ): Znode {
     const { tree, zxid } = this;
-    const parentPath = parentOf(path);
-    const parent = tree.find(parentPath)!;
     const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
     tree.attach(znode, path, zxid);
-    this.#parents.add(parentPath);
+    this.#parents.set(parentOf(path), parent);
     this.#note("created", path, znode);
     return znode;
   }
 
   remove(path: string, znode: Znode): void {
-    const parentAcl = znode.parent!.acl;
+    const parent = znode.parent!;
     this.tree.detach(znode, path, this.zxid);
-    this.#parents.add(parentOf(path));
-    this.changes.push({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl });
+    this.#parents.delete(path);
+    this.#parents.set(parentOf(path), parent);
+    this.changes.push({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl: parent.acl });
   }
 
   setValue(path: string, znode: Znode, value: Value | null): Stat {
@@ -74,10 +81,7 @@ export class Work {
 
   /** Adds, after the changes of the ops, the new stat of each parent whose child list changed and that is still there. */
   finish(): readonly Change[] {
-    for (const path of this.#parents) {
-      const parent = this.tree.find(path);
-      if (parent !== undefined) this.#note("children", path, parent);
-    }
+    for (const [path, parent] of this.#parents) this.#note("children", path, parent);
     return this.changes;
   }
 
@@ -104,6 +108,9 @@ export function operate(work: Work, write: SingleWrite, caller: Caller, session:
   }
 }
 
+/** Ancestors that one txn may create on the way to its znodes. */
+const ancestorsMax = 10_000;
+
 function create(work: Work, write: Create, caller: Caller, session: string): Members | Refusal {
   const { tree } = work;
   const pathAsked = write.isSequential ? `${write.path}0` : write.path;
@@ -111,23 +118,32 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   const acl = write.acl === null ? open : expandAcl(write.acl, caller, write.path);
   if (isRefusal(acl)) return acl;
   const parentPath = parentOf(pathAsked);
-  const missing: string[] = [];
-  let parent = tree.find(parentPath);
-  if (parent === undefined && !write.parents) return refuse("NO_NODE", "the parent does not exist", parentPath);
-  for (let above = parentPath; parent === undefined; parent = tree.find(above)) {
-    missing.unshift(above);
-    above = parentOf(above);
-  }
+  const { znode: nearest, depth } = tree.findNearest(parentPath);
+  let parent = nearest;
+  const missing = parentPath === "/" ? [] : parentPath.slice(1).split("/").slice(depth);
+  if (missing.length > 0 && !write.parents) return refuse("NO_NODE", "the parent does not exist", parentPath);
   if (!mayDo(parent.acl, "create", caller)) return noAuth("create", write.path);
   const path = write.isSequential ? write.path + sequenceSuffix(missing.length > 0 ? 0 : parent.creations) : write.path;
-  if (tree.find(path) !== undefined) return refuse("NODE_EXISTS", "the znode exists", path);
+  if (path === "/" || (missing.length === 0 && parent.child(nameOf(path)) !== undefined))
+    return refuse("NODE_EXISTS", "the znode exists", path);
   if (parent.owner !== null) return refuse("NO_CHILDREN_FOR_EPHEMERALS", "an ephemeral has no children", path);
   const ephemerals = tree.sessions.get(session)?.ephemerals.size ?? 0;
   if (write.isEphemeral && ephemerals >= tree.limits.ephemerals) {
     return refuse("QUOTA_EXCEEDED", `a session has at most ${tree.limits.ephemerals} ephemerals`, path);
   }
-  for (const above of missing) work.create(above, { value: null, acl: open, owner: null, ttl: 0, isContainer: false });
-  const znode = work.create(path, {
+  if (work.ancestors + missing.length > ancestorsMax) {
+    return refuse("TOO_LARGE", `parents creates at most ${ancestorsMax} ancestors in one txn`, path);
+  }
+  work.ancestors += missing.length;
+  let above = parentPath
+    .split("/")
+    .slice(0, depth + 1)
+    .join("/");
+  for (const name of missing) {
+    above = joinPath(above === "" ? "/" : above, name);
+    parent = work.create(above, parent, { value: null, acl: open, owner: null, ttl: 0, isContainer: false });
+  }
+  const znode = work.create(path, parent, {
     value: write.value,
     acl,
     owner: write.isEphemeral ? session : null,

@@ -52,6 +52,20 @@ export class Tree {
     return undefined;
   }
 
+  /** The deepest znode on the way to `path`, and how many of its segments exist. */
+  findNearest(path: string): { readonly znode: Znode; readonly depth: number } {
+    let znode = this.root;
+    let depth = 0;
+    if (path.length === 1) return { znode, depth };
+    for (const name of path.slice(1).split("/")) {
+      const child = znode.child(name);
+      if (child === undefined) break;
+      znode = child;
+      depth++;
+    }
+    return { znode, depth };
+  }
+
   /** Replaces the first state by the root of a snapshot. */
   plant(root: Znode): void {
     this.root = root;

@@ -2,7 +2,7 @@
  * Txns: the requests that the ordering engine carries, and their text in the log.
  *
  * A txn is self-contained: with the state before it and the entry's time, every member computes the same. Invariant:
- * `decodeTxns(encodeTxns(txns))` gives them again. The text begins with a format version; an unknown one is refused.
+ * `decodeTxns(encodeEntry(txns.map(encodeTxn)))` gives them again. The text begins with a format version; an unknown one is refused.
  */
 import {
   decodeGuards,
@@ -81,7 +81,8 @@ function encodeOperation(write: Write | Authenticate): string {
   return write.op === "auth" ? JSON.stringify(write) : encodeWrite(write);
 }
 
-function encodeTxn(txn: Txn): string {
+/** One txn, for `encodeEntry`. */
+export function encodeTxn(txn: Txn): string {
   if (txn.kind !== "write") return JSON.stringify(txn);
   const { session, generation, id, after, ack, print, address, guards } = txn;
   let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
@@ -89,9 +90,9 @@ function encodeTxn(txn: Txn): string {
   return `${text},"write":${encodeOperation(txn.write)}}`;
 }
 
-/** One entry's payload. */
-export function encodeTxns(txns: readonly Txn[]): string {
-  return `{"format":${txnFormat},"txns":[${txns.map(encodeTxn).join(",")}]}`;
+/** One entry's payload, from the texts of its txns. */
+export function encodeEntry(texts: readonly string[]): string {
+  return `{"format":${txnFormat},"txns":[${texts.join(",")}]}`;
 }
 
 /** @throws Error where the payload is of another format or not a payload at all: it was never acknowledged as such */

@@ -8,7 +8,7 @@ import { type Applied, apply } from "../src/apply.ts";
 import { digestOf } from "../src/digest.ts";
 import { SnapshotLoader, SnapshotWriter } from "../src/snapshot.ts";
 import { nextVersion, Tree } from "../src/tree.ts";
-import { decodeTxns, encodeTxns, printOf, type Txn, type WriteTxn } from "../src/txn.ts";
+import { decodeTxns, encodeEntry, encodeTxn, printOf, type Txn, type WriteTxn } from "../src/txn.ts";
 import { pathOf, statOf, type Znode } from "../src/znode.ts";
 
 type Wire = WriteTxn["write"];
@@ -142,7 +142,7 @@ describe("apply", () => {
         const bodies: string[] = [];
         const txns = run(tree, given, ({ body }) => bodies.push(body));
         const replica = freshTree();
-        const replayed = decodeTxns(encodeTxns(txns)).map((txn, at) => apply(replica, txn, 1_000 + at).body);
+        const replayed = decodeTxns(encodeEntry(txns.map(encodeTxn))).map((txn, at) => apply(replica, txn, 1_000 + at).body);
         expect(replayed).toEqual(bodies);
         expect(digestOf(replica)).toBe(digestOf(tree));
         checkCounts(tree);

@@ -1,0 +1,245 @@
+/**
+ * The client against the product's member on simulated time: what applications do to it, and what networks do to it.
+ */
+import { isCopseError } from "@copse/client";
+import { defaultLimits } from "@copse/protocol";
+import { election } from "@copse/recipes/election";
+import { lock, tryLock } from "@copse/recipes/lock";
+import { describe, expect, it } from "vitest";
+import { SimulatedHub } from "../support/simulated-hub.ts";
+import { settled } from "../support/simulated-world.ts";
+
+/** Waits for a promise while simulated time goes on. */
+async function during<T>(hub: SimulatedHub, promise: Promise<T>): Promise<T> {
+  let isOver = false;
+  const over = promise.finally(() => {
+    isOver = true;
+  });
+  over.catch(() => {});
+  while (!isOver) await hub.time.advance(50);
+  return over;
+}
+
+describe("the server's limits", () => {
+  it("are kept: a request that fits no frame is refused here, and the others go on", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    await expect(copse.create("/x", "x".repeat(3_000_000))).rejects.toMatchObject({ code: "TOO_LARGE", outcome: "none" });
+    await expect(copse.create("/x", "x".repeat(1_500_000))).rejects.toMatchObject({ code: "TOO_LARGE" });
+    hub.dropConnections();
+    const creates = Array.from({ length: 5 }, (_, at) => copse.create(`/large-${at}`, "é".repeat(450_000)));
+    await during(hub, Promise.all(creates));
+    expect(hub.connections).toBe(2);
+  });
+
+  it("bound what is unanswered, also while watches and subscriptions come back", async () => {
+    const hub = new SimulatedHub({ ...defaultLimits, requests: 20 });
+    const copse = await hub.connect();
+    await during(hub, Promise.all(Array.from({ length: 300 }, (_, at) => copse.create(`/n${at}`, "x"))));
+    const stops = Array.from({ length: 50 }, (_, at) => copse.store(`/n${at}`).subscribe(() => {}));
+    void copse.watch("/n1").next();
+    await copse.sync();
+    hub.dropConnections();
+    await during(hub, copse.sync());
+    expect([hub.connections, hub.member.figures.subscriptions, hub.member.figures.watches]).toEqual([2, 50, 1]);
+    for (const stop of stops) stop();
+    await copse.sync();
+    expect(hub.member.figures.subscriptions).toBe(0);
+  });
+});
+
+describe("subscriptions", () => {
+  it("that end while the connection is away take no other with them", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    const names = ["/a", "/b", "/c"];
+    for (const name of names) await copse.create(name, "0");
+    const stores = names.map((name) => copse.store(name));
+    const stops = stores.map((store) => store.subscribe(() => {}));
+    await copse.sync();
+    hub.dropConnections();
+    stops[0]!();
+    await during(hub, copse.set("/b", "1"));
+    await copse.set("/c", "1");
+    await copse.sync();
+    expect(stores.map((store) => store.get())).toEqual(["0", "1", "1"]);
+    expect(hub.member.figures.subscriptions).toBe(2);
+  });
+
+  it("share one on the server, and a listener that throws harms nobody else", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    await copse.create("/s", "0");
+    const thrown: unknown[] = [];
+    const before = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    process.on("uncaughtException", (error) => thrown.push(error));
+    const seen: string[] = [];
+    const stop = [
+      copse.observe(
+        "/s",
+        {},
+        {
+          state: () => {
+            throw new Error("listener");
+          },
+          changes: () => {},
+          failed: () => {},
+        },
+      ),
+      copse.store("/s").subscribe((value) => seen.push(value)),
+    ];
+    const got = copse.get("/s");
+    expect((await got).data).toBe("0");
+    await copse.set("/s", "1");
+    await copse.sync();
+    await settled();
+    process.removeAllListeners("uncaughtException");
+    for (const listener of before) process.on("uncaughtException", listener);
+    expect([seen[seen.length - 1], hub.member.figures.subscriptions]).toEqual(["1", 1]);
+    expect(thrown).toMatchObject([{ message: "listener" }]);
+    for (const end of stop) end();
+  });
+
+  it("and watches end with the client, and are told of another cluster", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect({ timeoutMs: 9_000 });
+    await copse.create("/s", "old");
+    const store = copse.store("/s");
+    store.subscribe(() => {});
+    const watch = copse.watch("/s");
+    const changes = copse.changes("/s");
+    await copse.sync();
+    hub.restart("another");
+    await hub.time.advance(10_000);
+    expect(copse.state).toBe("connected");
+    expect((await watch.next()).value).toMatchObject({ event: "resync", path: "/s" });
+    await copse.create("/s", "new");
+    await copse.sync();
+    expect((await watch.next()).value).toMatchObject({ event: "created", path: "/s" });
+    expect(store.get()).toBe("new");
+    const kinds = [(await changes.next()).value?.kind, (await changes.next()).value?.kind];
+    expect(kinds).toEqual(["resync", "created"]);
+    const ends = [watch.next(), changes.next()];
+    await copse.close();
+    expect(await Promise.all(ends)).toEqual([
+      { value: undefined, done: true },
+      { value: undefined, done: true },
+    ]);
+  });
+});
+
+describe("writes", () => {
+  it("made while the session ends happen once", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect({ timeoutMs: 3_000 });
+    await copse.create("/q");
+    const created: Promise<{ path: string }>[] = [];
+    copse.onState((state) => {
+      if (state === "expired") created.push(copse.create("/q/job-", null, { sequential: true }));
+    });
+    hub.time.freeze(2_500);
+    await hub.time.advance(5_000);
+    expect((await during(hub, Promise.all(created))).map(({ path }) => path)).toEqual(["/q/job-0000000000"]);
+    expect((await copse.children("/q")).children).toHaveLength(1);
+  });
+
+  it("give up when told, and the session stays", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect({ timeoutMs: 30_000 });
+    hub.isCut = true;
+    const late = copse.create("/late", null, { timeoutMs: 500 }).catch((error: unknown) => error);
+    const controller = new AbortController();
+    const aborted = copse.create("/aborted", null, { signal: controller.signal }).catch((error: unknown) => error);
+    await hub.time.advance(600);
+    controller.abort(new Error("enough"));
+    expect(isCopseError(await late, "TIMEOUT")).toBe(true);
+    expect(await late).toMatchObject({ outcome: "unknown", retryable: true });
+    expect(await aborted).toMatchObject({ message: "enough" });
+    hub.isCut = false;
+    await during(hub, copse.create("/next"));
+    expect((await copse.children("/")).children).toEqual(["aborted", "copse", "late", "next"]);
+  });
+
+  it("of an update are compared and set until nobody came between", async () => {
+    const hub = new SimulatedHub();
+    const clients = await Promise.all([1, 2, 3].map(() => hub.connect()));
+    const rounds = clients.flatMap((copse) =>
+      Array.from({ length: 10 }, () => copse.update("/counter", (value) => String(Number(value ?? 0) + 1))),
+    );
+    await during(hub, Promise.all(rounds));
+    expect((await clients[0]!.get("/counter")).data).toBe("30");
+  });
+});
+
+describe("locks and elections", () => {
+  it("leave no ghost when they are given up at any moment", async () => {
+    const hub = new SimulatedHub();
+    const [copse, other] = [await hub.connect(), await hub.connect()];
+    const held = await lock(other, "/l");
+    for (let turns = 0; turns < 12; turns++) {
+      const controller = new AbortController();
+      const waiting = lock(copse, "/l", { signal: controller.signal }).catch((error: unknown) => error);
+      for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+      controller.abort(new Error("given up"));
+      expect(await waiting).toMatchObject({ message: "given up" });
+    }
+    expect(await tryLock(copse, "/l")).toBeNull();
+    await copse.sync();
+    expect((await other.children("/l")).children).toHaveLength(1);
+    await held.close();
+    const mine = await tryLock(copse, "/l");
+    expect(mine?.token).toBeGreaterThan(held.token);
+    expect(held.signal.aborted).toBe(true);
+  });
+
+  it("wake one waiter for each release, in order", async () => {
+    const hub = new SimulatedHub();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => hub.connect()));
+    const order: number[] = [];
+    const all = clients.map(async (copse, at) => {
+      const held = await lock(copse, "/fair");
+      order.push(at);
+      await held.close();
+    });
+    await Promise.all(all);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    await clients[0]!.sync();
+    expect(hub.member.figures.watches).toBe(0);
+  });
+
+  it("end when their znode is deleted by somebody else", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    const held = await lock(copse, "/l");
+    await (await hub.connect()).delete(held.path);
+    await copse.sync();
+    await settled();
+    expect(held.signal.aborted).toBe(true);
+    await expect(copse.set("/l", "x", { guard: held.guard })).rejects.toMatchObject({ code: "GUARD_FAILED" });
+  });
+
+  it("pass from leader to leader, and a candidate can withdraw while it has no connection", async () => {
+    const hub = new SimulatedHub();
+    const [first, second] = [await hub.connect(), await hub.connect({ timeoutMs: 9_000 })];
+    const terms = election(first, "/e", { data: "first" });
+    const term = (await terms.next()).value!;
+    const controller = new AbortController();
+    const candidate = election(second, "/e", { data: "second", signal: controller.signal });
+    const won = candidate.next();
+    await settled();
+    await term.resign();
+    const next = (await won).value!;
+    expect(next.token).toBeGreaterThan(term.token);
+    expect(term.signal.aborted).toBe(true);
+    await terms.return();
+    hub.isCut = true;
+    await hub.time.advance(20_000);
+    expect(next.signal.aborted).toBe(true);
+    const again = candidate.next();
+    await hub.time.advance(100);
+    controller.abort();
+    expect((await during(hub, again)).done).toBe(true);
+    expect(second.state).not.toBe("closed");
+  });
+});
