@@ -1,7 +1,8 @@
 /**
  * The client against the product's member on simulated time: what applications do to it, and what networks do to it.
  */
-import { isCopseError } from "@copse/client";
+import { defineNode, isCopseError } from "@copse/client";
+import { edit } from "@copse/client/immer";
 import { defaultLimits } from "@copse/protocol";
 import { election } from "@copse/recipes/election";
 import { lock, tryLock } from "@copse/recipes/lock";
@@ -169,6 +170,83 @@ describe("writes", () => {
     );
     await during(hub, Promise.all(rounds));
     expect((await clients[0]!.get("/counter")).data).toBe("30");
+  });
+});
+
+describe("znodes that go by themselves", () => {
+  it("are containers that had a child, or never got one, and TTL znodes, once they are childless and due", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    await copse.create("/used", null, { container: true });
+    await copse.create("/used/child");
+    await copse.create("/unused", null, { container: true });
+    await copse.create("/ttl", "x", { ttl: 90_000 });
+    await copse.create("/ttl-parent", null, { ttl: 1_000 });
+    await copse.create("/ttl-parent/child");
+    const names = async (): Promise<string[]> => (await copse.children("/")).children.filter((name) => name !== "copse");
+    await hub.time.advance(70_000);
+    expect(await names()).toEqual(["ttl", "ttl-parent", "unused", "used"]);
+    await copse.set("/ttl", "renewed");
+    await copse.delete("/used/child");
+    await hub.time.advance(61_000);
+    expect(await names()).toEqual(["ttl", "ttl-parent", "unused"]);
+    await hub.time.advance(61_000);
+    expect(await names()).toEqual(["ttl-parent", "unused"]);
+    await copse.delete("/ttl-parent/child");
+    await hub.time.advance(61_000);
+    expect(await names()).toEqual(["unused"]);
+    await hub.time.advance(120_000);
+    expect(await names()).toEqual([]);
+  });
+});
+
+describe("drafts", () => {
+  it("of immer are updates like any other", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    const Web = defineNode<{ limit: number; tags: string[] }>("/web");
+    await copse.create("/web", '{"limit":1,"tags":["a"]}');
+    const store = copse.store(Web);
+    store.subscribe(() => {});
+    await copse.sync();
+    const before = store.get();
+    const { value } = await copse.update(
+      Web,
+      edit((draft) => void draft.tags.push("b")),
+    );
+    await copse.sync();
+    expect([value, store.get(), before]).toEqual([
+      { limit: 1, tags: ["a", "b"] },
+      { limit: 1, tags: ["a", "b"] },
+      { limit: 1, tags: ["a"] },
+    ]);
+  });
+
+  it("and stores keep the last good value where a schema refuses", async () => {
+    const hub = new SimulatedHub();
+    const copse = await hub.connect();
+    const schema = {
+      "~standard": {
+        version: 1 as const,
+        vendor: "test",
+        validate: (value: unknown) => (typeof value === "number" ? { value } : { issues: [{ message: "not a number" }] }),
+      },
+    };
+    const Limit = defineNode<number>("/limit", schema);
+    await copse.create("/limit", "1");
+    const store = copse.store(Limit, { initial: 0 });
+    store.subscribe(() => {});
+    await store.ready();
+    await copse.set("/limit", '"x"');
+    await copse.sync();
+    expect([store.get(), store.error?.code, store.error?.issues]).toEqual([1, "SCHEMA", [{ message: "not a number" }]]);
+    await expect(copse.update(Limit, () => 2)).rejects.toMatchObject({ code: "SCHEMA" });
+    await copse.set("/limit", "3");
+    await copse.sync();
+    expect([store.get(), store.error]).toEqual([3, null]);
+    await copse.delete("/limit");
+    await copse.sync();
+    expect([store.get(), store.status]).toEqual([0, "missing"]);
   });
 });
 

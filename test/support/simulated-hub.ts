@@ -89,6 +89,7 @@ export class SimulatedHub {
       timeoutMsMax: 120_000,
       timeoutMsDefault: 30_000,
       isReadOnly: false,
+      reapMs: 60_000,
       clock: { now: this.time.now, wall: this.time.now },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },
       hash: { sha256: (text) => `hash of ${text}` },

@@ -31,7 +31,10 @@ export interface ServeFlags {
 /** The members of a --config file: the flags' names, and what has no flag. */
 type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
   Partial<
-    Pick<ServerConfig, "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "historyBytes" | "snapshotLogBytes" | "segmentBytes">
+    Pick<
+      ServerConfig,
+      "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "reapMs" | "historyBytes" | "snapshotLogBytes" | "segmentBytes"
+    >
   > & {
     readonly limits?: Partial<ServerConfig["limits"]>;
   };
@@ -75,9 +78,9 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     throw new ConfigError("tls: --tls-cert and --tls-key belong together");
   process.on("uncaughtException", (error) => fatal(logger, error));
   process.on("unhandledRejection", (error) => fatal(logger, error));
-  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes } = flags;
+  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = flags;
   const numbers = Object.fromEntries(
-    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, historyBytes, snapshotLogBytes, segmentBytes }).filter(
+    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes }).filter(
       ([, value]) => value !== undefined,
     ),
   );

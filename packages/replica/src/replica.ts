@@ -16,6 +16,7 @@ import type { Input } from "./input.ts";
 import type { Order, OrderEvent } from "./order.ts";
 import type { Clock, Hash, Random } from "./ports.ts";
 import { Proposals } from "./proposals.ts";
+import { Reaper } from "./reaper.ts";
 import { Requests } from "./requests.ts";
 import { type SessionOptions, Sessions } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -25,6 +26,8 @@ import { WatchTable } from "./watch-table.ts";
 export interface ReplicaOptions extends SessionOptions {
   /** The address that this member tells clients to use. */
   readonly url: string;
+  /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
+  readonly reapMs: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly hash: Hash;
@@ -49,6 +52,8 @@ export class Replica {
   readonly #subscriptions: Subscriptions;
   readonly #sessions: Sessions;
   readonly #requests: Requests;
+  readonly #reaper: Reaper;
+  #isCoordinator = false;
   #isConfigured = false;
 
   constructor(options: ReplicaOptions, state: ReplicaState) {
@@ -60,6 +65,7 @@ export class Replica {
     this.#waits = new Waits(order);
     this.#subscriptions = new Subscriptions(tree, history);
     const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock };
+    this.#reaper = new Reaper(common, options.reapMs);
     this.#sessions = new Sessions(options, {
       ...common,
       random,
@@ -104,6 +110,7 @@ export class Replica {
         return this.#ordered(input.event);
       case "tick":
         this.#sessions.tick(this.#connections.values());
+        if (this.#isCoordinator) this.#reaper.tick();
         return this.#waits.tick(this.#options.clock.now());
     }
   }
@@ -204,6 +211,7 @@ export class Replica {
       case "confirmed":
         return this.#waits.confirmed(event.ticket, tree.zxid);
       case "coordinator":
+        this.#isCoordinator = event.isHere;
         this.#sessions.coordinates(event.isHere);
         if (event.isHere) this.#configure();
         return;

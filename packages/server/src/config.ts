@@ -33,6 +33,8 @@ export interface ServerConfig {
   readonly timeoutMsMin: number;
   readonly timeoutMsMax: number;
   readonly timeoutMsDefault: number;
+  /** How often containers and TTL znodes that are due are looked for, in milliseconds. */
+  readonly reapMs: number;
   /** Bytes of data that the history keeps for `since`. */
   readonly historyBytes: number;
   /** Bytes of log behind which a snapshot is taken. */
@@ -67,6 +69,7 @@ export function completeConfig(given: Given): ServerConfig {
     timeoutMsMin: 4_000,
     timeoutMsMax: 120_000,
     timeoutMsDefault: 30_000,
+    reapMs: 60_000,
     historyBytes: 67_108_864,
     snapshotLogBytes: 67_108_864,
     segmentBytes: 67_108_864,
