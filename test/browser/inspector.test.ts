@@ -46,6 +46,8 @@ describe("the tree", () => {
     await run("rm", "/from-cli");
     await row(page, "/from-cli").waitFor({ state: "detached" });
     await page.getByText("There is no such znode now").waitFor();
+    await page.getByRole("button", { name: "Create it, empty" }).click();
+    await row(page, "/from-cli").waitFor();
     expectNoComplaints(opened);
     await page.close();
   });
@@ -115,24 +117,70 @@ describe("editing", () => {
     await page.close();
   });
 
-  it("refuses a stale edit, and shows what has changed", async () => {
-    await run("create", "/stale", "first");
-    const opened = await open("/stale");
+  it("says at once when somebody changes what is being edited, and loses no draft", async () => {
+    await run("create", "/draft", "first");
+    const opened = await open("/draft");
     const { page } = opened;
     await page.getByRole("button", { name: "Edit" }).click();
     await page.getByRole("textbox", { name: "Data" }).fill("mine");
-    await run("set", "/stale", "theirs, from outside");
+    await row(page, "/").click();
+    await page.getByRole("heading", { name: "/", exact: true }).waitFor();
+    await run("set", "/draft", "theirs, from outside");
+    await row(page, "/draft").click();
     await page.getByText("Changed under you: the znode has version 1 now.").waitFor();
+    await page.getByText("theirs, from outside", { exact: true }).waitFor();
+    expect(await page.getByRole("textbox", { name: "Data" }).inputValue()).toBe("mine");
+    expect(await page.getByRole("button", { name: "Save", exact: true }).count()).toBe(0);
+    await page.getByRole("button", { name: "Save mine over theirs" }).click();
+    await page.getByText("Saved as version 2.").waitFor();
+    expect((await copse(hub.url, "get", "/draft")).out).toBe("mine\n");
+    expectNoComplaints(opened);
+    await page.close();
+  });
+
+  it("refuses a stale edit, and shows what has changed", async () => {
+    await run("create", "/stale", "first");
+    // A page that hears of nothing for a while: what comes from the server waits until it is let through.
+    const context = await browser.newContext();
+    await context.addInitScript(() => {
+      const held: (() => void)[] = [];
+      const state = Object.assign(window, {
+        holds: false,
+        release: () => {
+          for (const run of held.splice(0)) run();
+        },
+      });
+      const Host = window.WebSocket;
+      window.WebSocket = class extends Host {
+        override set onmessage(listener: ((event: MessageEvent) => void) | null) {
+          super.onmessage = (event) => {
+            if (state.holds) held.push(() => listener?.(event));
+            else listener?.(event);
+          };
+        }
+      };
+    });
+    const page = await context.newPage();
+    await page.goto(`${hub.page}/#/n/stale`);
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("textbox", { name: "Data" }).fill("mine");
+    await page.evaluate(() => Object.assign(window, { holds: true }));
+    await run("set", "/stale", "theirs, from outside");
     await page.getByRole("button", { name: "Save", exact: true }).click();
+    await expect
+      .poll(async () => (await (await fetch(`${hub.page}/metrics`)).text()).match(/copse_requests_total\{op="set"\} (\d+)/)?.[1])
+      .not.toBe("0");
+    await page.evaluate(() => {
+      const { release } = Object.assign(window, { holds: false }) as unknown as { release(): void };
+      release();
+    });
     await page.getByText("Not saved: somebody has changed the znode since you began. It has version 1, and you began from 0.").waitFor();
     await page.getByText("theirs, from outside", { exact: true }).waitFor();
     expect(await page.getByRole("textbox", { name: "Data" }).inputValue()).toBe("mine");
     expect((await copse(hub.url, "get", "/stale")).out).toBe("theirs, from outside\n");
-    await page.getByRole("button", { name: "Save mine over theirs" }).click();
-    await page.getByText("Saved as version 2.").waitFor();
-    expect((await copse(hub.url, "get", "/stale")).out).toBe("mine\n");
-    expectNoComplaints(opened);
-    await page.close();
+    await page.getByRole("button", { name: "Take theirs" }).click();
+    expect(await page.getByRole("textbox", { name: "Data" }).inputValue()).toBe("theirs, from outside");
+    await context.close();
   });
 
   it("creates and deletes, and asks for the path where more than one znode goes", async () => {
@@ -216,6 +264,7 @@ describe("the connection", () => {
     await page.getByText("Live", { exact: true }).waitFor();
     await own.process.kill9();
     await page.getByText("Reconnecting").waitFor();
+    expect(await page.getByRole("button", { name: "Edit" }).isDisabled()).toBe(true);
     const again = await serve(data, port, "--log-level", "error");
     await copse(again.url, "set", "/before", "new");
     await page.getByText("Live", { exact: true }).waitFor();

@@ -286,6 +286,23 @@ describe("locks and elections", () => {
     expect(hub.member.figures.watches).toBe(0);
   });
 
+  it("make no herd: a release wakes one waiter, whoever many there are", async () => {
+    const hub = new SimulatedHub();
+    const clients = await Promise.all(Array.from({ length: 12 }, () => hub.connect()));
+    const first = await lock(clients[0]!, "/herd");
+    const waiting = clients.slice(1).map((copse) => lock(copse, "/herd"));
+    for (const copse of clients) await copse.sync();
+    await settled();
+    const looks = (): number => hub.member.figures.requests.get("children") ?? 0;
+    const before = looks();
+    await first.close();
+    const second = await waiting[0]!;
+    for (const copse of clients) await copse.sync();
+    await settled();
+    expect(looks() - before).toBe(1);
+    expect(second.token).toBeGreaterThan(first.token);
+  });
+
   it("end when their znode is deleted by somebody else", async () => {
     const hub = new SimulatedHub();
     const copse = await hub.connect();

@@ -35,6 +35,11 @@ describe("znodes", () => {
     expect(await run("rm", "/cli/q-0000000000")).toBe("deleted /cli/q-0000000000\n");
   });
 
+  it("with options before or behind the subcommand", async () => {
+    const { code, out } = await copse("ws://127.0.0.1:9", "get", "/copse/config", "-o", "json", "--url", hub.url);
+    expect([code, JSON.parse(out).path]).toEqual([0, "/copse/config"]);
+  });
+
   it("as JSON, one object a line", async () => {
     await run("create", "/json", "x");
     expect(JSON.parse(await run("-o", "json", "get", "/json"))).toMatchObject({ path: "/json", data: "x", stat: { version: 0 } });
@@ -81,12 +86,16 @@ describe("errors", () => {
   it.each([
     [["get", "/none"], 3, "NO_NODE: the znode does not exist (/none)"],
     [["stat", "/none"], 3, "NO_NODE"],
-    [["create", "/copse"], 1, "reserved"],
+    [["create", "/copse"], 2, "reserved"],
     [["create", "/errors"], 4, "NODE_EXISTS"],
     [["set", "/errors", "x", "--version", "7"], 4, "it has version 0"],
-    [["rm", "/"], 1, "reserved"],
+    [["rm", "/"], 2, "reserved"],
     [["set", "/errors"], 2, "give the data, or --file"],
-    [["get", "no-slash"], 1, "a path starts with /"],
+    [["get", "no-slash"], 2, "path: a path starts with /"],
+    [["create", "/no/parent"], 3, "--parents creates it"],
+    [["set", "/none", "x"], 3, "--create creates it"],
+    [["--url", "127.0.0.1:7181", "get", "/"], 2, "is not an address such as ws://127.0.0.1:7181"],
+    [["lock", "/locks/e", "--", "no-such-program"], 2, "no-such-program: no such command"],
     [["frob"], 2, "unknown command 'frob'"],
     [["get"], 2, "missing required argument 'path'"],
     [["set", "/errors", "x", "--version", "x"], 2, "not an integer"],
@@ -99,7 +108,7 @@ describe("errors", () => {
   });
 
   it("say what to do where nobody answers", async () => {
-    const { code, err } = await copse("ws://127.0.0.1:9", "--wait", "300", "get", "/");
+    const { code, err } = await copse("ws://127.0.0.1:9", "--timeout", "300", "get", "/");
     expect(code).toBe(5);
     expect(err).toContain("Start one with: copse serve");
   });

@@ -208,32 +208,36 @@ describe("the state and its changes", () => {
 
 describe("large states and slow readers", () => {
   it("[U4] a large state comes in pieces of one zxid, while writes and reads go on, and no change is lost", async () => {
-    const count = 4_000;
+    const count = 12_000;
+    const nameOf = (at: number): string => `${top}/n${String(at).padStart(5, "0")}`;
     for (let at = 0; at < count; at += 500) {
       await writer.ask({
         op: "multi",
-        ops: Array.from({ length: 500 }, (_, i) => ({
-          op: "create",
-          path: `${top}/n${String(at + i).padStart(5, "0")}`,
-          data: "x".repeat(200),
-        })),
+        ops: Array.from({ length: 500 }, (_, i) => ({ op: "create", path: nameOf(at + i), data: "x".repeat(800) })),
       });
     }
+    // Who does not read takes a few pieces and no more: the writes come while the others are still to be sent.
+    reader.socket.pause();
     const [id] = reader.sendAll([{ op: "subscribe", path: top, scope: "tree" }]);
-    const first = await reader.reply(id!);
-    expect(first["more"]).toBe(true);
-    const { sub } = first;
-    for (let at = 0; at < count; at += 7) {
-      const path = `${top}/n${String(count - 1 - at).padStart(5, "0")}`;
+    await expect.poll(() => hub.member.figures.subscriptions).toBeGreaterThan(0);
+    for (let at = 0; at < count; at += 70) {
+      const path = nameOf(count - 1 - at);
       writer.sendAll([
         at % 3 === 0 ? { op: "delete", path } : at % 3 === 1 ? { op: "set", path, data: "new" } : { op: "create", path: `${path}-` },
       ]);
-      if (at % 700 === 0) await reader.ask({ op: "get", path: top });
+      if (at % 700 === 0) await writer.ask({ op: "sync" });
     }
+    await writer.ask({ op: "sync" });
+    reader.socket.resume();
+    const first = await reader.reply(id!);
+    expect(first["more"]).toBe(true);
+    const { sub } = first;
+    await reader.ask({ op: "get", path: top });
     await writer.ask({ op: "sync" });
     await reader.until((message) => message["sub"] === sub && "nodes" in message && message["more"] !== true);
     await reader.ask({ op: "sync" });
-    const pieces = reader.received.filter((message) => message["sub"] === sub && "nodes" in message);
+    const all = reader.received.filter((message) => message["sub"] === sub && "nodes" in message);
+    const pieces = all.slice(0, all.findIndex((message) => message["more"] !== true) + 1);
     expect(pieces.length).toBeGreaterThan(3);
     expect(new Set(pieces.map((piece) => piece["zxid"])).size).toBe(1);
     const paths = pieces.flatMap((piece) => piece["nodes"].map((node: Message) => node["path"]));

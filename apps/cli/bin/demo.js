@@ -5,14 +5,29 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepare, root } from "./bootstrap.js";
 
 prepare();
 const folder = mkdtempSync(join(tmpdir(), "copse-demo-"));
-const [hubPort, pagePort] = [process.env.COPSE_DEMO_PORT ?? "7181", process.env.COPSE_DEMO_PAGE_PORT ?? "7182"];
+/** The wanted port, or a free one where something else is there: a hub of `npm start`, perhaps. */
+function freePort(wanted) {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(freePort(0)));
+    probe.listen(wanted, "127.0.0.1", () => {
+      const { port } = probe.address();
+      probe.close(() => resolve(port));
+    });
+  });
+}
+
+const hubPort = await freePort(Number(process.env.COPSE_DEMO_PORT ?? 7181));
+const pagePort = await freePort(Number(process.env.COPSE_DEMO_PAGE_PORT ?? 7182));
 const url = `ws://127.0.0.1:${hubPort}`;
+const flags = hubPort === 7181 ? "" : ` --url ${url}`;
 const children = [];
 
 function start(program, args, options = {}) {
@@ -40,25 +55,26 @@ function firstLine(child) {
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => stop(0));
 try {
-  await firstLine(copse("serve", "--listen", `127.0.0.1:${hubPort}`, "--data", join(folder, "data"), "--log-level", "error"));
+  await firstLine(copse("serve", "--listen", `127.0.0.1:${hubPort}`, "--data", join(folder, "data"), "--log-level", "silent"));
   await firstLine(copse("set", "/config/web", "--file", join(root, "apps/examples/config.json"), "--create"));
   const vite = join(root, "apps/examples/node_modules/.bin/vite");
   await firstLine(
-    start(vite, ["preview", "--config", "apps/examples/vite.config.ts", "--host", "127.0.0.1", "--port", pagePort, "--strictPort"]),
+    start(vite, ["preview", "--config", "apps/examples/vite.config.ts", "--host", "127.0.0.1", "--port", String(pagePort), "--strictPort"]),
   );
 } catch (error) {
-  console.error(`copse: ${error.message}. Is something else running on port ${hubPort} or ${pagePort}?`);
+  console.error(`copse: ${error.message}`);
   stop(1);
 }
 
 console.log(`
-  Open     http://127.0.0.1:${pagePort}/${hubPort === "7181" ? "" : `?hub=${url}`}     a page that follows /config/web
+  Open     http://127.0.0.1:${pagePort}/${flags === "" ? "" : `?hub=${url}`}     a page that follows /config/web
   Open     http://127.0.0.1:${hubPort}/     the tree, live
   and change the config in a second terminal:
 
-    npx copse set /config/web '{"title":"Hello","theme":"dark","limit":7,"banner":"from the command line"}'
+    npx copse${flags} set /config/web '{"title":"Hello","theme":"dark","limit":7,"banner":"from the command line"}'
 
-  Three workers count in one file, under the lock /locks/counter. Ctrl-C ends the demo.
+  Three workers count in one file, under the lock /locks/counter. Kill one with kill -9 and see what the others do.
+  Ctrl-C ends the demo.
 `);
 for (const name of ["ash", "birch", "cedar"]) {
   const file = join(folder, "counter.json");
@@ -76,4 +92,8 @@ for (const name of ["ash", "birch", "cedar"]) {
     "1500",
   ]);
   worker.stdout.pipe(process.stdout);
+  worker.once(
+    "exit",
+    (_code, signal) => signal !== null && console.log(`${name} was ended by ${signal}; its lock goes on once its session has expired`),
+  );
 }

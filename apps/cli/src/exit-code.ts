@@ -46,6 +46,8 @@ export function explain(error: unknown, url: string): { readonly code: number; r
     case "TIMEOUT":
     case "SESSION_EXPIRED":
       return { code: exitCode.unavailable, message: `${message}. Is a hub running at ${url}? Start one with: copse serve` };
+    case "BAD_ARGUMENTS":
+      return { code: exitCode.usage, message };
     case "NO_AUTH":
     case "AUTH_FAILED":
     case "READ_ONLY":

@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import { election } from "@copse/recipes/election";
 import { lock } from "@copse/recipes/lock";
-import { exitCode } from "./exit-code.ts";
+import { exitCode, UsageError } from "./exit-code.ts";
 import { interrupted, note, print, type Shared, withClient } from "./terminal.ts";
 
 interface Held {
@@ -63,7 +63,9 @@ async function whileHeld(
   lost.addEventListener("abort", stop, { once: true });
   signal.addEventListener("abort", stop, { once: true });
   await new Promise<void>((resolve, reject) => {
-    child.once("error", reject);
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ENOENT" ? new UsageError(`${program}: no such command`) : error),
+    );
     child.once("exit", (code, killed) => {
       process.exitCode = lost.aborted ? exitCode.unavailable : (code ?? (killed === null ? 0 : exitCode.failed));
       resolve();

@@ -26,14 +26,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--url <url>", "one or more members, separated by commas", process.env["COPSE_URL"] ?? "ws://127.0.0.1:7181")
     .addOption(new Option("-o, --output <form>", "text or json").choices(["text", "json"]).default("text"))
     .option("--auth <user:password>", "prove a digest credential", process.env["COPSE_AUTH"])
-    .option("--wait <ms>", "how long to wait for a connection", integer, 5_000)
+    .option("--timeout <ms>", "how long to wait for a connection", integer, 5_000)
     .addHelpText("after", exitCodeHelp)
-    .enablePositionalOptions()
-    .showHelpAfterError("(copse --help shows what there is)")
+    .showHelpAfterError("(copse --help lists the commands, copse COMMAND --help its flags)")
     .exitOverride();
   const shared = (): Shared => {
-    const { url, output, auth, wait } = program.opts<{ url: string; output: "text" | "json"; auth?: string; wait: number }>();
-    return { url, output, auth, waitMs: wait };
+    const { url, output, auth, timeout } = program.opts<{ url: string; output: "text" | "json"; auth?: string; timeout: number }>();
+    return { url, output, auth, waitMs: timeout };
   };
 
   program

@@ -2,9 +2,9 @@
  * The subcommands for single znodes: get, set, create, rm, ls, stat, tree, watch.
  */
 import { readFileSync } from "node:fs";
-import { type Change, type Copse, CopseError, type LiveZnode, type Stat } from "@copse/client";
+import { type Change, type Copse, CopseError, type CopseErrorCode, isCopseError, type LiveZnode, type Stat } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
-import { interrupted, print, type Shared, shownDataOf, withClient } from "./terminal.ts";
+import { interrupted, note, print, type Shared, shownDataOf, withClient } from "./terminal.ts";
 
 export async function get(path: string, shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (copse) => {
@@ -25,12 +25,20 @@ export async function set(
   const version = options.version === undefined ? {} : { version: options.version };
   await withClient(shared, {}, async (copse) => {
     const stat = await copse.set(path, value, version).catch(async (error: unknown) => {
-      if (options.create !== true || !(error instanceof CopseError) || error.code !== "NO_NODE") throw error;
+      if (options.create !== true || !isCopseError(error, "NO_NODE")) return hint("NO_NODE", "--create creates it")(error);
       return (await copse.create(path, value, { parents: true })).stat;
     });
     if (shared.output === "json") print(JSON.stringify({ path, stat }));
     else print(`${path} has version ${stat.version}`);
   });
+}
+
+/** Says what may help, behind an error of this code; gives the error on. */
+function hint(code: CopseErrorCode, help: string): (error: unknown) => never {
+  return (error) => {
+    if (isCopseError(error, code)) note(`copse: ${help}`);
+    throw error;
+  };
 }
 
 export interface CreateFlags {
@@ -45,7 +53,7 @@ export interface CreateFlags {
 export async function create(path: string, data: string | undefined, { file, ...flags }: CreateFlags, shared: Shared): Promise<void> {
   const value = data === undefined && file === undefined ? null : dataOf(data, file);
   await withClient(shared, {}, async (copse) => {
-    const created = await copse.create(path, value, flags);
+    const created = await copse.create(path, value, flags).catch(hint("NO_NODE", "--parents creates it"));
     print(shared.output === "json" ? JSON.stringify(created) : created.path);
     if (flags.ephemeral !== true) return;
     const signal = interrupted();

@@ -10,7 +10,17 @@ const show = (id, text) => {
   document.getElementById(id).textContent = text;
 };
 
-const copse = await connect(hub, { timeoutMs: 10_000 });
+if (hub !== "ws://127.0.0.1:7181") {
+  const command = document.getElementById("command");
+  command.textContent = command.textContent.replace("npx copse", `npx copse --url ${hub}`);
+}
+
+const copse = await connect(hub, { timeoutMs: 10_000, signal: AbortSignal.timeout(5_000) }).catch((error) => {
+  show("title", "Nothing to show yet");
+  show("state", `Nothing answers at ${hub}. Is npm run demo running? Reload the page then.`);
+  throw error;
+});
+document.getElementById("more").disabled = false;
 const words = { connected: `Live from ${hub}`, suspended: "Reconnecting …", expired: "Connecting anew …", closed: "Closed" };
 const showState = (state) => show("state", words[state] ?? "Connecting …");
 showState(copse.state);

@@ -41,6 +41,7 @@ function writeCounter(file: string, counter: Counter): void {
   renameSync(`${file}.${values.name}`, file);
 }
 
+console.log(`${values.name} is process ${process.pid}`);
 const copse = await connect(values.url, { timeoutMs: 4_000 });
 for (let turn = 1; turn <= Number(values.turns); turn++) {
   try {

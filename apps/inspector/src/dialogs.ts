@@ -81,7 +81,7 @@ export class ActionDialog extends LitElement {
   #create(): TemplateResult {
     return html`<form method="dialog" @submit=${(event: SubmitEvent) => this.#submit(event)}>
       <h2 id="title">New child of ${this.#path}</h2>
-      <label>Name<input name="name" autocomplete="off" autofocus /></label>
+      <label>Name<input name="name" autocomplete="off" autofocus pattern="[^\\/]*" title="A name has no /: create one level at a time" /></label>
       <label>
         Kind
         <select name="kind">
@@ -134,7 +134,9 @@ export class ActionDialog extends LitElement {
   async #doCreate(fields: FormData): Promise<void> {
     const kind = String(fields.get("kind"));
     const data = String(fields.get("data"));
-    const path = joinPath(this.#path, String(fields.get("name")));
+    const name = String(fields.get("name"));
+    if (name === "" && kind !== "sequential") throw "Give it a name.";
+    const path = joinPath(this.#path, name);
     const created = await this.model.copse.create(path, data === "" ? null : data, {
       sequential: kind === "sequential",
       container: kind === "container",

@@ -13,7 +13,7 @@ const stateWords = {
   connecting: "Connecting …",
   connected: "Live",
   suspended: "Reconnecting … what you see may be old",
-  expired: "Session expired, connecting anew …",
+  expired: "Reconnecting … what you see may be old",
   closed: "Closed: reload the page",
 } as const;
 
@@ -79,7 +79,7 @@ export class InspectorView extends LitElement {
         grid-template: minmax(0, 1fr) / minmax(16rem, 2fr) minmax(0, 3fr);
         min-height: 0;
       }
-      main.stale {
+      .stale copse-tree {
         opacity: 0.6;
       }
       copse-tree {
@@ -142,7 +142,8 @@ export class InspectorView extends LitElement {
   #go(event: SubmitEvent): void {
     event.preventDefault();
     const path = String(new FormData(event.target as HTMLFormElement).get("path")).trim();
-    if (path.startsWith("/")) this.#choose(path.length > 1 ? path.replace(/\/+$/, "") : path);
+    const whole = path.startsWith("/") ? path : `/${path}`;
+    this.#choose(whole.length > 1 ? whole.replace(/\/+$/, "") : whole);
   }
 
   #choose(path: string): void {

@@ -197,6 +197,11 @@ export function sentence(error: unknown): string {
       return "Your identity may not do this.";
     case "READ_ONLY":
       return "This server allows no changes.";
+    case "SESSION_EXPIRED":
+    case "UNAVAILABLE":
+      return error.outcome === "unknown"
+        ? "The connection was lost on the way: it may have been done, or not. Look before you try again."
+        : "There is no connection. Nothing was done.";
     case "NO_CHILDREN_FOR_EPHEMERALS":
       return "An ephemeral znode can't have children.";
     default:

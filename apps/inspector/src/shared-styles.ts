@@ -28,6 +28,10 @@ export const controls = css`
     border-color: var(--accent);
     color: var(--on-accent);
   }
+  button.primary:hover:not(:disabled) {
+    background: var(--accent);
+    filter: brightness(1.12);
+  }
   button.danger {
     color: var(--bad);
     border-color: var(--bad);

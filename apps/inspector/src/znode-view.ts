@@ -110,6 +110,9 @@ export class ZnodeView extends LitElement {
         grid-template-columns: 1fr 1fr;
         gap: var(--s3);
       }
+      .theirs {
+        min-height: 14rem;
+      }
       @media (max-width: 60rem) {
         .versions {
           grid-template-columns: 1fr;
@@ -122,7 +125,8 @@ export class ZnodeView extends LitElement {
   declare isWhole: boolean;
   declare saved: string | null;
   #stopListening: () => void = () => {};
-  #edit: Edit | null = null;
+  /** Edits under way, by path: going to another znode and back loses none. */
+  readonly #edits: Map<string, Edit> = new Map();
   #shownPath = "";
 
   constructor() {
@@ -146,7 +150,7 @@ export class ZnodeView extends LitElement {
     this.#shownPath = this.model.selectedPath;
     this.isWhole = false;
     this.saved = null;
-    if (this.#edit !== null && this.#edit.text === this.#edit.base) this.#edit = null;
+    for (const [path, { text, base }] of this.#edits) if (text === base) this.#edits.delete(path);
   }
 
   override render(): TemplateResult {
@@ -161,7 +165,10 @@ export class ZnodeView extends LitElement {
       case "missing":
         return html`<h2>${path}</h2>
           <p class="notice warn" role="status">There is no such znode now. It is shown here as soon as it is created.</p>
-          ${this.#edit?.path === path ? this.#editor(this.#edit, null) : nothing}`;
+          <div class="row">
+            <button ?disabled=${!this.#isConnected} @click=${() => this.#createMissing(path)}>Create it, empty</button>
+          </div>
+          ${this.#edits.has(path) ? this.#editor(this.#edits.get(path)!, null) : nothing}`;
       case "present":
         return this.#present(selected.znode);
     }
@@ -171,14 +178,15 @@ export class ZnodeView extends LitElement {
     const { path, stat } = znode;
     const isSystem = path === "/copse" || path.startsWith("/copse/");
     const canWrite = !isSystem && !this.model.copse.isReadOnly;
-    const edit = this.#edit?.path === path ? this.#edit : null;
+    const edit = this.#edits.get(path) ?? null;
+    const isOff = !this.#isConnected;
     return html`
       <div class="head">
         <h2>${path}</h2>
         <div class="row">
-          ${canWrite && edit === null && znode.bytes === null && !znode.isDenied ? html`<button @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
-          ${canWrite && stat.ephemeralOwner === null ? html`<button @click=${() => this.#ask("create")}>New child</button>` : nothing}
-          ${canWrite && path !== "/" ? html`<button class="danger" @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
+          ${canWrite && edit === null && znode.bytes === null && !znode.isDenied ? html`<button ?disabled=${isOff} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
+          ${canWrite && stat.ephemeralOwner === null ? html`<button ?disabled=${isOff} @click=${() => this.#ask("create")}>New child</button>` : nothing}
+          ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
         </div>
       </div>
       ${isSystem ? html`<p class="notice warn">The system keeps this znode itself; it can be read, not changed.</p>` : nothing}
@@ -203,28 +211,37 @@ export class ZnodeView extends LitElement {
   }
 
   #editor(edit: Edit, znode: LiveZnode | null): TemplateResult {
-    const theirs = znode?.data ?? "";
     const isStale = znode !== null && znode.stat.version !== edit.version;
+    const off = edit.isSaving || !this.#isConnected;
     return html`<section>
       <h3>Editing version ${edit.version}</h3>
-      ${isStale ? html`<p class="notice warn" role="alert">Changed under you: the znode has version ${znode.stat.version} now. Nothing was overwritten.</p>` : nothing}
-      ${edit.problem === null ? nothing : html`<p class="notice bad" role="alert">${edit.problem}</p>`}
-      ${
-        isStale
-          ? html`<div class="versions">
-            <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
-            <section><h3>Theirs, version ${znode.stat.version}</h3><pre class="theirs" tabindex="0">${theirs}</pre></section>
-          </div>`
-          : this.#area(edit)
-      }
+      ${this.#warning(edit, isStale ? znode : null)} ${isStale ? this.#bothVersions(edit, znode) : this.#area(edit)}
       <div class="row">
-        <button class="primary" ?disabled=${edit.isSaving || znode === null} @click=${() => this.#save(edit)}>Save</button>
-        ${isStale ? html`<button @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>` : nothing}
-        ${isStale ? html`<button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>` : nothing}
-        <button @click=${() => this.#end()}>Cancel</button>
+        ${
+          isStale
+            ? html`<button ?disabled=${off} @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>
+                <button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>`
+            : html`<button class="primary" ?disabled=${off || znode === null} @click=${() => this.#save(edit)}>Save</button>`
+        }
+        <button @click=${() => this.#end(edit)}>Cancel</button>
         ${looksLikeJson(edit.base) && !isJson(edit.text) ? html`<span class="empty">This is not valid JSON.</span>` : nothing}
       </div>
     </section>`;
+  }
+
+  #warning(edit: Edit, changed: LiveZnode | null): TemplateResult | typeof nothing {
+    if (edit.problem !== null) return html`<p class="notice bad" role="alert">${edit.problem}</p>`;
+    if (changed === null) return nothing;
+    return html`<p class="notice warn" role="alert">
+      Changed under you: the znode has version ${changed.stat.version} now. Nothing was overwritten.
+    </p>`;
+  }
+
+  #bothVersions(edit: Edit, { data, stat }: LiveZnode): TemplateResult {
+    return html`<div class="versions">
+      <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
+      <section><h3>Theirs, version ${stat.version}</h3><pre class="theirs" tabindex="0">${data ?? ""}</pre></section>
+    </div>`;
   }
 
   #area(edit: Edit): TemplateResult {
@@ -240,7 +257,7 @@ export class ZnodeView extends LitElement {
         if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
           event.preventDefault();
           void this.#save(edit);
-        } else if (event.key === "Escape" && edit.text === edit.base) this.#end();
+        } else if (event.key === "Escape" && edit.text === edit.base) this.#end(edit);
       }}
     ></textarea>`;
   }
@@ -272,7 +289,7 @@ export class ZnodeView extends LitElement {
 
   #begin({ path, data, stat }: LiveZnode): void {
     const base = data ?? "";
-    this.#edit = { path, base, version: stat.version, text: base, problem: null, isSaving: false };
+    this.#edits.set(path, { path, base, version: stat.version, text: base, problem: null, isSaving: false });
     this.saved = null;
     this.requestUpdate();
     void this.updateComplete.then(() => this.renderRoot.querySelector("textarea")?.focus());
@@ -284,19 +301,20 @@ export class ZnodeView extends LitElement {
     this.requestUpdate();
     try {
       const stat = await this.model.copse.set(edit.path, edit.text, { version: edit.version });
-      this.#end();
-      this.saved = `Saved as version ${stat.version}.`;
+      this.#end(edit);
+      if (this.model.selectedPath === edit.path) this.saved = `Saved as version ${stat.version}.`;
     } catch (error) {
       edit.isSaving = false;
       edit.problem = isCopseError(error, "BAD_VERSION")
         ? `Not saved: somebody has changed the znode since you began. It has version ${error.stat?.version}, and you began from ${edit.version}.`
-        : `Not saved: ${sentence(error)}`;
+        : sentence(error);
       this.requestUpdate();
     }
   }
 
   #rebase(edit: Edit, { stat }: LiveZnode): void {
     edit.version = stat.version;
+    edit.problem = null;
     void this.#save(edit);
   }
 
@@ -307,9 +325,21 @@ export class ZnodeView extends LitElement {
     this.requestUpdate();
   }
 
-  #end(): void {
-    this.#edit = null;
+  #end(edit: Edit): void {
+    if (this.#edits.get(edit.path) === edit) this.#edits.delete(edit.path);
     this.requestUpdate();
+  }
+
+  get #isConnected(): boolean {
+    return this.model.connection === "connected";
+  }
+
+  async #createMissing(path: string): Promise<void> {
+    try {
+      await this.model.copse.create(path, null, { parents: true });
+    } catch (error) {
+      this.saved = sentence(error);
+    }
   }
 
   #ask(what: "create" | "delete"): void {

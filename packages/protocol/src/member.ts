@@ -37,7 +37,7 @@ export class MemberReader {
       return "/";
     }
     const fault = pathFault(path, this.limits.pathBytes);
-    if (fault !== null) this.blame(member, `is not a path: ${fault}`);
+    if (fault !== null) this.blame(`${member}:`, fault);
     return path;
   }
 

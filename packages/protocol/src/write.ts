@@ -107,7 +107,7 @@ function decodeCreate(reader: MemberReader): Create | Refusal {
   const path = message["path"];
   if (typeof path !== "string") return refuse("BAD_ARGUMENTS", "path must be a string");
   const fault = isSequential ? sequentialPathFault(path, limits.pathBytes) : pathFault(path, limits.pathBytes);
-  if (fault !== null) return refuse("BAD_ARGUMENTS", `path is not a path: ${fault}`);
+  if (fault !== null) return refuse("BAD_ARGUMENTS", `path: ${fault}`);
   const value = decodeValue(message, limits.dataBytes);
   if (!isValue(value)) return value;
   const items = reader.optional("acl");

@@ -94,7 +94,7 @@ async function takeLock(path: string, token: () => string): Promise<net.Server> 
     }
     fs.unlinkSync(aside);
   }
-  throw new ConfigError(`data: ${path} is in use by another process`);
+  throw new ConfigError(`data: ${path} is in use by another process. Is copse running already?`);
 }
 
 /** The shorter of the absolute and the relative path, for systems that allow only about a hundred bytes. */
