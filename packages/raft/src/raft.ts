@@ -1,0 +1,272 @@
+/**
+ * Consensus, from outside: `step` a message, `tick` the clock, take a `ready`, `advance` when it is done.
+ *
+ * Written from the paper (Ongaro and Ousterhout, 2014) and the dissertation (Ongaro, 2014), in the shape of etcd's core: a
+ * `Ready` gathers all outstanding work, and taking it is apart from doing it. It knows neither time nor disks nor sockets,
+ * and nothing of what it orders. Invariants: SPEC.md.
+ */
+import { hup } from "./campaign.ts";
+import { candidate } from "./candidate.ts";
+import { Core, type RaftOptions, type RoleName, type StepResult } from "./core.ts";
+import {
+  type Configuration,
+  type Entry,
+  emptyConfiguration,
+  type HardState,
+  type MemberId,
+  type MembershipChange,
+  nobody,
+  type Proposal,
+  sizeOfAll,
+} from "./entry.ts";
+import { follower } from "./follower.ts";
+import { leader } from "./leader.ts";
+import { Changer, type Members, restoreMembers } from "./membership.ts";
+import { isLocal, type Message, message, transferContext } from "./message.ts";
+import { RaftLog } from "./raft-log.ts";
+import { mustStore, type Ready } from "./ready.ts";
+import { switchMembers } from "./replication.ts";
+
+/** What a member starts from. */
+export interface RaftStart {
+  readonly hardState: HardState;
+  /** Index and term that the log was compacted to; 0 and 0 for an empty one. */
+  readonly base: { readonly index: number; readonly term: number };
+  /** Of the snapshot; changes behind it are applied again as they are committed. */
+  readonly configuration: Configuration;
+  /** The entries behind the base, all durable. */
+  readonly entries: readonly Entry[];
+}
+
+export const emptyStart: RaftStart = {
+  hardState: { term: 0, vote: nobody, commit: 0 },
+  base: { index: 0, term: 0 },
+  configuration: emptyConfiguration,
+  entries: [],
+};
+
+export class Raft {
+  readonly #core: Core;
+  #lastSoft: { readonly lead: MemberId; readonly role: RoleName };
+  #lastHard: HardState;
+  /** What the member says to itself once the Ready under way is done. */
+  #onAdvance: readonly Message[] = [];
+  #underWay: Ready | null = null;
+
+  constructor(options: RaftOptions, start: RaftStart) {
+    const log = new RaftLog(start.base, start.entries, options.applyBytesMax);
+    this.#core = new Core(options, log, { follower, candidate, "pre-candidate": candidate, leader });
+    const core = this.#core;
+    switchMembers(core, restoreMembers(start.configuration, log.lastIndex, options.window));
+    core.term = start.hardState.term;
+    core.vote = start.hardState.vote;
+    log.commitTo(start.hardState.commit);
+    core.becomeFollower(core.term, nobody);
+    core.vote = start.hardState.vote;
+    this.#lastSoft = this.#soft;
+    this.#lastHard = this.hardState;
+  }
+
+  get id(): MemberId {
+    return this.#core.id;
+  }
+
+  get role(): RoleName {
+    return this.#core.role;
+  }
+
+  get term(): number {
+    return this.#core.term;
+  }
+
+  get lead(): MemberId {
+    return this.#core.lead;
+  }
+
+  get log(): RaftLog {
+    return this.#core.log;
+  }
+
+  get members(): Members {
+    return this.#core.members;
+  }
+
+  get hardState(): HardState {
+    const { term, vote, log } = this.#core;
+    return { term, vote, commit: log.committed };
+  }
+
+  tick(): void {
+    this.#core.tick();
+  }
+
+  campaign(): void {
+    hup(this.#core, this.#core.options.preVotes ? "pre-election" : "election");
+  }
+
+  propose(payload: string): StepResult {
+    return this.#propose({ kind: "normal", payload, change: null });
+  }
+
+  /** Proposes a membership change. `asSimple`: as an entry of the older kind, which holds a single change. */
+  proposeChange(change: MembershipChange, asSimple = false): StepResult {
+    return this.#propose({ kind: asSimple ? "simple-change" : "change", payload: "", change });
+  }
+
+  /** Asks for a read; its index comes back in a Ready's `reads`, under the context. */
+  read(context: string): void {
+    this.#core.step(message("read-index", { context }));
+  }
+
+  transferLeadership(to: MemberId): void {
+    this.#core.step(message("transfer-leader", { from: to }));
+  }
+
+  forgetLeader(): void {
+    this.#core.step(message("forget-leader"));
+  }
+
+  reportUnreachable(member: MemberId): void {
+    this.#core.step(message("unreachable", { from: member }));
+  }
+
+  reportSnapshot(member: MemberId, isTaken: boolean): void {
+    this.#core.step(message("snapshot-status", { from: member, isRejected: !isTaken }));
+  }
+
+  /** Sets the ticks until the next election: for scripts that must not depend on chance. */
+  setElectionTimeout(ticks: number): void {
+    this.#core.electionTimeout = ticks;
+  }
+
+  /** Takes a message of another member. "unknown": it answers, and is not a member. */
+  step(received: Message): StepResult | "unknown" {
+    if (isLocal(received.kind)) throw new Error(`a ${received.kind} comes from a member's own host alone`);
+    return this.#core.isKnownSender(received) ? this.#step(received) : "unknown";
+  }
+
+  /** Applies a membership change that was committed. Gives the configuration behind it. @throws MembershipError */
+  applyChange(change: MembershipChange): Configuration {
+    const { members, log, options } = this.#core;
+    return switchMembers(this.#core, new Changer(members, log.lastIndex, options.window).change(change));
+  }
+
+  get hasReady(): boolean {
+    const { log, messages, afterStore, readStates } = this.#core;
+    const soft = this.#soft;
+    if (soft.lead !== this.#lastSoft.lead || soft.role !== this.#lastSoft.role || this.#changedHard !== null) return true;
+    if (log.snapshotToStore !== null || messages.length > 0 || afterStore.length > 0 || readStates.length > 0) return true;
+    return log.entriesToStore.length > 0 || log.entriesToApply.length > 0;
+  }
+
+  /** Takes all outstanding work. It has to be done, and `advance` called, before the next is taken. */
+  ready(): Ready {
+    if (this.#underWay !== null) throw new Error("the Ready before is not done yet");
+    const core = this.#core;
+    const { log } = core;
+    const soft = this.#soft;
+    const isSame = soft.lead === this.#lastSoft.lead && soft.role === this.#lastSoft.role;
+    const entries = log.entriesToStore;
+    const ready: Ready = {
+      soft: isSame ? null : soft,
+      hardState: this.#changedHard,
+      reads: core.readStates,
+      entries,
+      snapshot: log.snapshotToStore,
+      committed: log.entriesToApply,
+      messages: core.messages,
+      messagesAfterStore: core.afterStore.filter(({ to }) => to !== core.id),
+      mustStore: mustStore(this.hardState, this.#lastHard, entries.length),
+    };
+    this.#onAdvance = core.afterStore.filter(({ to }) => to === core.id);
+    this.#lastSoft = soft;
+    this.#lastHard = this.hardState;
+    core.messages = [];
+    core.afterStore = [];
+    core.readStates = [];
+    log.acceptStore();
+    log.acceptApply(ready.committed);
+    this.#underWay = ready;
+    return ready;
+  }
+
+  /** The Ready under way is done: stored, sent, applied. */
+  advance(): void {
+    const ready = this.#underWay;
+    if (ready === null) throw new Error("no Ready is under way");
+    this.#underWay = null;
+    const { log } = this.#core;
+    for (const own of this.#onAdvance) this.#step(own);
+    const last = ready.entries[ready.entries.length - 1];
+    if (last !== undefined) log.stored(last.term, last.index);
+    if (ready.snapshot !== null) log.storedSnapshot(ready.snapshot.index);
+    const applied = ready.committed[ready.committed.length - 1];
+    if (applied === undefined) return;
+    const bytes = ready.committed.reduce((sum, { payload }) => sum + payload.length, 0);
+    this.#core.uncommittedBytes = Math.max(0, this.#core.uncommittedBytes - bytes);
+    this.#applied(applied.index, sizeOfAll(ready.committed));
+  }
+
+  #applied(index: number, bytes: number): void {
+    const core = this.#core;
+    core.log.appliedTo(index, bytes);
+    // A joint configuration that is to be left by itself is left as soon as it is applied.
+    if (core.members.autoLeave && index >= core.pendingChangeIndex && core.role === "leader") {
+      this.#propose({ kind: "change", payload: "", change: { transition: "auto", changes: [] } });
+    }
+  }
+
+  #propose(proposal: Proposal): StepResult {
+    return this.#core.step(message("propose", { from: this.#core.id, proposals: [proposal] }));
+  }
+
+  get #soft(): { readonly lead: MemberId; readonly role: RoleName } {
+    return { lead: this.#core.lead, role: this.#core.role };
+  }
+
+  get #changedHard(): HardState | null {
+    const now = this.hardState;
+    const { term, vote, commit } = this.#lastHard;
+    const isSame = now.term === term && now.vote === vote && now.commit === commit;
+    return isSame || (now.term === 0 && now.vote === nobody && now.commit === 0) ? null : now;
+  }
+
+  /** Terms first (paper, section 5.1), then votes, then what the role makes of it. */
+  #step(received: Message): StepResult {
+    const core = this.#core;
+    const { kind, term, from } = received;
+    if (term > core.term) {
+      const isVote = kind === "vote" || kind === "pre-vote";
+      const inLease = core.options.checksQuorum && core.lead !== nobody && core.electionElapsed < core.options.electionTicks;
+      if (isVote && inLease && received.context !== transferContext) return "done";
+      const keepsTerm = kind === "pre-vote" || (kind === "pre-vote-reply" && !received.isRejected);
+      const isLeaders = kind === "append" || kind === "heartbeat" || kind === "snapshot";
+      if (!keepsTerm) core.becomeFollower(term, isLeaders ? from : nobody);
+    } else if (term !== 0 && term < core.term) {
+      this.#answerOlderTerm(received);
+      return "done";
+    }
+    if (kind !== "vote" && kind !== "pre-vote") return core.step(received);
+    this.#vote(received);
+    return "done";
+  }
+
+  /** A member of an older term has to learn of this one, or it could stay stuck (dissertation, section 9.6). */
+  #answerOlderTerm({ kind, from }: Message): void {
+    const core = this.#core;
+    const { checksQuorum, preVotes } = core.options;
+    if ((checksQuorum || preVotes) && (kind === "heartbeat" || kind === "append")) core.send("append-reply", from);
+    else if (kind === "pre-vote") core.send("pre-vote-reply", from, { isRejected: true });
+  }
+
+  #vote({ kind, from, term, index, logTerm }: Message): void {
+    const core = this.#core;
+    const reply = kind === "vote" ? "vote-reply" : "pre-vote-reply";
+    const isFree = core.vote === from || (core.vote === nobody && core.lead === nobody) || (kind === "pre-vote" && term > core.term);
+    if (!isFree || !core.log.isUpToDate(logTerm, index)) return core.send(reply, from, { isRejected: true });
+    core.send(reply, from, { term });
+    if (kind !== "vote") return;
+    core.electionElapsed = 0;
+    core.vote = from;
+  }
+}
