@@ -22,7 +22,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       project("unit", ["packages/*/test/**/*.test.ts"], 20_000),
-      project("shape", ["test/shape/**/*.test.ts", "test/contracts/**/*.test.ts"], 60_000),
+      project("shape", ["test/*.test.ts", "test/contracts/**/*.test.ts"], 60_000),
       project("protocol", ["test/protocol/**/*.test.ts"], 60_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 180_000),
       project("browser", ["test/browser/**/*.test.ts"], 180_000),

@@ -1,7 +1,7 @@
 /**
  * `pnpm bench`: the hub under load, as a table and as JSON in test/.artifacts/bench.json.
  *
- *   pnpm bench [--quick] [--size] [--only get,set,create,lone,fan-out]
+ *   pnpm bench [--quick] [--size] [--page] [--only get,set,create,lone,fan-out]
  *
  * Absolute figures drift with the machine: compare within one run. Every load comes from a process of its own that tells its
  * own share of a core.
@@ -54,6 +54,11 @@ function load(row, pid) {
   });
 }
 
+function printFigures(figures) {
+  const lines = Object.entries(figures).map(([name, value]) => `${name.padEnd(30)} ${value.toLocaleString("en")}`);
+  console.log(`\n${lines.join("\n")}`);
+}
+
 const columns = [
   ["work", 32, (row) => row.title],
   ["ops/s", 10, (row) => row.opsPerSecond.toLocaleString("en")],
@@ -83,11 +88,16 @@ if (given.includes("--size")) {
   });
   rmSync(folder, { recursive: true, force: true });
   report.size = JSON.parse(String(stdout));
-  console.log(
-    `\n${Object.entries(report.size)
-      .map(([name, value]) => `${name.padEnd(30)} ${value.toLocaleString("en")}`)
-      .join("\n")}`,
-  );
+  printFigures(report.size);
+}
+if (given.includes("--page")) {
+  const folder = mkdtempSync(join(tmpdir(), "copse-page-"));
+  const { stdout } = spawnSync(process.execPath, [join(here, "page.js"), JSON.stringify({ folder, root, port })], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  rmSync(folder, { recursive: true, force: true });
+  report.page = JSON.parse(String(stdout));
+  printFigures(report.page);
 }
 mkdirSync(join(root, "test/.artifacts"), { recursive: true });
 writeFileSync(join(root, "test/.artifacts/bench.json"), JSON.stringify(report, null, 2));
