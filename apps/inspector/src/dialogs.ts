@@ -105,7 +105,7 @@ export class ActionDialog extends LitElement {
         below === 0
           ? html`<p>The znode and its data go for good.</p>`
           : html`<p>The znode has ${below.toLocaleString("en")} children. They and all below go for good, in one step.</p>
-            <label>Type <code>${this.#path}</code> to go on<input name="confirm" autocomplete="off" autofocus /></label>`
+            <label><span>Type <code>${this.#path}</code> to go on</span><input name="confirm" autocomplete="off" autofocus /></label>`
       }
       ${this.#buttons("Delete", "danger")}
     </form>`;
