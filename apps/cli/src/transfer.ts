@@ -8,8 +8,9 @@
 import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
-import { type Copse, CopseError, isCopseError, type LiveZnode, type MultiOp } from "@copse/client";
+import { type Copse, CopseError, isCopseError, type MultiOp } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
+import { readSubtree } from "./subtree.ts";
 import { note, progress, type Shared, shownDataOf, withClient } from "./terminal.ts";
 
 interface Exported {
@@ -20,7 +21,7 @@ interface Exported {
 
 export async function exportTree(path: string, options: { file?: string; ephemerals?: boolean }, shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (copse) => {
-    const znodes = await wholeTree(copse, path);
+    const znodes = await readSubtree(copse, path, true);
     const kept = znodes.filter(({ path: at, stat }) => !isSystem(at) && (options.ephemerals === true || stat.ephemeralOwner === null));
     const out = options.file === undefined ? process.stdout : createWriteStream(options.file);
     const isArray = shared.output === "json";
@@ -45,24 +46,6 @@ function isSystem(path: string): boolean {
 /** Waits until the stream has room: a slow reader holds the export back, not the memory. */
 function write(out: Writable, text: string): Promise<void> | undefined {
   return out.write(text) ? undefined : new Promise((resolve) => out.once("drain", resolve));
-}
-
-function wholeTree(copse: Copse, path: string): Promise<readonly LiveZnode[]> {
-  return new Promise((resolve, reject) => {
-    const stop = copse.observe(
-      path,
-      { scope: "tree" },
-      {
-        state: (znodes) => {
-          if (znodes.size === 0) reject(new CopseError("NO_NODE", "the znode does not exist", { path }));
-          resolve([...znodes.values()]);
-          stop();
-        },
-        changes: () => {},
-        failed: reject,
-      },
-    );
-  });
 }
 
 function relative(top: string, path: string): string {

@@ -2,8 +2,9 @@
  * The subcommands for single znodes: get, set, create, rm, ls, stat, tree, watch.
  */
 import { readFileSync } from "node:fs";
-import { type Change, type Copse, CopseError, type CopseErrorCode, isCopseError, type LiveZnode, type Stat } from "@copse/client";
+import { type Change, CopseError, type CopseErrorCode, isCopseError, type LiveZnode, type Stat } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
+import { readSubtree } from "./subtree.ts";
 import { interrupted, note, print, type Shared, shownDataOf, withClient } from "./terminal.ts";
 
 export async function get(path: string, shared: Shared): Promise<void> {
@@ -112,8 +113,7 @@ export async function stat(path: string, shared: Shared): Promise<void> {
 
 export async function tree(path: string, options: { depth?: number; data?: boolean }, shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (copse) => {
-    const znodes = [...(await present(copse, path, options.data === true)).values()];
-    if (znodes.length === 0) throw new CopseError("NO_NODE", "the znode does not exist", { path });
+    const znodes = await readSubtree(copse, path, options.data === true);
     const depthOf = (at: string): number => (at === "/" ? 0 : at.split("/").length - 1);
     const top = depthOf(path);
     for (const znode of znodes) {
@@ -131,24 +131,6 @@ function headOf({ data, bytes, stat: { ephemeralOwner } }: LiveZnode): string {
   if (data === null) return owned;
   const line = JSON.stringify(data);
   return `${owned}  = ${line.length > 80 ? `${line.slice(0, 79)}…` : line}`;
-}
-
-/** The state of a subtree at one zxid. */
-function present(copse: Copse, path: string, data: boolean): Promise<ReadonlyMap<string, LiveZnode>> {
-  return new Promise((resolve, reject) => {
-    const stop = copse.observe(
-      path,
-      { scope: "tree", data },
-      {
-        state: (znodes) => {
-          resolve(new Map(znodes));
-          stop();
-        },
-        changes: () => {},
-        failed: reject,
-      },
-    );
-  });
 }
 
 export async function watch(path: string, options: { scope: string; count?: number }, shared: Shared): Promise<void> {

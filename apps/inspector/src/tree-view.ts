@@ -9,6 +9,7 @@ import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } 
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { parentOf } from "./child-list.ts";
 import type { Model, Row } from "./model.ts";
+import { ModelController } from "./model-controller.ts";
 
 const rowPx = 28;
 const typeAheadMs = 700;
@@ -113,7 +114,6 @@ export class TreeView extends LitElement {
 
   declare model: Model;
   #virtualizer: Virtualizer<HTMLElement, HTMLElement> | null = null;
-  #stopListening: () => void = () => {};
   #unmount: () => void = () => {};
   #activePath = "/";
   /** A path to bring into view as soon as it has a row. */
@@ -121,14 +121,13 @@ export class TreeView extends LitElement {
   #typed = "";
   #typedAt = 0;
 
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#stopListening = this.model.listen(() => this.requestUpdate());
+  constructor() {
+    super();
+    new ModelController(this);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#stopListening();
     this.#unmount();
   }
 

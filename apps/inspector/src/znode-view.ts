@@ -8,6 +8,7 @@
 import { isCopseError, type LiveZnode, type Stat } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { type Model, sentence } from "./model.ts";
+import { ModelController } from "./model-controller.ts";
 import { controls } from "./shared-styles.ts";
 
 /** UTF-16 units of a value that are shown before one asks for all. */
@@ -124,7 +125,6 @@ export class ZnodeView extends LitElement {
   declare model: Model;
   declare isWhole: boolean;
   declare saved: string | null;
-  #stopListening: () => void = () => {};
   /** Edits under way, by path: going to another znode and back loses none. */
   readonly #edits: Map<string, Edit> = new Map();
   #shownPath = "";
@@ -133,16 +133,7 @@ export class ZnodeView extends LitElement {
     super();
     this.isWhole = false;
     this.saved = null;
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    this.#stopListening = this.model.listen(() => this.requestUpdate());
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    this.#stopListening();
+    new ModelController(this);
   }
 
   override willUpdate(): void {

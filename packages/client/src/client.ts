@@ -248,11 +248,6 @@ export class Copse extends Operations {
     return this.close();
   }
 
-  /** Breaks the connection without ending the session, as a lost network would: for tests. */
-  drop(): void {
-    this.#session.drop();
-  }
-
   /** A stream ends with its loop, its signal, or the client. */
   #open<T>(stream: Stream<T>, stop: () => void, signal: AbortSignal | undefined): Stream<T> {
     const end = (): void => stream.end();

@@ -131,11 +131,6 @@ export class ClientSession {
     this.#enter("closed");
   }
 
-  /** Breaks the connection; a reconnect follows. */
-  drop(): void {
-    if (this.#phase.kind !== "waiting" && this.#phase.kind !== "closed") this.#abandon(this.#phase.socket);
-  }
-
   #open(): void {
     const socket: Socket = this.#ports.transport(this.#endpoints.next(), {
       opened: () => this.#isPresent(socket) && void this.#greet(socket),

@@ -51,7 +51,7 @@ export class Watches {
   }
 
   dispatch(event: WatchEvent): void {
-    if (this.#isRepeated(event)) return;
+    if (!this.#hear(event)) return;
     this.#tell("persistent", event.path, event);
     if (event.event === "resync") return this.#tell("recursive", event.path, event);
     if (event.event === "childrenChanged" || this.#listeners.recursive.size === 0) return;
@@ -91,18 +91,18 @@ export class Watches {
     }
   }
 
-  /** Notes the event; true if it was delivered before the connection broke. */
-  #isRepeated({ event, path, zxid }: WatchEvent): boolean {
+  /** Notes an event. False if it was delivered before the connection broke. */
+  #hear({ event, path, zxid }: WatchEvent): boolean {
     const what = `${event} ${path}`;
     const { from, repeated } = this.#restoring ?? { from: null, repeated: null };
     const times = zxid === from?.zxid ? (repeated?.get(what) ?? 0) : 0;
     if (times > 0) {
       repeated?.set(what, times - 1);
-      return true;
+      return false;
     }
     if (zxid > this.#position.zxid) this.#position = { zxid, heard: new Map() };
     if (zxid === this.#position.zxid) this.#position.heard.set(what, (this.#position.heard.get(what) ?? 0) + 1);
-    return false;
+    return true;
   }
 
   #tell(mode: WatchMode, path: string, event: WatchEvent): void {

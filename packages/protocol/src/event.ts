@@ -21,11 +21,6 @@ export interface WatchEvent {
   readonly zxid: number;
 }
 
-export interface ServerEvent {
-  readonly event: "ping" | "session";
-  readonly state?: string;
-}
-
 export type ChangeKind = "created" | "changed" | "deleted" | "acl" | "children";
 
 /** One change to what a subscription shows. */

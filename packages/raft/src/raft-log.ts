@@ -1,8 +1,8 @@
 /**
- * The log as consensus sees it: entries behind the last snapshot, how far they are durable, committed, applied.
+ * The log as consensus sees it: entries behind the last snapshot, how far they are handed out to be stored, committed, applied.
  *
- * Invariants: applied ≤ applying ≤ committed ≤ last index; what is committed is never cut; entries count as durable only
- * where term and index still match what was written. All entries since the snapshot are in memory.
+ * Invariants: applied ≤ applying ≤ committed ≤ last index; what is committed is never cut; an entry that replaces another
+ * is handed out again. All entries since the snapshot are in memory.
  */
 import { type Entry, limitSize, type SnapshotHead, sizeOfAll } from "./entry.ts";
 
@@ -10,8 +10,7 @@ export class RaftLog {
   /** Index and term of the entry before the first: what the log was compacted to. */
   #base: { index: number; term: number };
   #entries: Entry[] = [];
-  /** The highest index that is known to be durable, and the highest that was handed out to become so. */
-  #durable: number;
+  /** The highest index that is durable, or was handed out to become so. */
   #handedOut: number;
   /** A snapshot that came from a leader and is not durable yet. */
   #snapshot: SnapshotHead | null = null;
@@ -28,7 +27,6 @@ export class RaftLog {
   constructor(base: { readonly index: number; readonly term: number }, entries: readonly Entry[], applyingBytesMax: number) {
     this.#base = { index: base.index, term: base.term };
     this.#entries = [...entries];
-    this.#durable = this.lastIndex;
     this.#handedOut = this.lastIndex;
     this.committed = base.index;
     this.applying = base.index;
@@ -71,7 +69,6 @@ export class RaftLog {
     if (first.index <= this.committed) throw new Error(`entry ${first.index} would replace what is committed up to ${this.committed}`);
     this.#entries.length = first.index - this.firstIndex;
     for (const entry of entries) this.#entries.push(entry);
-    this.#durable = Math.min(this.#durable, first.index - 1);
     this.#handedOut = Math.min(this.#handedOut, first.index - 1);
     return this.lastIndex;
   }
@@ -115,7 +112,6 @@ export class RaftLog {
     this.#entries = [];
     this.#snapshot = snapshot;
     this.#isSnapshotHandedOut = false;
-    this.#durable = snapshot.index;
     this.#handedOut = snapshot.index;
     this.committed = snapshot.index;
   }
@@ -164,11 +160,6 @@ export class RaftLog {
     this.#isApplyingPaused = this.#applyingBytes >= this.#applyingBytesMax || last.index < this.committed;
   }
 
-  /** Entries up to (`term`, `index`) are durable, unless they were replaced meanwhile. */
-  stored(term: number, index: number): void {
-    if (this.matches(term, index)) this.#durable = Math.max(this.#durable, index);
-  }
-
   storedSnapshot(index: number): void {
     if (this.#snapshot?.index !== index) return;
     this.#snapshot = null;
@@ -181,10 +172,5 @@ export class RaftLog {
     this.applying = Math.max(this.applying, this.applied);
     this.#applyingBytes = Math.max(0, this.#applyingBytes - bytes);
     this.#isApplyingPaused = this.#applyingBytes >= this.#applyingBytesMax;
-  }
-
-  /** Entries that are known to be durable reach so far. */
-  get durable(): number {
-    return this.#durable;
   }
 }

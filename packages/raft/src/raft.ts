@@ -197,8 +197,6 @@ export class Raft {
     this.#underWay = null;
     const { log } = this.#core;
     for (const own of this.#onAdvance) this.#step(own);
-    const last = ready.entries[ready.entries.length - 1];
-    if (last !== undefined) log.stored(last.term, last.index);
     if (ready.snapshot !== null) log.storedSnapshot(ready.snapshot.index);
     const applied = ready.committed[ready.committed.length - 1];
     if (applied === undefined) return;

@@ -44,26 +44,5 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
   }
 }
 
-/** The data of the present leader's znode, or null if nobody leads. */
-export async function currentLeader(copse: Copse, path: string): Promise<{ readonly data: string | null; readonly token: number } | null> {
-  for (;;) {
-    const names = await copse.children(path).then(({ children }) => children, noChildren);
-    const first = names.filter((name) => name.startsWith(prefix)).sort((a, b) => Number(a.slice(-10)) - Number(b.slice(-10)))[0];
-    if (first === undefined) return null;
-    const znode = await copse.get(`${path}/${first}`).catch(noZnode);
-    if (znode !== null) return { data: znode.data, token: znode.stat.czxid };
-  }
-}
-
-function noChildren(error: unknown): string[] {
-  if (isCopseError(error, "NO_NODE")) return [];
-  throw error;
-}
-
-function noZnode(error: unknown): null {
-  if (isCopseError(error, "NO_NODE")) return null;
-  throw error;
-}
-
 /** What can't be delivered ends with the session, and whether to go on is asked at the loop's head. */
 function ignoreFailure(): void {}

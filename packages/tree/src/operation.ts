@@ -211,12 +211,12 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
   const max = work.tree.limits.recursiveDeletes;
   if (count > max) return refuse("TOO_LARGE", `a recursive delete removes at most ${max} znodes, and here are ${count}`, path);
   const doomed: Znode[] = [];
-  const stack: { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null }[] = [level(top)];
+  const stack: { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null }[] = [unvisited(top)];
   while (stack.length > 0) {
     const { znode, items } = stack[stack.length - 1]!;
     const next = items?.next();
     if (next !== undefined && !next.done) {
-      stack.push(level(next.value));
+      stack.push(unvisited(next.value));
       continue;
     }
     if (znode.numChildren > 0 && !mayDo(znode.acl, "delete", caller)) return noAuth("delete", pathOf(znode));
@@ -228,7 +228,7 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
   return `,"deleted":${count}`;
 }
 
-function level(znode: Znode): { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null } {
+function unvisited(znode: Znode): { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null } {
   return { znode, items: znode.children === null ? null : znode.children.after(null) };
 }
 

@@ -65,6 +65,23 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
+/** A plain creation. */
+const creation = (at: string): Step => ({
+  kind: "write",
+  session: "s0",
+  write: {
+    op: "create",
+    path: at,
+    value: null,
+    isEphemeral: false,
+    isSequential: false,
+    isContainer: false,
+    ttl: null,
+    acl: null,
+    parents: false,
+  },
+});
+
 /** Turns steps into txns that fit the tree as it is now: ids and generations of the sessions. */
 function txnOf(tree: Tree, given: Step): Txn {
   const session = tree.sessions.get(given.session);
@@ -208,23 +225,8 @@ describe("apply", () => {
 
   it("never lets time go back", () => {
     const tree = freshTree();
-    const create = (at: string): Step => ({
-      kind: "write",
-      session: "s0",
-      write: {
-        op: "create",
-        path: at,
-        value: null,
-        isEphemeral: false,
-        isSequential: false,
-        isContainer: false,
-        ttl: null,
-        acl: null,
-        parents: false,
-      },
-    });
-    apply(tree, txnOf(tree, create("/a")), 5_000);
-    apply(tree, txnOf(tree, create("/b")), 3_000);
+    apply(tree, txnOf(tree, creation("/a")), 5_000);
+    apply(tree, txnOf(tree, creation("/b")), 3_000);
     expect(tree.find("/b")!.ctime).toBe(5_000);
   });
 
@@ -326,23 +328,8 @@ describe("a point-in-time reader", () => {
 
   it("says when too much has changed ahead of it", () => {
     const tree = freshTree();
-    const create = (at: string): Step => ({
-      kind: "write",
-      session: "s0",
-      write: {
-        op: "create",
-        path: at,
-        value: null,
-        isEphemeral: false,
-        isSequential: false,
-        isContainer: false,
-        ttl: null,
-        acl: null,
-        parents: false,
-      },
-    });
     const reader = tree.read("/", Number.POSITIVE_INFINITY, 3);
-    for (const name of ["a", "b", "c", "d"]) run(tree, [create(`/${name}`)]);
+    for (const name of ["a", "b", "c", "d"]) run(tree, [creation(`/${name}`)]);
     expect(reader.isOverrun).toBe(true);
   });
 });
