@@ -104,7 +104,7 @@ export class ActionDialog extends LitElement {
       ${
         below === 0
           ? html`<p>The znode and its data go for good.</p>`
-          : html`<p>The znode has ${below.toLocaleString("en")} children. They and all below go for good, in one step.</p>
+          : html`<p>The znode has ${below === 1 ? "one child" : `${below.toLocaleString("en")} children`}. All below goes with it for good, in one step.</p>
             <label><span>Type <code>${this.#path}</code> to go on</span><input name="confirm" autocomplete="off" autofocus /></label>`
       }
       ${this.#buttons("Delete", "danger")}
