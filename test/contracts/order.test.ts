@@ -1,28 +1,62 @@
 /** The order contract on each engine there is. */
-import { recover, Wal } from "@copse/log";
-import { type OrderEvent, orderedEntry, SingleOrder } from "@copse/replica";
+import { recover, SnapshotStore, Wal } from "@copse/log";
+import { emptyConfiguration } from "@copse/raft";
+import { defaultElectionTimes, type OrderEvent, orderedEntry, RaftOrder } from "@copse/replica";
 import { describe } from "vitest";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { settled } from "../support/simulated-world.ts";
 import { type OrderUnderTest, orderContract } from "./order.ts";
 
-async function single(): Promise<OrderUnderTest> {
+/** Raft with one voter: what a hub alone runs on. */
+async function alone(): Promise<OrderUnderTest> {
   const disk = memoryDisk();
   const directory = "d";
-  const { segments, segmentBytes, hardState } = recover(disk, directory, () => {});
   const onError = (error: Error): void => {
     throw error;
   };
-  const wal = new Wal(disk, segments, segmentBytes, { directory, onError });
   const events: OrderEvent[] = [];
-  const clock = { now: () => 1, wall: () => Date.now() };
-  const order = new SingleOrder({ wal, clock, member: "1", lastIndex: 0, hardState, deliver: (event) => events.push(event) });
+  let waiting: (() => void)[] = [];
+  const order: RaftOrder = new RaftOrder(
+    {
+      id: 1,
+      boot: "b",
+      times: defaultElectionTimes,
+      wal: new Wal(disk, [], 0, { directory, nextIndex: 1, onError }),
+      store: new SnapshotStore(disk, [], null, directory, onError),
+      clock: { now: () => 1, wall: () => Date.now() },
+      random: () => 0,
+      deliver: (event) => events.push(event),
+      send: () => {},
+      defer: (run) => waiting.push(run),
+      touch: () => true,
+      restorer: () => ({ take: () => {}, install: () => {} }),
+    },
+    {
+      hardState: { term: 0, vote: 0, commit: 0 },
+      base: { index: 0, term: 0 },
+      configuration: { ...emptyConfiguration, voters: [1] },
+      entries: [],
+    },
+  );
   order.start();
+  /** Turns of the loop until nothing is left to do. */
+  const settle = async (): Promise<void> => {
+    for (let turn = 0; turn < 5; turn++) {
+      order.flush();
+      await settled();
+      for (const run of waiting.splice(0)) run();
+    }
+    order.flush();
+    waiting = [];
+  };
+  await settle();
   const crash = async (): Promise<readonly string[]> => {
     disk.crash();
-    return recover(disk, directory, () => {}).entries.map((entry) => orderedEntry(entry).payload);
+    return recover(disk, directory, () => {})
+      .entries.map((entry) => orderedEntry(entry).payload)
+      .filter((payload) => payload !== "");
   };
-  return { order, events, settle: settled, crash };
+  return { order, events, settle, crash };
 }
 
-describe("a single member's own log", () => orderContract(single));
+describe("raft with one voter", () => orderContract(alone));

@@ -14,12 +14,14 @@ export interface OrderUnderTest {
 
 export function orderContract(open: () => Promise<OrderUnderTest>): void {
   const payloads = (events: readonly OrderEvent[]): string[] =>
-    events.flatMap((event) => (event.kind === "entries" ? event.entries.map(({ payload }) => payload) : []));
+    events.flatMap((event) =>
+      event.kind === "entries" ? event.entries.map(({ payload }) => payload).filter((payload) => payload !== "") : [],
+    );
 
   it("names a coordinator", async () => {
     const { events, settle } = await open();
     await settle();
-    expect(events.filter((event) => event.kind === "coordinator")).toMatchObject([{ isHere: true }]);
+    expect(events.filter((event) => event.kind === "coordinator").pop()).toMatchObject({ isHere: true });
   });
 
   it("gives entries back in the order of their proposal, dense, stamped, later, and only once", async () => {
@@ -30,7 +32,7 @@ export function orderContract(open: () => Promise<OrderUnderTest>): void {
     expect(payloads(events.slice(before))).toEqual([]);
     await settle();
     expect(payloads(events)).toEqual(proposed);
-    const entries = events.flatMap((event) => (event.kind === "entries" ? event.entries : []));
+    const entries = events.flatMap((event) => (event.kind === "entries" ? event.entries : [])).filter(({ payload }) => payload !== "");
     for (const [at, { index, time, term }] of entries.entries()) {
       expect(index).toBe(entries[0]!.index + at);
       expect(time).toBeGreaterThan(0);
@@ -42,7 +44,7 @@ export function orderContract(open: () => Promise<OrderUnderTest>): void {
     const { order, events, settle } = await open();
     order.propose("{}");
     await settle();
-    order.barrier(7);
+    order.barrier(7, []);
     await settle();
     expect(events.map(({ kind }) => kind).slice(-2)).toEqual(["entries", "confirmed"]);
     expect(events[events.length - 1]).toMatchObject({ ticket: 7 });

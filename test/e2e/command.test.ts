@@ -121,7 +121,10 @@ describe("errors", () => {
       [["--id", "x"], "positive integer"],
       [["--transport", "pigeon"], "auto, ws or uws"],
       [["--transport", "uws"], "no uWebSockets.js"],
-      [["--peers", "1=127.0.0.1:1,2=127.0.0.1:2"], "single member"],
+      [["--peers", "2=127.0.0.1:1,3=127.0.0.1:2"], "--join"],
+      [["--peers", "1=127.0.0.1"], "ID=HOST:PORT"],
+      [["--peer-listen", "0.0.0.0:7291"], "--peer-secret-file"],
+      [["--peer-secret-file", "/none"], "can't be read"],
       [["--tls-cert", "x"], "belong together"],
       [["--config", "/none.json"], "there is no"],
     ] as const) {

@@ -5,7 +5,7 @@
 import { type ClientPorts, type ConnectOptions, Copse, type SocketEvents } from "@copse/client";
 import type { MemoryDisk } from "@copse/log";
 import { type Chunk, decodeFrame, defaultLimits, encodeFrames, type Limits } from "@copse/protocol";
-import { Member } from "@copse/replica";
+import { defaultElectionTimes, Member } from "@copse/replica";
 import { memoryDisk } from "./memory-disk.ts";
 import { SimulatedTime } from "./simulated-world.ts";
 
@@ -26,6 +26,7 @@ export class SimulatedHub {
   readonly #limits: Limits;
   #last = 0;
   #tokens = 0;
+  #boots = 0;
   #cluster = "simulated";
 
   constructor(limits: Limits = defaultLimits) {
@@ -83,7 +84,14 @@ export class SimulatedHub {
     const member: Member = new Member({
       cluster: this.#cluster,
       member: "1",
+      boot: `boot-${++this.#boots}`,
       url: "ws://hub",
+      peer: "",
+      founders: [{ id: "1", address: "" }],
+      isJoining: false,
+      times: defaultElectionTimes,
+      chance: () => 0,
+      mesh: { send: () => {}, connect: () => {} },
       limits: this.#limits,
       timeoutMsMin: 1_000,
       timeoutMsMax: 120_000,

@@ -17,6 +17,11 @@ export interface ServeFlags {
   readonly origin?: readonly string[];
   readonly peers?: string;
   readonly peerListen?: string;
+  readonly join?: boolean;
+  readonly peerSecretFile?: string;
+  readonly peerTlsCert?: string;
+  readonly peerTlsKey?: string;
+  readonly peerTlsCa?: string;
   readonly transport?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -91,7 +96,12 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     dataDirectory: resolve(flags.data ?? ".copse"),
     advertise: flags.advertise ?? null,
     origins: flags.origin ?? [],
-    tls: flags.tlsCert === undefined ? null : { cert: readFileSync(flags.tlsCert), key: readFileSync(flags.tlsKey!) },
+    peers: parsePeers(flags.peers ?? ""),
+    peerListen: flags.peerListen ?? null,
+    isJoining: flags.join ?? false,
+    peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8").trim(),
+    peerTls: peerTls(flags),
+    tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
     isReadOnly: flags.readOnly ?? false,
     isInsecure: flags.insecure ?? false,
     files: inspectorFiles(),
@@ -104,11 +114,37 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
 
 /** Flags whose part of the system this build does not have: better refused than ignored. */
 function refuseWhatIsMissing(flags: ConfigFile): void {
-  const { transport = "auto", peers, id = "1" } = flags;
+  const { transport = "auto" } = flags;
   if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
   if (transport === "uws") throw new ConfigError("transport: this build has no uWebSockets.js transport; auto and ws use ws");
-  const others = (peers ?? "").split(",").filter((peer) => peer !== "" && !peer.startsWith(`${id}=`));
-  if (others.length > 0) throw new ConfigError("peers: this build serves a single member; leave --peers away");
+}
+
+function parsePeers(list: string): { id: string; address: string }[] {
+  const peers = list.split(",").filter((peer) => peer.trim() !== "");
+  return peers.map((peer) => {
+    const [id = "", address = ""] = peer.trim().split("=", 2);
+    return { id, address };
+  });
+}
+
+function peerTls({ peerTlsCert, peerTlsKey, peerTlsCa }: ConfigFile): ServerConfig["peerTls"] {
+  if (peerTlsCert === undefined && peerTlsKey === undefined && peerTlsCa === undefined) return null;
+  if (peerTlsCert === undefined || peerTlsKey === undefined || peerTlsCa === undefined) {
+    throw new ConfigError("peer-tls: --peer-tls-cert, --peer-tls-key and --peer-tls-ca belong together");
+  }
+  return {
+    cert: readFile("peer-tls-cert", peerTlsCert),
+    key: readFile("peer-tls-key", peerTlsKey),
+    ca: readFile("peer-tls-ca", peerTlsCa),
+  };
+}
+
+function readFile(flag: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new ConfigError(`${flag}: ${file} can't be read`);
+  }
 }
 
 function parseAddress(address: string): { host: string; port: number } {

@@ -26,6 +26,8 @@ export interface Disk {
 
   /** Adds bytes at the end of a file, which comes into being with the first; `isSynced` asks for durability. */
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void;
+  /** As `read`, without holding the loop. */
+  readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void;
   /** Renames a file durably, over an older one of that name. */
   rename(from: string, to: string, done: Done): void;
   /** Removes a file; not necessarily durably. */

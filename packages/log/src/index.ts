@@ -1,6 +1,6 @@
 export type { Disk, Done } from "./disk.ts";
-export { type HardState, type LogEntry, noHardState } from "./hard-state.ts";
 export { MemoryDisk, type MemoryDiskPorts } from "./memory-disk.ts";
-export { CorruptLogError, type Recovered, recover } from "./recovery.ts";
-export { SnapshotStore } from "./snapshot-store.ts";
+export { CorruptLogError, noHardState, type Recovered, recover } from "./recovery.ts";
+export type { Place } from "./segment.ts";
+export { type SnapshotFile, type SnapshotPlace, type SnapshotReading, SnapshotStore } from "./snapshot-store.ts";
 export { Wal, type WalOptions } from "./wal.ts";

@@ -64,6 +64,13 @@ export class MemoryDisk implements Disk {
     });
   }
 
+  readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void {
+    const file = this.#files.get(name);
+    this.#ports.defer(() =>
+      file === undefined ? done(new Error(`no file ${name}`), new Uint8Array()) : done(null, file.bytes.slice(offset, offset + length)),
+    );
+  }
+
   rename(from: string, to: string, done: Done): void {
     this.#files.set(to, this.#file(from));
     this.#files.delete(from);

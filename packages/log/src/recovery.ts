@@ -3,22 +3,23 @@
  *
  * Rules. Bytes behind the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
  * cut. A bad record anywhere else, or with whole ones behind it, is corruption: refused, because what was
- * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. A group that begins at or
- * below an index seen before replaces it and all behind.
+ * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. An entry at or below an
+ * index seen before replaces it and all behind. Entries that do not lead on from the snapshot's own place (one that came
+ * from elsewhere, when the process ended before the log had begun anew) are dropped: they were never committed.
  */
+import type { Configuration, Entry, HardState } from "@copse/raft";
 import type { Disk } from "./disk.ts";
-import { type HardState, type LogEntry, noHardState } from "./hard-state.ts";
 import { findRecord, readRecord } from "./record.ts";
-import { decodeGroup, decodeSegmentHead, segmentIndex } from "./segment.ts";
+import { decodeGroup, decodeSegmentHead, type Place, segmentIndex } from "./segment.ts";
 import { isTemporary, loadSnapshot, snapshotIndex } from "./snapshot-store.ts";
 import type { Segment } from "./wal.ts";
 
 export interface Recovered {
-  /** Index and term of the state that the snapshot held; 0 and 0 without one. */
-  readonly snapshot: { readonly index: number; readonly term: number };
+  /** Place and configuration of the state that the snapshot held; index 0, term 0 and null without one. */
+  readonly snapshot: Place & { readonly configuration: Configuration | null };
   readonly snapshotNames: readonly string[];
   /** The entries behind the snapshot. */
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly Entry[];
   readonly hardState: HardState;
   readonly segments: readonly Segment[];
   /** Bytes of the newest segment. */
@@ -46,7 +47,8 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
     return firstIndex === null ? [] : [{ name, firstIndex }];
   });
   const newest = snapshotNames[snapshotNames.length - 1];
-  const snapshot = newest === undefined ? { index: 0, term: 0 } : orCorrupt(newest, () => loadSnapshot(disk, newest, directory, takePiece));
+  const head = newest === undefined ? null : orCorrupt(newest, () => loadSnapshot(disk, newest, directory, takePiece));
+  const snapshot = head === null ? noSnapshot : { index: head.index, term: head.term, configuration: head.configuration ?? null };
   const oldest = segments[0];
   if (oldest !== undefined && oldest.firstIndex > snapshot.index + 1) {
     throw corrupt(
@@ -54,7 +56,7 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
       `the log begins at entry ${oldest.firstIndex}, and no snapshot holds the ${oldest.firstIndex - 1} before it`,
     );
   }
-  const reading = new SegmentReading(disk, directory, snapshot.index);
+  const reading = new SegmentReading(disk, directory, snapshot);
   for (const [at, segment] of segments.entries()) {
     const isNewest = at === segments.length - 1;
     orCorrupt(segment.name, () => reading.take(segment, isNewest));
@@ -65,11 +67,19 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
     snapshot,
     snapshotNames,
     entries: reading.entries,
-    hardState: reading.hardState,
+    hardState: atLeastTerm(reading.hardState, snapshot.term),
     segments: whole,
     segmentBytes: last === undefined ? 0 : disk.size(last.name),
     tornBytes: reading.tornBytes,
   };
+}
+
+const noSnapshot: Recovered["snapshot"] = { index: 0, term: 0, configuration: null };
+export const noHardState: HardState = { term: 0, vote: 0, commit: 0 };
+
+/** A snapshot of a newer term tells that term, though the process ended before it was written down. */
+function atLeastTerm(state: HardState, term: number): HardState {
+  return state.term >= term ? state : { ...state, term, vote: 0 };
 }
 
 /** A temporary file that stays is removed at the next start: nothing depends on it. */
@@ -89,19 +99,21 @@ function orCorrupt<T>(name: string, read: () => T): T {
 }
 
 class SegmentReading {
-  readonly entries: LogEntry[] = [];
+  readonly entries: Entry[] = [];
   hardState: HardState = noHardState;
   tornBytes = 0;
   /** The newest segment held nothing whole, and is gone. */
   isNewestEmpty = false;
   readonly #disk: Disk;
   readonly #directory: string;
-  readonly #snapshotIndex: number;
+  readonly #snapshot: Place;
+  /** False where the log holds another entry at the snapshot's place than the one it stands for. */
+  #isConnected = true;
 
-  constructor(disk: Disk, directory: string, snapshotIndexHeld: number) {
+  constructor(disk: Disk, directory: string, snapshot: Place) {
     this.#disk = disk;
     this.#directory = directory;
-    this.#snapshotIndex = snapshotIndexHeld;
+    this.#snapshot = snapshot;
   }
 
   take(segment: Segment, isNewest: boolean): void {
@@ -133,14 +145,25 @@ class SegmentReading {
       hardState: (state) => {
         this.hardState = state;
       },
+      restart: ({ index }) => {
+        if (index > this.#snapshot.index) throw new Error(`the log begins anew behind entry ${index}, and its snapshot is missing`);
+        this.#isConnected = true;
+        this.entries.length = 0;
+      },
     });
   }
 
-  #takeEntry(entry: LogEntry): void {
-    if (entry.index <= this.#snapshotIndex) return;
-    const expected = (this.entries[this.entries.length - 1]?.index ?? this.#snapshotIndex) + 1;
+  #takeEntry(entry: Entry): void {
+    const { index, term } = this.#snapshot;
+    if (entry.index <= index) {
+      this.entries.length = 0;
+      this.#isConnected = entry.index < index || entry.term === term;
+      return;
+    }
+    if (!this.#isConnected) return;
+    const expected = (this.entries[this.entries.length - 1]?.index ?? index) + 1;
     if (entry.index > expected) throw new Error(`entry ${entry.index} follows where ${expected} should`);
-    if (entry.index < expected) this.entries.length = entry.index - this.#snapshotIndex - 1;
+    if (entry.index < expected) this.entries.length = entry.index - index - 1;
     this.entries.push(entry);
   }
 

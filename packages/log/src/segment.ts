@@ -2,11 +2,11 @@
  * Segments: the files of the log, and what their records say.
  *
  * A segment `NNNN.wal` is named after the index of its first entry. Its first record is a head; each record behind is
- * one group commit: lines, `H term vote commit` or `E index term payload`. Invariant: a group commit is one record and
- * one write, so a torn write is one bad record at the end and never hides whole ones behind it.
+ * one group commit: lines, `H term vote commit`, `E index term payload`, `C index term …` for a membership change, or
+ * `R index term` where the log begins anew behind a snapshot that came from elsewhere. Invariant: a group commit is one record and one write, so a torn write is one bad record at the end and never hides whole
+ * ones behind it.
  */
-
-import type { HardState, LogEntry } from "./hard-state.ts";
+import type { Entry, HardState } from "@copse/raft";
 import { recordFormat } from "./record.ts";
 
 export interface SegmentHead {
@@ -38,19 +38,50 @@ export function decodeSegmentHead(payload: string): SegmentHead {
   return JSON.parse(payload.slice(2)) as SegmentHead;
 }
 
-export function encodeGroup(entries: readonly LogEntry[], hardState: HardState | null): string {
-  const lines = entries.map(({ index, term, payload }) => `E ${index} ${term} ${payload}`);
-  if (hardState !== null) lines.unshift(`H ${hardState.term} ${hardState.vote} ${hardState.commit}`);
+/** What one `append` makes durable. */
+export interface Addition {
+  readonly entries: readonly Entry[];
+  readonly hardState: HardState | null;
+  /** The log begins anew behind this entry: what it held before is no part of it. */
+  readonly restart: Place | null;
+}
+
+/** An entry's place in the order. */
+export type Place = Pick<Entry, "index" | "term">;
+
+export function encodeGroup(additions: readonly Addition[]): string {
+  const lines: string[] = [];
+  for (const { entries, hardState, restart } of additions) {
+    if (hardState !== null) lines.push(`H ${hardState.term} ${hardState.vote} ${hardState.commit}`);
+    if (restart !== null) lines.push(`R ${restart.index} ${restart.term}`);
+    for (const entry of entries) lines.push(encodeEntryLine(entry));
+  }
   return lines.join("\n");
 }
 
-/** Reads a group commit line by line. @throws Error where a line is neither of the two */
-export function decodeGroup(payload: string, take: { entry(entry: LogEntry): void; hardState(state: HardState): void }): void {
+function encodeEntryLine({ index, term, kind, payload, change }: Entry): string {
+  return kind === "normal" ? `E ${index} ${term} ${payload}` : `C ${index} ${term} ${JSON.stringify({ kind, payload, change })}`;
+}
+
+function decodeEntryLine(line: string, index: string, term: string): Entry {
+  const text = line.slice(4 + index.length + term.length);
+  const place = { index: Number(index), term: Number(term) };
+  if (line.startsWith("E")) return { ...place, kind: "normal", payload: text, change: null };
+  const { kind, payload, change } = JSON.parse(text) as Entry;
+  return { ...place, kind, payload, change };
+}
+
+/** Reads a group commit line by line. @throws Error where a line is none of the four */
+export function decodeGroup(
+  payload: string,
+  take: { entry(entry: Entry): void; hardState(state: HardState): void; restart(place: Place): void },
+): void {
   for (const line of payload.split("\n")) {
     const [kind, first = "", second = ""] = line.split(" ", 3);
-    if (kind === "E") {
-      take.entry({ index: Number(first), term: Number(second), payload: line.slice(4 + first.length + second.length) });
-    } else if (kind === "H") take.hardState({ term: Number(first), vote: second, commit: Number(line.slice(line.lastIndexOf(" ") + 1)) });
-    else throw new Error("a record of the log holds an unknown line");
+    if (kind === "E" || kind === "C") take.entry(decodeEntryLine(line, first, second));
+    else if (kind === "H") {
+      take.hardState({ term: Number(first), vote: Number(second), commit: Number(line.slice(line.lastIndexOf(" ") + 1)) });
+    } else if (kind === "R") take.restart({ index: Number(first), term: Number(second) });
+    else throw new Error("a record of the log holds a line that this build does not know: a newer one wrote it");
   }
 }

@@ -2,18 +2,25 @@
  * Snapshots: whole states as files, written a piece at a time and renamed into place when complete and durable.
  *
  * A snapshot `NNNN.snap` holds the state behind entry NNNN. Its first record is a head, its last an end that counts the
- * pieces; a file without its end is not a snapshot. Invariants: only one is written at a time; each piece is asked for when
- * the one before is written, so the loop is never held for longer than one piece takes; older snapshots go when a newer
- * one stands.
+ * pieces; a file without its end is not a snapshot. Invariants: each piece is asked for when the one before is written, so
+ * the loop is never held for longer than one piece takes; an older snapshot goes when a newer one stands and nobody
+ * reads it any more.
  */
+import type { Configuration } from "@copse/raft";
 import type { Disk } from "./disk.ts";
-import { encodeRecord, headBytes, readRecord, recordFormat } from "./record.ts";
+import { encodeRecord, headBytes, payloadBytesMax, readRecord, recordFormat } from "./record.ts";
+import type { Place } from "./segment.ts";
 
-export interface SnapshotHead {
+export interface SnapshotHead extends Place {
   readonly format: number;
   readonly directory: string;
-  readonly index: number;
-  readonly term: number;
+  /** Who is a member behind that entry; absent in the first files of format 1, which a single member wrote. */
+  readonly configuration?: Configuration;
+}
+
+/** What a snapshot stands for. */
+export interface SnapshotPlace extends Place {
+  readonly configuration: Configuration;
 }
 
 const temporarySuffix = ".tmp";
@@ -36,12 +43,20 @@ export class SnapshotStore {
   readonly #directory: string;
   readonly #onError: (error: Error) => void;
   #names: string[];
+  #newest: SnapshotPlace | null;
   #isWriting = false;
+  /** Readings under way, by file name. */
+  readonly #readings: Map<string, number> = new Map();
+  #files = 0;
 
-  /** @param names the snapshots on disk; `onError` hears of a disk error once, and the owner has to end */
-  constructor(disk: Disk, names: readonly string[], directory: string, onError: (error: Error) => void) {
+  /**
+   * @param names the snapshots on disk; `newest` is what the last of them stands for
+   * @param onError hears of a disk error once, and the owner has to end
+   */
+  constructor(disk: Disk, names: readonly string[], newest: SnapshotPlace | null, directory: string, onError: (error: Error) => void) {
     this.#disk = disk;
     this.#names = [...names];
+    this.#newest = newest;
     this.#directory = directory;
     this.#onError = onError;
   }
@@ -50,46 +65,177 @@ export class SnapshotStore {
     return this.#isWriting;
   }
 
+  /** What the newest durable snapshot stands for. */
+  get newest(): SnapshotPlace | null {
+    return this.#newest;
+  }
+
+  /** The lowest index that somebody reads a snapshot of: what follows it in the log is still wanted. */
+  get oldestRead(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...[...this.#readings.keys()].map((name) => snapshotIndex(name)!));
+  }
+
   /**
-   * Writes the snapshot of the state behind entry `index`.
+   * Writes the snapshot of a state, one at a time.
    * @param nextPiece gives the next piece of text, or null behind the last
    * @param done called with the snapshot's bytes once it stands durably and older ones are being removed
    */
-  write(index: number, term: number, nextPiece: () => string | null, done: (bytes: number) => void): void {
+  write(place: SnapshotPlace, nextPiece: () => string | null, done: (bytes: number) => void): void {
     if (this.#isWriting) throw new Error("a snapshot is being written already");
     this.#isWriting = true;
-    const name = snapshotName(index);
-    const temporary = name + temporarySuffix;
-    const head: SnapshotHead = { format: recordFormat, directory: this.#directory, index, term };
-    let pieces = 0;
-    let written = 0;
-    const append = (payload: string, isSynced: boolean, next: () => void): void => {
-      let bytes: Uint8Array;
-      try {
-        bytes = encodeRecord(this.#disk, payload);
-      } catch (error) {
-        return this.#onError(error as Error);
-      }
-      written += bytes.length;
-      this.#disk.append(temporary, bytes, isSynced, (error) => (error === null ? next() : this.#onError(error)));
-    };
+    const file = this.create(place);
     const step = (): void => {
       const piece = nextPiece();
-      if (piece !== null) {
-        pieces++;
-        append(`P${piece}`, false, step);
-      } else append(`Z${pieces}`, true, finish);
-    };
-    const finish = (): void => {
-      this.#disk.rename(temporary, name, (error) => {
-        if (error !== null) return this.#onError(error);
+      if (piece !== null) return file.add(piece, step);
+      file.finish((bytes) => {
         this.#isWriting = false;
-        for (const older of this.#names) this.#disk.remove(older, (failure) => failure !== null && this.#onError(failure));
-        this.#names = [name];
-        done(written);
+        done(bytes);
       });
     };
-    append(`A${JSON.stringify(head)}`, false, step);
+    step();
+  }
+
+  /** Begins a snapshot whose pieces come from elsewhere. */
+  create(place: SnapshotPlace): SnapshotFile {
+    const { index, term, configuration } = place;
+    const head: SnapshotHead = { format: recordFormat, directory: this.#directory, index, term, configuration };
+    // Two files of one index may be under way: one's own, and one that a leader sends.
+    const temporary = `${snapshotName(index)}.${++this.#files}${temporarySuffix}`;
+    return new SnapshotFile(this.#disk, temporary, `A${JSON.stringify(head)}`, this.#onError, (written, done) => {
+      this.#disk.rename(temporary, snapshotName(index), (error) => {
+        if (error !== null) return this.#onError(error);
+        if (!this.#names.includes(snapshotName(index))) this.#names.push(snapshotName(index));
+        if (this.#newest === null || index >= this.#newest.index) this.#newest = place;
+        this.#removeOlder();
+        done(written);
+      });
+    });
+  }
+
+  /** Opens the newest snapshot to be read while newer ones may come. Whoever opens it closes it. */
+  open(): SnapshotReading {
+    const place = this.#newest;
+    if (place === null) throw new Error("there is no snapshot yet");
+    const name = snapshotName(place.index);
+    this.#readings.set(name, (this.#readings.get(name) ?? 0) + 1);
+    return new SnapshotReading(this.#disk, name, place, () => {
+      const left = this.#readings.get(name)! - 1;
+      if (left > 0) this.#readings.set(name, left);
+      else this.#readings.delete(name);
+      this.#removeOlder();
+    });
+  }
+
+  #removeOlder(): void {
+    const newest = this.#newest?.index ?? 0;
+    const isKept = (name: string): boolean => snapshotIndex(name)! >= newest || this.#readings.has(name);
+    for (const name of this.#names.filter((held) => !isKept(held))) {
+      this.#disk.remove(name, (failure) => failure !== null && this.#onError(failure));
+    }
+    this.#names = this.#names.filter(isKept);
+  }
+}
+
+/** A snapshot under construction. One call at a time: the next piece goes in when the one before is written. */
+export class SnapshotFile {
+  readonly #disk: Disk;
+  readonly #name: string;
+  readonly #onError: (error: Error) => void;
+  readonly #place: (bytes: number, done: (bytes: number) => void) => void;
+  #head: string | null;
+  #pieces = 0;
+  #bytes = 0;
+
+  constructor(
+    disk: Disk,
+    name: string,
+    head: string,
+    onError: (error: Error) => void,
+    place: (bytes: number, done: (bytes: number) => void) => void,
+  ) {
+    this.#disk = disk;
+    this.#name = name;
+    this.#head = head;
+    this.#onError = onError;
+    this.#place = place;
+  }
+
+  add(piece: string, done: () => void): void {
+    this.#pieces++;
+    this.#append(`P${piece}`, false, done);
+  }
+
+  /** Puts the whole file durably into place; `done` gets its bytes. */
+  finish(done: (bytes: number) => void): void {
+    this.#append(`Z${this.#pieces}`, true, () => this.#place(this.#bytes, done));
+  }
+
+  /** It will not be finished. */
+  abandon(): void {
+    this.#disk.remove(this.#name, () => {}); // Nothing depends on it, and the next start removes what is left.
+  }
+
+  #append(payload: string, isSynced: boolean, next: () => void): void {
+    let bytes: Uint8Array;
+    try {
+      const record = encodeRecord(this.#disk, payload);
+      bytes = this.#head === null ? record : joined(encodeRecord(this.#disk, this.#head), record);
+    } catch (error) {
+      return this.#onError(error as Error);
+    }
+    this.#head = null;
+    this.#bytes += bytes.length;
+    this.#disk.append(this.#name, bytes, isSynced, (error) => (error === null ? next() : this.#onError(error)));
+  }
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(first.length + second.length);
+  bytes.set(first);
+  bytes.set(second, first.length);
+  return bytes;
+}
+
+/** The pieces of a snapshot on disk, read one after the other without holding the loop. */
+export class SnapshotReading {
+  readonly place: SnapshotPlace;
+  readonly #disk: Disk;
+  readonly #name: string;
+  readonly #release: () => void;
+  #offset = 0;
+  #isClosed = false;
+
+  constructor(disk: Disk, name: string, place: SnapshotPlace, release: () => void) {
+    this.#disk = disk;
+    this.#name = name;
+    this.place = place;
+    this.#release = release;
+  }
+
+  /** Reads the next piece; null behind the last. An error means that the file is damaged or gone. */
+  next(done: (error: Error | null, piece: string | null) => void): void {
+    this.#disk.readLater(this.#name, this.#offset, headBytes, (failure, head) => {
+      if (this.#isClosed) return;
+      if (failure !== null || head.length < headBytes) return done(failure ?? new Error(`${this.#name} ends too soon`), null);
+      const length = new DataView(head.buffer, head.byteOffset, headBytes).getUint32(4);
+      if (length > payloadBytesMax) return done(new Error(`${this.#name} is damaged`), null);
+      this.#disk.readLater(this.#name, this.#offset, headBytes + length, (error, bytes) => {
+        if (this.#isClosed) return;
+        if (error !== null) return done(error, null);
+        const read = readRecord(this.#disk, bytes, 0);
+        if (read.kind !== "whole") return done(new Error(`${this.#name} is damaged`), null);
+        this.#offset += read.next;
+        const kind = read.payload[0];
+        if (kind === "A") this.next(done);
+        else done(null, kind === "P" ? read.payload.slice(1) : null);
+      });
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#release();
   }
 }
 

@@ -1,21 +1,24 @@
 /**
- * The write-ahead log: entries in order, each acknowledged only when it is durable.
+ * The write-ahead log: entries and hard states in order, each acknowledged only when it is durable.
  *
  * Group commit: while one write and its sync are under way, all that comes waits together and then becomes one record,
  * one write, one sync. Invariants: callbacks come in the order of `append`; at most one write is in flight; an entry whose
  * index is not above the last one replaces it and all behind (recovery reads it so). After a disk error nothing is ever
  * written or acknowledged again: the owner hears of it once and has to end.
  */
+
+import type { Entry, HardState } from "@copse/raft";
 import type { Disk } from "./disk.ts";
-import type { HardState, LogEntry } from "./hard-state.ts";
 import { encodeRecord } from "./record.ts";
-import { encodeGroup, encodeSegmentHead, segmentName } from "./segment.ts";
+import { type Addition, encodeGroup, encodeSegmentHead, type Place, segmentName } from "./segment.ts";
 
 export interface WalOptions {
   /** The id of the data directory. */
   readonly directory: string;
   /** A segment that has reached this size gets a successor. */
   readonly segmentBytesMax?: number;
+  /** The index behind the last entry, or behind the snapshot where there is none. */
+  readonly nextIndex: number;
   /** Called once, with the first error of the disk. */
   readonly onError: (error: Error) => void;
 }
@@ -29,9 +32,7 @@ const segmentBytesDefault = 67_108_864;
 /** UTF-16 units of entries in one group commit: far below what recovery takes for one record. One append is never split. */
 const groupUnitsMax = 16_777_216;
 
-interface Append {
-  readonly entries: readonly LogEntry[];
-  readonly hardState: HardState | null;
+interface Append extends Addition {
   readonly done: () => void;
 }
 
@@ -40,6 +41,7 @@ export class Wal {
   readonly #options: WalOptions;
   readonly #segments: Segment[];
   #segmentBytes: number;
+  #nextIndex: number;
   #waiting: Append[] = [];
   #isWriting = false;
   #hasFailed = false;
@@ -52,11 +54,15 @@ export class Wal {
     this.#options = options;
     this.#segments = [...segments];
     this.#segmentBytes = segmentBytes;
+    this.#nextIndex = options.nextIndex;
   }
 
-  /** Adds entries and, where it changed, the hard state; `done` is called when both are durable. */
-  append(entries: readonly LogEntry[], hardState: HardState | null, done: () => void): void {
-    this.#waiting.push({ entries, hardState, done });
+  /**
+   * Adds entries and, where it changed, the hard state; `done` is called when both are durable.
+   * @param restart a durable snapshot that came from elsewhere: the log begins anew behind it
+   */
+  append(entries: readonly Entry[], hardState: HardState | null, done: () => void, restart: Place | null = null): void {
+    this.#waiting.push({ entries, hardState, restart, done });
     if (!this.#isWriting) this.#write();
   }
 
@@ -76,20 +82,18 @@ export class Wal {
   #write(): void {
     if (this.#hasFailed) return;
     const group = this.#takeGroup();
-    const entries = group.flatMap((append) => append.entries);
-    const hardState = group.reduce<HardState | null>((newest, append) => append.hardState ?? newest, null);
     let record: Uint8Array;
     try {
-      record = encodeRecord(this.#disk, encodeGroup(entries, hardState));
+      record = encodeRecord(this.#disk, encodeGroup(group));
     } catch (error) {
       return this.#fail(error as Error);
     }
     this.#isWriting = true;
-    const first = entries[0];
-    const bytes = this.#needsSegment(first) ? this.#beginSegment(first!.index, record) : record;
+    const first = this.#advance(group);
+    const bytes = this.#needsSegment(first) ? this.#beginSegment(first, record) : record;
     this.#segmentBytes += bytes.length;
     this.counts.commits++;
-    this.counts.entries += entries.length;
+    this.counts.entries += group.reduce((sum, { entries }) => sum + entries.length, 0);
     this.counts.bytes += bytes.length;
     this.#disk.append(this.#segments[this.#segments.length - 1]!.name, bytes, true, (error) => {
       if (error !== null) return this.#fail(error);
@@ -113,10 +117,22 @@ export class Wal {
     return group;
   }
 
-  /** A segment begins with an entry, because it is named after it. */
-  #needsSegment(first: LogEntry | undefined): boolean {
-    if (this.#segments.length === 0) return true;
-    return first !== undefined && this.#segmentBytes >= (this.#options.segmentBytesMax ?? segmentBytesDefault);
+  /** Gives the lowest index that the group touches, and moves on to the index behind it. */
+  #advance(group: readonly Append[]): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const { entries, restart } of group) {
+      if (restart !== null) this.#nextIndex = restart.index + 1;
+      lowest = Math.min(lowest, entries[0]?.index ?? this.#nextIndex);
+      this.#nextIndex = (entries[entries.length - 1]?.index ?? this.#nextIndex - 1) + 1;
+    }
+    return lowest;
+  }
+
+  /** Segments ascend by their first index: where older entries are written anew, the newest segment takes them. */
+  #needsSegment(first: number): boolean {
+    const newest = this.#segments[this.#segments.length - 1];
+    if (newest === undefined) return true;
+    return first > newest.firstIndex && this.#segmentBytes >= (this.#options.segmentBytesMax ?? segmentBytesDefault);
   }
 
   #beginSegment(firstIndex: number, group: Uint8Array): Uint8Array {

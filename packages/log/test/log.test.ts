@@ -2,7 +2,8 @@
  * The log over the disk in memory: what is acknowledged is there after a crash; a torn tail is cut; everything else that is
  * damaged is refused, wherever the bit flips.
  */
-import { CorruptLogError, type LogEntry, type MemoryDisk, noHardState, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
+import { CorruptLogError, type MemoryDisk, noHardState, type Recovered, recover, type SnapshotPlace, SnapshotStore, Wal } from "@copse/log";
+import { type Entry, emptyConfiguration } from "@copse/raft";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memoryDisk } from "../../../test/support/memory-disk.ts";
@@ -14,14 +15,15 @@ function open(disk: MemoryDisk, segmentBytesMax = 100_000, pieces: string[] = []
   const onError = (error: Error): void => {
     throw error;
   };
-  return { wal: new Wal(disk, recovered.segments, recovered.segmentBytes, { directory, segmentBytesMax, onError }), recovered };
+  const nextIndex = (recovered.entries[recovered.entries.length - 1]?.index ?? recovered.snapshot.index) + 1;
+  return { wal: new Wal(disk, recovered.segments, recovered.segmentBytes, { directory, segmentBytesMax, nextIndex, onError }), recovered };
 }
 
-function entry(index: number, payload = `payload ${index}`): LogEntry {
-  return { index, term: 1, payload };
+function entry(index: number, payload = `payload ${index}`): Entry {
+  return { index, term: 1, kind: "normal", payload, change: null };
 }
 
-function append(wal: Wal, ...entries: LogEntry[]): Promise<void> {
+function append(wal: Wal, ...entries: Entry[]): Promise<void> {
   return new Promise((resolve) => wal.append(entries, null, resolve));
 }
 
@@ -70,7 +72,7 @@ describe("the write-ahead log", () => {
     expect(wal.counts.commits).toBeGreaterThan(4);
     expect(open(disk, 1e9).recovered.entries).toHaveLength(24);
     const errors: Error[] = [];
-    const refusing = new Wal(memoryDisk(), [], 0, { directory, onError: (error) => errors.push(error) });
+    const refusing = new Wal(memoryDisk(), [], 0, { directory, nextIndex: 1, onError: (error) => errors.push(error) });
     refusing.append([entry(1, "x".repeat(268_435_457))], null, () => expect.unreachable());
     expect(errors[0]?.message).toContain("over the 268435456 that recovery reads");
   });
@@ -79,16 +81,16 @@ describe("the write-ahead log", () => {
     const disk = memoryDisk();
     const { wal } = open(disk);
     expect(open(disk).recovered.hardState).toEqual(noHardState);
-    await new Promise<void>((resolve) => wal.append([entry(1)], { term: 1, vote: "1", commit: 0 }, resolve));
+    await new Promise<void>((resolve) => wal.append([entry(1)], { term: 1, vote: 1, commit: 0 }, resolve));
     await append(wal, entry(2), entry(3), entry(4));
-    await new Promise<void>((resolve) => wal.append([{ index: 3, term: 2, payload: "new" }], { term: 2, vote: "", commit: 2 }, resolve));
+    await new Promise<void>((resolve) => wal.append([{ ...entry(3, "new"), term: 2 }], { term: 2, vote: 0, commit: 2 }, resolve));
     const { entries, hardState } = open(disk).recovered;
     expect(entries.map(({ index, term, payload }) => [index, term, payload])).toEqual([
       [1, 1, "payload 1"],
       [2, 1, "payload 2"],
       [3, 2, "new"],
     ]);
-    expect(hardState).toEqual({ term: 2, vote: "", commit: 2 });
+    expect(hardState).toEqual({ term: 2, vote: 0, commit: 2 });
   });
 
   it("cuts a torn tail, wherever the tear is", async () => {
@@ -151,10 +153,35 @@ describe("the write-ahead log", () => {
     expect(() => recover(torn, "other", () => {})).toThrow(/another data directory/);
   });
 
+  it("keeps a hard state without entries on an empty log, and membership changes beside entries", async () => {
+    const disk = memoryDisk();
+    const { wal } = open(disk);
+    await new Promise<void>((resolve) => wal.append([], { term: 3, vote: 2, commit: 0 }, resolve));
+    expect(open(disk).recovered).toMatchObject({ hardState: { term: 3, vote: 2, commit: 0 }, entries: [] });
+    const change: Entry = {
+      ...entry(2, ""),
+      kind: "change",
+      change: { transition: "auto", changes: [{ kind: "add-learner", member: 4 }] },
+    };
+    await append(wal, entry(1), change, entry(3, "17 {}"));
+    expect(open(disk).recovered.entries).toEqual([entry(1), change, entry(3, "17 {}")]);
+  });
+
+  it("names segments in ascending order though older entries are written anew", async () => {
+    const disk = memoryDisk();
+    const { wal } = open(disk, 200);
+    for (let index = 1; index <= 20; index++) await append(wal, entry(index));
+    for (let index = 8; index <= 30; index++) await append(wal, { ...entry(index, `anew ${index}`), term: 2 });
+    const names = disk.list();
+    expect([...names].sort()).toEqual(names);
+    const { entries } = open(disk, 200).recovered;
+    expect(entries.map(({ index, term }) => [index, term])).toEqual(Array.from({ length: 30 }, (_, at) => [at + 1, at < 7 ? 1 : 2]));
+  });
+
   it("tells its owner of a disk error once, and acknowledges nothing more", async () => {
     const disk = memoryDisk();
     const errors: Error[] = [];
-    const wal = new Wal(disk, [], 0, { directory, onError: (error) => errors.push(error) });
+    const wal = new Wal(disk, [], 0, { directory, nextIndex: 1, onError: (error) => errors.push(error) });
     const failing = disk.append.bind(disk);
     let isBroken = false;
     disk.append = (name, bytes, isSynced, done) => failing(name, bytes, isSynced, () => done(isBroken ? new Error("EIO") : null));
@@ -172,11 +199,19 @@ describe("the write-ahead log", () => {
 
 describe("snapshots", () => {
   function write(disk: MemoryDisk, index: number, pieces: string[], names: readonly string[] = []): Promise<number> {
-    const store = new SnapshotStore(disk, names, directory, (error) => {
+    const left = [...pieces];
+    return new Promise((resolve) => storeOn(disk, names).write(placeOf(index), () => left.shift() ?? null, resolve));
+  }
+
+  function storeOn(disk: MemoryDisk, names: readonly string[] = []): SnapshotStore {
+    const index = names.length === 0 ? 0 : Number(names[names.length - 1]!.slice(0, 16));
+    return new SnapshotStore(disk, names, index === 0 ? null : placeOf(index), directory, (error) => {
       throw error;
     });
-    const left = [...pieces];
-    return new Promise((resolve) => store.write(index, 1, () => left.shift() ?? null, resolve));
+  }
+
+  function placeOf(index: number, term = 1): SnapshotPlace {
+    return { index, term, configuration: { ...emptyConfiguration, voters: [1, 2, 3] } };
   }
 
   it("stand in for the entries before them, and let old segments go", async () => {
@@ -191,17 +226,15 @@ describe("snapshots", () => {
     const pieces: string[] = [];
     const { recovered } = open(disk, 400, pieces);
     expect(pieces).toEqual(["one", "two"]);
-    expect(recovered.snapshot).toEqual(expect.objectContaining({ index: 20, term: 1 }));
+    expect(recovered.snapshot).toEqual(placeOf(20));
     expect(recovered.entries.map(({ index }) => index)).toEqual([21, 22, 23, 24, 25, 26, 27, 28, 29, 30]);
   });
 
   it("count only when complete: a crash in the middle leaves the older one", async () => {
     const disk = await filled(10);
     await write(disk, 5, ["old"]);
-    const store = new SnapshotStore(disk, ["0000000000000005.snap"], directory, () => {});
-    store.write(
-      9,
-      1,
+    storeOn(disk, ["0000000000000005.snap"]).write(
+      placeOf(9),
       () => "endless",
       () => {},
     );
@@ -211,6 +244,46 @@ describe("snapshots", () => {
     expect(open(disk, 1_000, pieces).recovered.snapshot.index).toBe(5);
     expect(pieces).toEqual(["old"]);
     expect(disk.list().some((name) => name.endsWith(".tmp"))).toBe(false);
+  });
+
+  it("from elsewhere begin the log anew: what it held before is no part of it, wherever the process ended", async () => {
+    const began = async (): Promise<MemoryDisk> => {
+      const disk = await filled(10);
+      await new Promise((resolve) => storeOn(disk).write(placeOf(8, 5), () => null, resolve));
+      return disk;
+    };
+    // Ended between the snapshot and the log's new beginning: entry 8 is of another term than the snapshot's.
+    const cut = await began();
+    expect(open(cut).recovered).toMatchObject({ entries: [], snapshot: { index: 8, term: 5 }, hardState: { term: 5, vote: 0 } });
+    const whole = await began();
+    const { wal } = open(whole);
+    await new Promise<void>((resolve) => wal.append([], { term: 6, vote: 0, commit: 8 }, resolve, { index: 8, term: 5 }));
+    expect(open(whole).recovered.entries).toEqual([]);
+    await append(wal, { ...entry(9), term: 6 });
+    expect(open(whole).recovered.entries).toEqual([{ ...entry(9), term: 6 }]);
+    // Behind a log that ended before it there is a gap, and it is no damage.
+    const short = await filled(3);
+    await new Promise((resolve) => storeOn(short).write(placeOf(8, 5), () => null, resolve));
+    const next = open(short).wal;
+    await new Promise<void>((resolve) => next.append([entry(9)], null, resolve, { index: 8, term: 5 }));
+    expect(open(short).recovered.entries).toEqual([entry(9)]);
+  });
+
+  it("are read a piece at a time while newer ones come, and go once nobody reads them", async () => {
+    const disk = memoryDisk();
+    const store = storeOn(disk);
+    const written = (index: number, ...pieces: string[]): Promise<number> =>
+      new Promise((resolve) => store.write(placeOf(index), () => pieces.shift() ?? null, resolve));
+    await written(5, "one", "two");
+    const reading = store.open();
+    const next = (): Promise<string | null> =>
+      new Promise((resolve, reject) => reading.next((error, piece) => (error === null ? resolve(piece) : reject(error))));
+    expect(await next()).toBe("one");
+    await written(9, "three");
+    expect([store.newest?.index, store.oldestRead, disk.list().length]).toEqual([9, 5, 2]);
+    expect([await next(), await next()]).toEqual(["two", null]);
+    reading.close();
+    expect([store.oldestRead, disk.list()]).toEqual([Number.POSITIVE_INFINITY, ["0000000000000009.snap"]]);
   });
 
   it("replace older ones", async () => {

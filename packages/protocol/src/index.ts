@@ -5,6 +5,7 @@ export * from "./event.ts";
 export * from "./frame.ts";
 export * from "./limits.ts";
 export * from "./path.ts";
+export * from "./reconfig.ts";
 export * from "./reply.ts";
 export * from "./request.ts";
 export * from "./stat.ts";

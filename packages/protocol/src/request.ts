@@ -120,7 +120,8 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
     case "set":
     case "delete":
     case "setAcl":
-    case "multi": {
+    case "multi":
+    case "reconfig": {
       const write = decodeWrite(message, limits);
       if (isRefusal(write)) return write;
       const guards = decodeGuards(message, limits);

@@ -8,6 +8,7 @@ import { isRefusal, type Refusal, refuse } from "./error-code.ts";
 import { guardsMax, type Limits, ttlMsMax } from "./limits.ts";
 import { isWireInteger, MemberReader } from "./member.ts";
 import { pathFault, sequentialPathFault } from "./path.ts";
+import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
 import { decodeValue, encodeValue, isValue, type Value } from "./value.ts";
 
 export interface Create {
@@ -59,7 +60,7 @@ export interface Multi {
 
 /** A write that a multi may hold. */
 export type SingleWrite = Create | SetValue | Delete | SetAcl | Check;
-export type Write = Exclude<SingleWrite, Check> | Multi;
+export type Write = Exclude<SingleWrite, Check> | Multi | Reconfig;
 
 /** The write holds only if this znode exists with this czxid. */
 export interface Guard {
@@ -124,8 +125,9 @@ function decodeCreate(reader: MemberReader): Create | Refusal {
   return reader.fault ?? { op: "create", path, value, isEphemeral, isSequential, isContainer, ttl, acl, parents };
 }
 
-/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi. */
+/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig. */
 export function decodeWrite(message: Record<string, unknown>, limits: Limits): Write | Refusal {
+  if (message["op"] === "reconfig") return decodeReconfig(message, limits);
   if (message["op"] !== "multi") return decodeSingleWrite(message, limits) as Write | Refusal;
   const members = message["ops"];
   if (!Array.isArray(members)) return refuse("BAD_ARGUMENTS", "ops must be an array");
@@ -166,6 +168,7 @@ export function isMessage(value: unknown): value is Record<string, unknown> {
 /** A write as JSON text, in the words of the wire. */
 export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "multi") return `{"op":"multi","ops":[${write.ops.map(encodeWrite).join(",")}]}`;
+  if (write.op === "reconfig") return encodeReconfig(write);
   let text = `{"op":"${write.op}","path":${JSON.stringify(write.path)}`;
   if (write.op === "create" || write.op === "set") text += encodeValue(write.value);
   if (write.op === "create") {

@@ -49,9 +49,10 @@ export class Raft {
   readonly #core: Core;
   #lastSoft: { readonly lead: MemberId; readonly role: RoleName };
   #lastHard: HardState;
-  /** What the member says to itself once the Ready under way is done. */
-  #onAdvance: readonly Message[] = [];
-  #underWay: Ready | null = null;
+  /** The Readys that are not durable yet, oldest first, with what the member says to itself once they are. */
+  readonly #storing: { readonly ready: Ready; readonly own: readonly Message[] }[] = [];
+  #newest: Ready | null = null;
+  #number = 0;
 
   constructor(options: RaftOptions, start: RaftStart) {
     const log = new RaftLog(start.base, start.entries, options.applyBytesMax);
@@ -108,6 +109,11 @@ export class Raft {
     return this.#propose({ kind: "normal", payload, change: null });
   }
 
+  /** True if every Ready that was taken is durable. */
+  get isDurable(): boolean {
+    return this.#storing.length === 0;
+  }
+
   /** Proposes a membership change. `asSimple`: as an entry of the older kind, which holds a single change. */
   proposeChange(change: MembershipChange, asSimple = false): StepResult {
     return this.#propose({ kind: asSimple ? "simple-change" : "change", payload: "", change });
@@ -159,15 +165,18 @@ export class Raft {
     return log.entriesToStore.length > 0 || log.entriesToApply.length > 0;
   }
 
-  /** Takes all outstanding work. It has to be done, and `advance` called, before the next is taken. */
+  /**
+   * Takes all outstanding work. The next may be taken before this one is durable: `persisted` says when it is, and
+   * `applied` that its committed entries have been applied. `advance` says both.
+   */
   ready(): Ready {
-    if (this.#underWay !== null) throw new Error("the Ready before is not done yet");
     const core = this.#core;
     const { log } = core;
     const soft = this.#soft;
     const isSame = soft.lead === this.#lastSoft.lead && soft.role === this.#lastSoft.role;
     const entries = log.entriesToStore;
     const ready: Ready = {
+      number: ++this.#number,
       soft: isSame ? null : soft,
       hardState: this.#changedHard,
       reads: core.readStates,
@@ -178,7 +187,7 @@ export class Raft {
       messagesAfterStore: core.afterStore.filter(({ to }) => to !== core.id),
       mustStore: mustStore(this.hardState, this.#lastHard, entries.length),
     };
-    this.#onAdvance = core.afterStore.filter(({ to }) => to === core.id);
+    this.#storing.push({ ready, own: core.afterStore.filter(({ to }) => to === core.id) });
     this.#lastSoft = soft;
     this.#lastHard = this.hardState;
     core.messages = [];
@@ -186,23 +195,35 @@ export class Raft {
     core.readStates = [];
     log.acceptStore();
     log.acceptApply(ready.committed);
-    this.#underWay = ready;
+    this.#newest = ready;
     return ready;
   }
 
-  /** The Ready under way is done: stored, sent, applied. */
+  /** The newest Ready, and all before it, are done: stored, sent, applied. */
   advance(): void {
-    const ready = this.#underWay;
+    const ready = this.#newest;
     if (ready === null) throw new Error("no Ready is under way");
-    this.#underWay = null;
-    const { log } = this.#core;
-    for (const own of this.#onAdvance) this.#step(own);
-    if (ready.snapshot !== null) log.storedSnapshot(ready.snapshot.index);
-    const applied = ready.committed[ready.committed.length - 1];
+    this.#newest = null;
+    this.persisted(ready.number);
+    this.applied(ready);
+  }
+
+  /** The hard state, entries and snapshots of this Ready, and of all before it, are durable. */
+  persisted(number: number): void {
+    for (let first = this.#storing[0]; first !== undefined && first.ready.number <= number; first = this.#storing[0]) {
+      this.#storing.shift();
+      for (const own of first.own) this.#step(own);
+      if (first.ready.snapshot !== null) this.#core.log.storedSnapshot(first.ready.snapshot.index);
+    }
+  }
+
+  /** The committed entries of this Ready are applied. To be called in the order of Readys. */
+  applied({ committed }: Ready): void {
+    const applied = committed[committed.length - 1];
     if (applied === undefined) return;
-    const bytes = ready.committed.reduce((sum, { payload }) => sum + payload.length, 0);
+    const bytes = committed.reduce((sum, { payload }) => sum + payload.length, 0);
     this.#core.uncommittedBytes = Math.max(0, this.#core.uncommittedBytes - bytes);
-    this.#applied(applied.index, sizeOfAll(ready.committed));
+    this.#applied(applied.index, sizeOfAll(committed));
   }
 
   #applied(index: number, bytes: number): void {

@@ -9,6 +9,8 @@ import type { Entry, HardState, MemberId, SnapshotHead } from "./entry.ts";
 import type { Message } from "./message.ts";
 
 export interface Ready {
+  /** Counts up from 1. */
+  readonly number: number;
   /** Who leads, and what this member is, where that has changed. Not to be stored. */
   readonly soft: { readonly lead: MemberId; readonly role: RoleName } | null;
   readonly hardState: HardState | null;

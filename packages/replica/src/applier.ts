@@ -33,8 +33,8 @@ export class Applier {
       readonly onApplied: (txn: Txn, applied: Applied) => void;
     } | null,
   ): void {
-    for (const { txn, settle } of proposals.take(entry.payload)) {
-      const applied = apply(this.#tree, txn, entry.time);
+    for (const { txn, settle } of entry.payload === "" ? [] : proposals.take(entry.payload)) {
+      const applied = apply(this.#tree, txn, entry.time, entry.term);
       this.#history.add(applied.zxid, applied.changes);
       if (told !== null) {
         told.watches.fire(applied.changes, applied.zxid);

@@ -6,6 +6,7 @@
  * is trimmed only behind a snapshot that is durable.
  */
 import type { SnapshotStore } from "@copse/log";
+import type { Configuration } from "@copse/raft";
 import { SnapshotLoader, SnapshotWriter, type Tree } from "@copse/tree";
 import type { Applier } from "./applier.ts";
 import type { History } from "./history.ts";
@@ -24,20 +25,17 @@ export interface CompactionOptions {
   readonly logBytesMin: number;
   /** Measures a piece of work that holds the loop. */
   readonly measure: <T>(work: () => T) => T;
-  /** Units of the entries that were replayed at start: a member that crashes often has to come to a snapshot too. */
-  readonly logBytesReplayed: number;
 }
 
 export class Compaction {
   readonly #options: CompactionOptions;
-  #logBytes: number;
+  #logBytes = 0;
   #snapshotBytes = 0;
   /** Snapshots written since start, for metrics. */
   snapshots = 0;
 
   constructor(options: CompactionOptions) {
     this.#options = options;
-    this.#logBytes = options.logBytesReplayed;
   }
 
   /** An entry was applied: perhaps it is time. */
@@ -47,22 +45,33 @@ export class Compaction {
     if (this.#logBytes >= Math.max(logBytesMin, this.#snapshotBytes) && !store.isWriting) this.#begin();
   }
 
-  #begin(): void {
+  /**
+   * Takes a snapshot now, unless one is under way.
+   * @param configuration of the members, where the engine does not know it yet
+   */
+  take(configuration?: Configuration, done?: () => void): void {
+    if (!this.#options.store.isWriting) this.#begin(configuration, done);
+  }
+
+  #begin(given?: Configuration, done?: () => void): void {
     const { store, order, tree, history, applier, measure } = this.#options;
     this.#logBytes = 0;
     const writer = new SnapshotWriter(tree);
     const lines = history.lines();
     const { index } = tree;
+    const { term } = applier;
+    const configuration = given ?? order.configuration(index);
     const nextPiece = (): string | null => {
       const piece = writer.piece(pieceUnits);
       return piece === null ? historyPiece(lines) : `T${piece}`;
     };
     const measuredPiece = (): string | null => measure(nextPiece);
-    store.write(index, applier.term, measuredPiece, (bytes) => {
+    store.write({ index, term, configuration }, measuredPiece, (bytes) => {
       writer.close();
       this.#snapshotBytes = bytes;
       this.snapshots++;
-      order.trim(index);
+      if (done === undefined) order.trim(index);
+      else done();
     });
   }
 }
@@ -95,7 +104,7 @@ export class SnapshotRestorer {
     else for (const line of text.split("\n")) this.#history.restore(line);
   }
 
-  /** The tree of the snapshot, or null if there was none. */
+  /** The tree of the snapshot, or null if there was none. @throws Error where the state is incomplete */
   finish(): Tree | null {
     return this.#isEmpty ? null : this.#loader.finish();
   }

@@ -134,6 +134,14 @@ export class Connection {
     this.#effects.add({ kind: "close", connection: this.number, code, reason });
   }
 
+  /** Answers everything that is unanswered with one error, in the order of the requests, and closes. */
+  refuseAll(body: string, code: CloseCode, reason: string): void {
+    this.#slots = [];
+    this.#head = 0;
+    for (const id of [...this.unanswered]) this.reply(id, body);
+    this.close(code, reason);
+  }
+
   /** What the gateway still has to send for this connection, in bytes. */
   backlog(bytes: number): void {
     this.#unsentUnits = bytes;

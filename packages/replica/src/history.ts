@@ -30,6 +30,15 @@ export class History {
     this.#bytesMax = bytesMax;
   }
 
+  /** Becomes another history: that of a snapshot. */
+  adopt(other: History): void {
+    this.#txns = other.#txns;
+    this.#head = other.#head;
+    this.#changes = other.#changes;
+    this.#bytes = other.#bytes;
+    this.#floor = other.#floor;
+  }
+
   /** The history knows all that came after this zxid, and nothing up to it. */
   get floor(): number {
     return this.#floor;

@@ -2,7 +2,9 @@
  * Everything that can happen to a member. One queue takes them all, in the order in which they happened.
  */
 import type { Identity, RawMessage } from "@copse/protocol";
+import type { PeerFacts } from "./ensemble.ts";
 import type { OrderEvent } from "./order.ts";
+import type { PeerMessage } from "./peer-message.ts";
 
 export type Input =
   | { readonly kind: "opened"; readonly connection: number; readonly address: string }
@@ -18,4 +20,10 @@ export type Input =
       readonly identities: readonly Identity[] | null;
     }
   | { readonly kind: "ordered"; readonly event: OrderEvent }
+  /** A link to a peer stands; it has proved who it is. */
+  | { readonly kind: "peer-up"; readonly facts: PeerFacts }
+  | { readonly kind: "peer-down"; readonly member: string }
+  | { readonly kind: "peer"; readonly member: string; readonly messages: readonly PeerMessage[] }
+  /** Something that the disk was asked for is done. */
+  | { readonly kind: "performed"; readonly next: () => void }
   | { readonly kind: "tick" };

@@ -1,27 +1,33 @@
 /**
  * The loop of one member: takes inputs, turns the core, performs the effects. The same in production and in simulation.
  *
- * A turn takes all inputs that have gathered (up to its budget), then proposes, then sends: one append, one frame for each
- * connection. Invariant: nothing is sent that a write behind it in the same turn could contradict, because replies to
- * writes come only with their ordered entry.
+ * A turn takes all inputs that have gathered (up to its budget), then proposes, then sends: one append, one message for
+ * each peer, one frame for each connection. Invariant: nothing is sent that a write behind it in the same turn could
+ * contradict, because replies to writes come only with their ordered entry.
  */
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
 import type { Chunk } from "@copse/protocol";
-import { decodeTxns, Tree } from "@copse/tree";
+import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
+import { Tree } from "@copse/tree";
 import { Applier } from "./applier.ts";
 import { Compaction, SnapshotRestorer } from "./compaction.ts";
 import type { Effect } from "./effect.ts";
+import type { PeerFacts } from "./ensemble.ts";
 import { History } from "./history.ts";
 import type { Input } from "./input.ts";
-import { orderedEntry, SingleOrder } from "./order-single.ts";
-import type { Gateway } from "./ports.ts";
+import type { OrderEvent } from "./order.ts";
+import { type ElectionTimes, RaftOrder } from "./order-raft.ts";
+import type { PeerMessage } from "./peer-message.ts";
+import type { Gateway, Mesh } from "./ports.ts";
 import { type Figures, Replica, type ReplicaOptions } from "./replica.ts";
 
 export interface MemberOptions extends ReplicaOptions {
   readonly disk: Disk;
-  /** The id of the data directory. */
-  readonly directory: string;
   readonly gateway: Gateway;
+  readonly mesh: Mesh;
+  readonly times: ElectionTimes;
+  /** In [0, below): the share of chance in elections. */
+  readonly chance: (below: number) => number;
   /** Calls `run` soon, behind what is happening now. */
   readonly schedule: (run: () => void) => void;
   /** The disk has failed: nothing more will be acknowledged, and the process has to end. */
@@ -34,15 +40,19 @@ export interface MemberOptions extends ReplicaOptions {
   readonly segmentBytes: number;
 }
 
+/** How often connections, sessions and the table are looked at, and peers are told how far this member is, in milliseconds. */
+const lookMs = 250;
 /** A turn takes inputs for so long, then lets the host breathe, in milliseconds. */
 const turnMsMax = 8;
 /** Inputs between two looks at the clock. */
 const inputsPerLook = 64;
+/** How much an entry counts among them: it may carry thousands of txns. */
+const entryWeight = 64;
 
 export class Member {
   readonly #options: MemberOptions;
   readonly #replica: Replica;
-  readonly #order: SingleOrder;
+  readonly #order: RaftOrder;
   readonly #wal: Wal;
   readonly #tree: Tree;
   /** What start-up found in the data directory. */
@@ -50,50 +60,138 @@ export class Member {
   #queue: Input[] = [];
   #isScheduled = false;
   #longestTurnMs = 0;
+  readonly #store: SnapshotStore;
+  readonly #compaction: Compaction;
+  /** What leaves for each peer at the end of the turn. */
+  #outgoing: Map<MemberId, PeerMessage[]> = new Map();
+  /** The table that the mesh was last told. */
+  #meshed: Tree["ensemble"] | null = null;
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   /** Recovers the state from the disk. @throws CorruptLogError where the files can't be believed */
   constructor(options: MemberOptions) {
     this.#options = options;
     const { disk, directory, onFatal, clock, limits } = options;
-    const history = new History(limits.historyChanges, options.historyBytes);
+    const newHistory = (): History => new History(limits.historyChanges, options.historyBytes);
+    const history = newHistory();
     const restorer = new SnapshotRestorer(history);
     const recovered = recover(disk, directory, (piece) => restorer.take(piece));
     const tree = restorer.finish() ?? new Tree();
-    const applier = new Applier(tree, history, recovered.snapshot.term);
-    const replayed = { take: (payload: string) => decodeTxns(payload).map((txn) => ({ txn, settle: null })) };
-    for (const entry of recovered.entries) applier.apply(orderedEntry(entry), replayed, null);
     this.recovered = { snapshot: recovered.snapshot, tornBytes: recovered.tornBytes, entries: recovered.entries.length };
     this.#tree = tree;
+    const applier = new Applier(tree, history, recovered.snapshot.term);
+    const start = startOf(recovered, Number(options.member));
     this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
       directory,
       segmentBytesMax: options.segmentBytes,
+      nextIndex: (recovered.entries[recovered.entries.length - 1]?.index ?? recovered.snapshot.index) + 1,
       onError: onFatal,
     });
-    this.#order = new SingleOrder({
-      wal: this.#wal,
-      clock,
-      member: options.member,
-      lastIndex: tree.index,
-      hardState: recovered.hardState,
-      deliver: (event) => this.submit({ kind: "ordered", event }),
-    });
-    const store = new SnapshotStore(disk, recovered.snapshotNames, directory, onFatal);
-    const compaction = new Compaction({
-      store,
+    const newest = start === null || recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
+    this.#store = new SnapshotStore(disk, recovered.snapshotNames, newest, directory, onFatal);
+    const deliver = (event: OrderEvent): void => this.submit({ kind: "ordered", event });
+    this.#order = new RaftOrder(
+      {
+        id: Number(options.member),
+        boot: options.boot,
+        times: options.times,
+        wal: this.#wal,
+        store: this.#store,
+        clock,
+        random: options.chance,
+        deliver,
+        send: (to, message) => this.#post(to, message),
+        defer: (next) => this.submit({ kind: "performed", next }),
+        touch: (sessions) => this.#replica.touch(sessions),
+        restorer: () => {
+          const fresh = newHistory();
+          const pieces = new SnapshotRestorer(fresh);
+          return {
+            take: (piece) => pieces.take(piece),
+            install: () => {
+              tree.adopt(pieces.finish()!);
+              history.adopt(fresh);
+            },
+          };
+        },
+      },
+      start,
+    );
+    this.#compaction = new Compaction({
+      store: this.#store,
       order: this.#order,
       tree,
       history,
       applier,
       logBytesMin: options.snapshotLogBytes,
       measure: (work) => this.#measure(work),
-      logBytesReplayed: recovered.entries.reduce((sum, { payload }) => sum + payload.length, 0),
     });
-    this.#replica = new Replica(options, { tree, history, applier, order: this.#order, compaction });
+    this.#replica = new Replica(options, {
+      tree,
+      history,
+      applier,
+      order: this.#order,
+      membership: this.#order,
+      compaction: this.#compaction,
+      found: (voters) => this.#found(voters, applier),
+    });
   }
 
-  /** Begins to coordinate. */
+  /** Begins: gives out what the log holds, and stands for election where nobody else could. */
   start(): void {
     this.#order.start();
+    this.submit({ kind: "tick" });
+  }
+
+  /** What this member says of itself to its peers. */
+  get facts(): PeerFacts {
+    return this.#replica.ensemble.facts;
+  }
+
+  /** Why this member does not speak with a peer, or null where it does. */
+  refusal(facts: PeerFacts): string | null {
+    return this.#replica.ensemble.refusal(facts);
+  }
+
+  /** True while this member serves with a quorum behind it. */
+  get isServing(): boolean {
+    return this.#replica.isServing;
+  }
+
+  /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
+  get cluster(): string {
+    return this.#replica.cluster;
+  }
+
+  /** The URLs that the members tell clients. */
+  get urls(): readonly string[] {
+    return this.#tree.ensemble.members.map(({ url }) => url);
+  }
+
+  /** The engine, for tests and tools that look at how members agree. Read only. */
+  get order(): RaftOrder {
+    return this.#order;
+  }
+
+  /** Writes the first state that all founders share, and begins from it. */
+  #found(voters: readonly MemberId[], applier: Applier): void {
+    const configuration = { ...emptyConfiguration, voters };
+    this.#tree.index = foundingPlace.index;
+    applier.term = foundingPlace.term;
+    this.#compaction.take(configuration, () => {
+      this.submit({
+        kind: "performed",
+        next: () => {
+          this.#order.found({ hardState: foundingState, base: foundingPlace, configuration, entries: [] });
+          this.#order.start();
+        },
+      });
+    });
+  }
+
+  /** Hands over, where this member leads: the others need not wait for an election. */
+  handOver(): void {
+    this.submit({ kind: "performed", next: () => this.#order.handOver() });
   }
 
   /** Takes an input; it is looked at in a turn of its own, soon. */
@@ -148,15 +246,63 @@ export class Member {
       const inputs = this.#queue;
       this.#queue = [];
       let taken = 0;
-      while (taken < inputs.length && (taken % inputsPerLook !== 0 || clock.now() - startedAt < turnMsMax)) {
-        this.#replica.receive(inputs[taken++]!);
+      let weight = 0;
+      while (taken < inputs.length && ((taken + weight) % inputsPerLook !== 0 || clock.now() - startedAt < turnMsMax)) {
+        const input = inputs[taken++]!;
+        if (input.kind === "ordered") weight += entryWeight;
+        this.#receive(input);
       }
       if (taken < inputs.length) this.#queue = [...inputs.slice(taken), ...this.#queue];
       const more = this.#replica.endTurn();
+      this.#order.flush();
       effects = effects.length === 0 ? more : [...effects, ...more];
     } while (this.#queue.length > 0 && clock.now() - startedAt < turnMsMax);
+    this.#sendToPeers();
     this.#perform(effects);
     if (this.#queue.length > 0 || this.#replica.hasWork) this.#wake();
+  }
+
+  /** What concerns the engine goes to it, and everything to the replica. */
+  #receive(input: Input): void {
+    switch (input.kind) {
+      case "peer":
+        for (const message of input.messages) this.#order.receive(Number(input.member), message);
+        break;
+      case "peer-down":
+        this.#order.lost(Number(input.member));
+        break;
+      case "tick":
+        return this.#tick();
+    }
+    this.#replica.receive(input);
+  }
+
+  /** Consensus counts every tick; everything else is looked at less often. */
+  #tick(): void {
+    this.#order.tick();
+    const now = this.#options.clock.now();
+    if (now - this.#lookedAt < lookMs) return;
+    this.#lookedAt = now;
+    this.#replica.receive({ kind: "tick" });
+    for (const { id } of this.#replica.ensemble.addresses) this.#post(Number(id), { kind: "status", zxid: this.#tree.zxid });
+  }
+
+  #post(to: MemberId, message: PeerMessage): void {
+    const messages = this.#outgoing.get(to);
+    if (messages === undefined) this.#outgoing.set(to, [message]);
+    else messages.push(message);
+  }
+
+  #sendToPeers(): void {
+    const { mesh } = this.#options;
+    if (this.#meshed !== this.#tree.ensemble) {
+      this.#meshed = this.#tree.ensemble;
+      mesh.connect(this.#replica.ensemble.addresses, this.#replica.ensemble.ownAddress);
+    }
+    if (this.#outgoing.size === 0) return;
+    const outgoing = this.#outgoing;
+    this.#outgoing = new Map();
+    for (const [to, messages] of outgoing) mesh.send(String(to), messages);
   }
 
   #perform(effects: readonly Effect[]): void {
@@ -176,4 +322,21 @@ export class Member {
     const more = this.#replica.endTurn();
     if (more.length > 0) this.#perform(more);
   }
+}
+
+/** Where every founder begins: behind an entry that nobody ever wrote. */
+const foundingPlace = { index: 1, term: 1 } as const;
+const foundingState = { term: 1, vote: 0, commit: 1 } as const;
+
+/** What consensus starts from, or null for a member that was never founded. */
+function startOf({ snapshot, hardState, entries }: Recovered, id: MemberId): RaftStart | null {
+  if (snapshot.index === 0 && entries.length === 0) return null;
+  const lastIndex = entries[entries.length - 1]?.index ?? snapshot.index;
+  return {
+    hardState: { ...hardState, commit: Math.min(lastIndex, Math.max(hardState.commit, snapshot.index)) },
+    base: { index: snapshot.index, term: snapshot.term },
+    // The first builds wrote no configuration: their hubs were alone.
+    configuration: snapshot.configuration ?? { ...emptyConfiguration, voters: [id] },
+    entries,
+  };
 }

@@ -2,6 +2,14 @@
  * What a member needs from the world, each port as small as its use.
  */
 import type { Chunk, Credential } from "@copse/protocol";
+import type { PeerMessage } from "./peer-message.ts";
+
+/** Where a member is reached by its peers. */
+export interface PeerAddress {
+  readonly id: string;
+  /** HOST:PORT. */
+  readonly address: string;
+}
 
 export interface Clock {
   /** Milliseconds on a clock that never jumps: for every timeout. */
@@ -31,6 +39,14 @@ export interface Gateway {
   close(connection: number, code: number, reason: string): void;
   /** Proves credentials, slowly; an `authenticated` input with the same ticket follows. */
   authenticate(connection: number, ticket: number, credentials: readonly Credential[]): void;
+}
+
+/** The links to the other members. All calls are synchronous and never throw. */
+export interface Mesh {
+  /** Sends the messages of one turn, in order, or loses them and all behind until the link breaks and stands again. */
+  send(member: string, messages: readonly PeerMessage[]): void;
+  /** Keeps links with these members, and with nobody else; `own` is where they reach this one, or "". */
+  connect(peers: readonly PeerAddress[], own: string): void;
 }
 
 /** Past so many unsent bytes a connection counts as congested: subscriptions drop, reads wait. */

@@ -1,61 +1,137 @@
 /**
  * What this member has proposed and not yet seen ordered.
  *
- * All txns of one turn of the loop share an entry. Invariant: own entries come back in the order in which they were
- * proposed, each at most once; whoever proposed a txn is told its result exactly when it is applied here.
+ * All txns of one turn of the loop share an entry, which carries the member's name and a number. Invariants: whoever
+ * proposed a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long a
+ * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
+ * not lost after all.
  */
 import { type Applied, decodeTxns, encodeEntry, encodeTxn, type Txn } from "@copse/tree";
 import type { Order } from "./order.ts";
+import type { Clock } from "./ports.ts";
 
 export type Settle = (applied: Applied) => void;
 
 interface Proposal {
   readonly txn: Txn;
+  readonly text: string;
   readonly settle: Settle;
+  /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
+  readonly isWanted: () => boolean;
 }
 
 /** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
 const entryTxnsMax = 4_096;
 const entryUnitsMax = 4_194_304;
+/** Silence behind which everything is proposed again, in milliseconds; it doubles each time. */
+const patienceMsMin = 1_000;
+const patienceMsMax = 16_000;
+
+const always = (): boolean => true;
 
 export class Proposals {
   readonly #order: Order;
+  readonly #clock: Clock;
+  readonly #prefix: string;
   #gathered: Proposal[] = [];
-  #texts: string[] = [];
   #units = 0;
-  readonly #inFlight: { readonly payload: string; readonly proposals: readonly Proposal[] }[] = [];
+  #count = 0;
+  /** Txns in flight, by the number of their entry, ascending. */
+  readonly #inFlight: Map<number, readonly Proposal[]> = new Map();
+  #size = 0;
+  #isAgain = false;
+  #heardAt = 0;
+  #patienceMs = patienceMsMin;
 
-  constructor(order: Order) {
+  /** @param author differs from every other member's, and from this member's before it started again */
+  constructor(order: Order, clock: Clock, author: string) {
     this.#order = order;
+    this.#clock = clock;
+    this.#prefix = `#${author}:`;
   }
 
   /** Txns that wait for their result. */
   get size(): number {
-    return this.#inFlight.reduce((sum, { proposals }) => sum + proposals.length, this.#gathered.length);
+    return this.#size + this.#gathered.length;
   }
 
-  add(txn: Txn, settle: Settle): void {
-    const text = encodeTxn(txn);
-    this.#gathered.push({ txn, settle });
-    this.#texts.push(text);
-    this.#units += text.length;
-    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.flush();
+  add(txn: Txn, settle: Settle, isWanted: () => boolean = always): void {
+    this.#gather({ txn, text: encodeTxn(txn), settle, isWanted });
   }
 
-  /** Proposes what the turn has gathered, as one entry. */
+  /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
   flush(): void {
-    if (this.#gathered.length === 0) return;
-    const payload = encodeEntry(this.#texts);
-    this.#inFlight.push({ payload, proposals: this.#gathered });
-    this.#gathered = [];
-    this.#texts = [];
-    this.#units = 0;
-    this.#order.propose(payload);
+    if (this.#isAgain) this.#proposeAgain();
+    this.#close();
   }
 
   /** The txns of an entry, with who waits for them if they are this member's own. */
   take(payload: string): readonly { readonly txn: Txn; readonly settle: Settle | null }[] {
-    if (this.#inFlight[0]?.payload === payload) return this.#inFlight.shift()!.proposals;
-    return decodeTxns(payload).map((txn) => ({ txn, settle: null }));
+    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
+    const proposals = this.#inFlight.get(own);
+    if (proposals === undefined) return decodeTxns(payload.slice(start)).map((txn) => ({ txn, settle: null }));
+    this.#inFlight.delete(own);
+    this.#size -= proposals.length;
+    this.#heardAt = this.#clock.now();
+    this.#patienceMs = patienceMsMin;
+    return proposals.map((proposal) => ({ txn: proposal.txn, settle: (applied) => this.#settle(own, proposal, applied) }));
+  }
+
+  /** Everything in flight may be lost: it is proposed again at the end of the turn. */
+  again(): void {
+    this.#isAgain = this.#inFlight.size > 0;
+  }
+
+  tick(): void {
+    if (this.#inFlight.size === 0 || this.#clock.now() - this.#heardAt < this.#patienceMs) return;
+    this.#patienceMs = Math.min(patienceMsMax, this.#patienceMs * 2);
+    this.#heardAt = this.#clock.now();
+    this.again();
+  }
+
+  /** Nobody waits for the results any more. */
+  forget(): void {
+    this.#inFlight.clear();
+    this.#size = 0;
+    this.#gathered = [];
+    this.#units = 0;
+    this.#isAgain = false;
+  }
+
+  #settle(entry: number, proposal: Proposal, applied: Applied): void {
+    if (applied.outcome !== "overtaken") return proposal.settle(applied);
+    // What came before it was lost on the way: back to its place, and all of it again.
+    this.#inFlight.set(entry, [...(this.#inFlight.get(entry) ?? []), proposal]);
+    this.#size++;
+    this.#isAgain = true;
+  }
+
+  #gather(proposal: Proposal): void {
+    this.#gathered.push(proposal);
+    this.#units += proposal.text.length;
+    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
+  }
+
+  #close(): void {
+    if (this.#gathered.length === 0) return;
+    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#gathered.map(({ text }) => text))}`;
+    if (this.#inFlight.size === 0) this.#heardAt = this.#clock.now();
+    this.#inFlight.set(this.#count, this.#gathered);
+    this.#size += this.#gathered.length;
+    this.#gathered = [];
+    this.#units = 0;
+    this.#order.propose(payload);
+  }
+
+  #proposeAgain(): void {
+    this.#isAgain = false;
+    const newest = this.#gathered;
+    const older = [...this.#inFlight].sort(([a], [b]) => a - b).flatMap(([, proposals]) => proposals);
+    this.#inFlight.clear();
+    this.#size = 0;
+    this.#gathered = [];
+    this.#units = 0;
+    for (const proposal of [...older, ...newest]) if (proposal.isWanted()) this.#gather(proposal);
   }
 }

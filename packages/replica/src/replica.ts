@@ -11,6 +11,7 @@ import type { Applier } from "./applier.ts";
 import type { Compaction } from "./compaction.ts";
 import { Connection } from "./connection.ts";
 import { type Effect, Effects } from "./effect.ts";
+import { Ensemble, type EnsembleOptions, type EnsembleState, type Membership } from "./ensemble.ts";
 import type { History } from "./history.ts";
 import type { Input } from "./input.ts";
 import type { Order, OrderEvent } from "./order.ts";
@@ -18,14 +19,14 @@ import type { Clock, Hash, Random } from "./ports.ts";
 import { Proposals } from "./proposals.ts";
 import { Reaper } from "./reaper.ts";
 import { Requests } from "./requests.ts";
-import { type SessionOptions, Sessions } from "./sessions.ts";
+import { type Coordinator, type SessionOptions, Sessions } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Waits } from "./waits.ts";
 import { WatchTable } from "./watch-table.ts";
 
-export interface ReplicaOptions extends SessionOptions {
-  /** The address that this member tells clients to use. */
-  readonly url: string;
+export interface ReplicaOptions extends SessionOptions, Omit<EnsembleOptions, "limits"> {
+  /** Differs each time the member starts. */
+  readonly boot: string;
   /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
   readonly reapMs: number;
   readonly clock: Clock;
@@ -38,7 +39,9 @@ export interface ReplicaState {
   readonly history: History;
   readonly applier: Applier;
   readonly order: Order;
+  readonly membership: Membership;
   readonly compaction: Compaction;
+  readonly found: EnsembleState["found"];
 }
 
 export class Replica {
@@ -53,18 +56,23 @@ export class Replica {
   readonly #sessions: Sessions;
   readonly #requests: Requests;
   readonly #reaper: Reaper;
-  #isCoordinator = false;
-  #isConfigured = false;
+  readonly ensemble: Ensemble;
+  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
 
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
     this.#state = state;
-    const { tree, history, order } = state;
+    const { tree, history, order, membership, compaction, found } = state;
     const { clock, random, hash, limits, isReadOnly } = options;
-    this.#proposals = new Proposals(order);
+    this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
     this.#waits = new Waits(order);
     this.#subscriptions = new Subscriptions(tree, history);
     const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock };
+    const { ephemerals, recursiveDeletes } = limits;
+    this.ensemble = new Ensemble(
+      { ...options, limits: { ephemerals, recursiveDeletes } },
+      { tree, membership, proposals: this.#proposals, clock, random, found, takeSnapshot: () => compaction.take() },
+    );
     this.#reaper = new Reaper(common, options.reapMs);
     this.#sessions = new Sessions(options, {
       ...common,
@@ -72,6 +80,7 @@ export class Replica {
       hash,
       release: (connection, held) => this.#takeAll(connection, held),
       identitiesChanged: (connection) => this.#subscriptions.identitiesChanged(connection),
+      role: () => this.ensemble.role,
     });
     this.#requests = new Requests({
       ...common,
@@ -80,7 +89,7 @@ export class Replica {
       watches: this.#watches,
       subscriptions: this.#subscriptions,
       sessions: this.#sessions,
-      ensemble: () => `,${this.#config(tree.zxid).slice(1, -1)}`,
+      ensemble: () => this.ensemble.reply(),
     });
   }
 
@@ -108,11 +117,41 @@ export class Replica {
       }
       case "ordered":
         return this.#ordered(input.event);
+      case "peer-up":
+        return this.ensemble.up(input.facts);
+      case "peer-down":
+        return this.ensemble.down(input.member);
+      case "peer":
+        for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message.zxid);
+        return;
+      case "performed":
+        return input.next();
       case "tick":
-        this.#sessions.tick(this.#connections.values());
-        if (this.#isCoordinator) this.#reaper.tick();
-        return this.#waits.tick(this.#options.clock.now());
+        return this.#tick();
     }
+  }
+
+  /** As the coordinator: these sessions live. False where one of them is being expired. */
+  touch(sessions: readonly string[]): boolean {
+    return this.#sessions.touchAll(sessions);
+  }
+
+  /** True while this member serves with a quorum behind it. */
+  get isServing(): boolean {
+    return this.#coordinator.member !== null && this.#sessions.cluster !== "";
+  }
+
+  /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
+  get cluster(): string {
+    return this.#sessions.cluster;
+  }
+
+  #tick(): void {
+    this.#sessions.tick(this.#connections.values());
+    if (this.#coordinator.isHere) this.#reaper.tick();
+    this.ensemble.look();
+    this.#proposals.tick();
+    this.#waits.tick(this.#options.clock.now());
   }
 
   /** Ends a turn of the loop: what was gathered is proposed, and subscriptions get their next pieces. */
@@ -210,31 +249,33 @@ export class Replica {
         return this.#waits.look(tree.zxid);
       case "confirmed":
         return this.#waits.confirmed(event.ticket, tree.zxid);
-      case "coordinator":
-        this.#isCoordinator = event.isHere;
-        this.#sessions.coordinates(event.isHere);
-        if (event.isHere) this.#configure();
+      case "coordinator": {
+        const isAnother = event.member !== null && (event.member !== this.#coordinator.member || event.term !== this.#coordinator.term);
+        this.#coordinator = event;
+        this.#sessions.coordinated(event);
+        this.ensemble.coordinated(event);
+        // What was on its way to another coordinator may never have arrived.
+        if (isAnother) this.#proposals.again();
         return;
+      }
+      case "restored":
+        return this.#restored(event);
     }
   }
 
-  /** Publishes this member's configuration where it differs from what the tree holds. */
-  #configure(): void {
-    if (this.#isConfigured) return;
-    this.#isConfigured = true;
-    const { tree } = this.#state;
-    const config = this.#config(null);
-    const { ephemerals, recursiveDeletes } = this.#options.limits;
-    const isSame = tree.find("/copse/config")?.value?.json === JSON.stringify(config);
-    if (isSame && tree.limits.ephemerals === ephemerals && tree.limits.recursiveDeletes === recursiveDeletes) return;
-    this.#proposals.add({ kind: "configure", config, limits: { ephemerals, recursiveDeletes } }, () => {});
-  }
-
-  /** The ensemble as JSON; with a zxid, as its reply shows it. */
-  #config(zxid: number | null): string {
-    const { member: id, url } = this.#options;
-    const member = { id, role: "leader", url, peer: "", state: "up" };
-    return JSON.stringify({ members: [zxid === null ? member : { ...member, zxid }], leader: id, version: 1 });
+  /** The state jumps ahead: connections can't follow, but a resume elsewhere, or here, catches up from the history. */
+  #restored({ index, term, install }: Extract<OrderEvent, { kind: "restored" }>): void {
+    const { tree, applier } = this.#state;
+    if (index <= tree.index) return;
+    for (const [number, connection] of [...this.#connections]) {
+      connection.close(closeCode.unavailable, "this member was too far behind, and begins anew");
+      this.#closed(number);
+    }
+    this.#proposals.forget();
+    install();
+    applier.term = term;
+    this.#sessions.restored();
+    this.#waits.look(tree.zxid);
   }
 }
 

@@ -133,17 +133,14 @@ export class Requests {
     connection.lastWriteId = Math.max(after, id);
     const print = printOf(write, guards);
     const { address } = connection;
-    proposals.add({ kind: "write", session, generation, id, after, ack, print, address, guards, write }, (applied) =>
-      this.#settle(connection, slot, applied),
+    proposals.add(
+      { kind: "write", session, generation, id, after, ack, print, address, guards, write },
+      (applied) => this.#settle(connection, slot, applied),
+      () => !connection.isClosed,
     );
   }
 
-  #settle(connection: Connection, slot: Slot, { outcome, code, body }: Applied): void {
-    if (outcome === "overtaken") {
-      // Its predecessor was lost on the way: the client sends both again, in order, after it has resumed.
-      const refusal = refuse("UNAVAILABLE", "the outcome is unknown; resume and send it again");
-      return connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
-    }
+  #settle(connection: Connection, slot: Slot, { code, body }: Applied): void {
     const isGone = code === "SESSION_EXPIRED";
     connection.answer(slot, isGone ? { body, close: { code: closeCode.sessionExpired, reason: "the session has expired" } } : { body });
   }
@@ -206,6 +203,7 @@ export class Requests {
     if (connection.session === null) return connection.reply(id, this.#done());
     if (!sessions.touch(connection)) return;
     const barrier = waits.barrier();
+    barrier.touched.add(connection.session.id);
     const answer = (): void => connection.reply(id, this.#done());
     waits.until(
       () => barrier.isConfirmed,
@@ -261,7 +259,11 @@ export class Requests {
     connection.phase = { kind: "closing" };
     const close = { code: closeCode.sessionClosed, reason: "closed" };
     const run = (slot: Slot): null => {
-      this.#state.sessions.end(connection, (applied) => connection.answer(slot, { body: applied?.body ?? this.#done(), close }));
+      this.#state.sessions.end(connection, (applied) => {
+        // An earlier copy of the same txn may have ended it already: what was asked for is done.
+        const isDone = applied === null || applied.code === "SESSION_EXPIRED";
+        connection.answer(slot, { body: isDone ? this.#done() : applied.body, close });
+      });
       return null;
     };
     connection.enqueue(id, { kind: "runnable", run });

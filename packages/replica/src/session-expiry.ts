@@ -54,6 +54,17 @@ export class SessionExpiry {
     this.#timers.delete(session);
   }
 
+  /** True if the session's time was over, and its end is on the way. */
+  isExpiring(session: string): boolean {
+    return this.#timers.get(session)?.isExpiring === true;
+  }
+
+  /** Forgets every session. */
+  clear(): void {
+    this.#timers.clear();
+    this.#buckets.clear();
+  }
+
   /** Gives every session its full timeout again. */
   restartAll(now: number): void {
     for (const [session, timer] of this.#timers) this.start(session, timer.timeoutMs, now);

@@ -15,6 +15,8 @@ interface Wait {
 /** A barrier that was asked for at one moment. */
 export interface Barrier {
   isConfirmed: boolean;
+  /** Sessions that the coordinator counts before it confirms. */
+  readonly touched: Set<string>;
 }
 
 export class Waits {
@@ -30,16 +32,17 @@ export class Waits {
 
   /** The barrier of this turn. */
   barrier(): Barrier {
-    this.#gathering ??= { isConfirmed: false };
+    this.#gathering ??= { isConfirmed: false, touched: new Set() };
     return this.#gathering;
   }
 
   /** Asks for the turn's barrier, if anyone wants it. */
   flush(): void {
     if (this.#gathering === null) return;
+    const { touched } = this.#gathering;
     this.#barriers.set(++this.#ticket, this.#gathering);
     this.#gathering = null;
-    this.#order.barrier(this.#ticket);
+    this.#order.barrier(this.#ticket, [...touched]);
   }
 
   /** Calls `go` once `isOver`, or `giveUp` behind the deadline (on the member's clock). */

@@ -3,13 +3,21 @@
  *
  * Defaults live here and nowhere else. A wrong setting is a ConfigError that names it, before anything is opened.
  */
-import { defaultLimits, type Limits } from "@copse/protocol";
+import { defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
+import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
 import type { Logger } from "pino";
 
 /** A file of the page, ready to be sent. */
 export interface StaticFile {
   readonly body: Buffer;
   readonly contentType: string;
+}
+
+/** Certificates for peers: each names its member as `copse-member-ID`. */
+export interface PeerTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca: Buffer;
 }
 
 export interface ServerConfig {
@@ -24,6 +32,16 @@ export interface ServerConfig {
   readonly advertise: string | null;
   /** Further origins (scheme://host[:port]) whose pages may connect. */
   readonly origins: readonly string[];
+  /** All members at first, this one included; nobody for a hub alone. */
+  readonly peers: readonly PeerAddress[];
+  /** Where this member listens for peers, HOST:PORT, or null where the ensemble's table says it. */
+  readonly peerListen: string | null;
+  /** This member waits to be taken in by an ensemble that runs. */
+  readonly isJoining: boolean;
+  /** What all members share, to prove themselves to each other; null for loopback alone. */
+  readonly peerSecret: string | null;
+  readonly peerTls: PeerTls | null;
+  readonly times: ElectionTimes;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly isReadOnly: boolean;
   /** Serve on a public address although anyone who reaches it may do anything. */
@@ -62,6 +80,12 @@ export function completeConfig(given: Given): ServerConfig {
     port: 7181,
     advertise: null,
     origins: [],
+    peers: [],
+    peerListen: null,
+    isJoining: false,
+    peerSecret: null,
+    peerTls: null,
+    times: defaultElectionTimes,
     tls: null,
     isReadOnly: false,
     isInsecure: false,
@@ -76,7 +100,7 @@ export function completeConfig(given: Given): ServerConfig {
     files: new Map(),
     ...given,
   };
-  if (!/^[1-9]\d{0,8}$/.test(config.member)) throw new ConfigError("id: a member's id is a positive integer");
+  if (!isMemberId(config.member)) throw new ConfigError("id: a member's id is a positive integer");
   if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: the port is not one");
   if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the least is above the greatest");
   if (!isLoopback(config.host) && !config.isInsecure) {
@@ -84,10 +108,23 @@ export function completeConfig(given: Given): ServerConfig {
       `listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`,
     );
   }
+  checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
   }
   return config;
+}
+
+function checkPeers({ member, peers, peerListen, isJoining }: ServerConfig): void {
+  for (const { id, address } of peers) {
+    if (!isMemberId(id) || !isPeerAddress(address)) throw new ConfigError(`peers: ${id}=${address} is not ID=HOST:PORT`);
+  }
+  if (new Set(peers.map(({ id }) => id)).size < peers.length) throw new ConfigError("peers: an id stands there twice");
+  if (peers.length > 0 && !isJoining && !peers.some(({ id }) => id === member)) {
+    throw new ConfigError(`peers: member ${member} is not among them; say --join where an ensemble that runs is to take it in`);
+  }
+  if (isJoining && peers.every(({ id }) => id === member)) throw new ConfigError("join: --peers has to name a member that runs");
+  if (peerListen !== null && !isPeerAddress(peerListen)) throw new ConfigError(`peer-listen: ${peerListen} is not HOST:PORT`);
 }
 
 export function isLoopback(host: string): boolean {

@@ -14,7 +14,8 @@ export interface DirectoryIdentity {
   readonly format: number;
   /** The directory's own id: files of another one are refused. */
   readonly directory: string;
-  readonly cluster: string;
+  /** Null where the ensemble agrees on one: its state knows it. */
+  readonly cluster: string | null;
   readonly member: string;
 }
 
@@ -32,13 +33,15 @@ export interface DataDirectory {
 
 /**
  * Opens a data directory, making it where it is missing.
+ * @param isAlone a hub alone gives itself a cluster; others agree on one
  * @throws ConfigError where another process uses it, or it belongs to another member
  */
-export async function openDataDirectory(path: string, member: string, token: () => string): Promise<DataDirectory> {
+export async function openDataDirectory(path: string, member: string, isAlone: boolean, token: () => string): Promise<DataDirectory> {
   fs.mkdirSync(path, { recursive: true });
   const lock = await takeLock(path, token);
   try {
-    const identity = readIdentity(path) ?? createIdentity(path, { format: identityFormat, directory: token(), cluster: token(), member });
+    const identity =
+      readIdentity(path) ?? createIdentity(path, { format: identityFormat, directory: token(), cluster: isAlone ? token() : null, member });
     if (identity.member !== member) {
       throw new ConfigError(`data: ${path} belongs to member ${identity.member}, and this is member ${member}`);
     }

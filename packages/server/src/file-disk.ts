@@ -90,6 +90,21 @@ export class FileDisk implements Disk {
     });
   }
 
+  readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void {
+    const nothing = Buffer.alloc(0);
+    fs.open(this.#path(name), "r", (failure, fd) => {
+      if (failure !== null) return done(failure, nothing);
+      const bytes = Buffer.allocUnsafe(length);
+      const fill = (filled: number): void => {
+        fs.read(fd, bytes, filled, length - filled, offset + filled, (error, count) => {
+          if (error === null && count > 0 && filled + count < length) return fill(filled + count);
+          fs.close(fd, () => done(error, bytes.subarray(0, filled + Math.max(0, count))));
+        });
+      };
+      fill(0);
+    });
+  }
+
   rename(from: string, to: string, done: Done): void {
     this.#close(from);
     fs.rename(this.#path(from), this.#path(to), (error) => (error === null ? this.#syncDirectory(done) : done(error)));

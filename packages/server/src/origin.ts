@@ -3,12 +3,12 @@
  * those that the configuration names. No Origin at all means no browser; "null" proves nothing.
  */
 export class OriginList {
-  readonly #hosts: Set<string> = new Set();
+  readonly #urls: () => readonly string[];
   readonly #origins: ReadonlySet<string>;
 
   /** @param urls what the members advertise */
-  constructor(urls: readonly string[], origins: readonly string[]) {
-    for (const url of urls) this.#hosts.add(canonicalHost(new URL(url).hostname));
+  constructor(urls: () => readonly string[], origins: readonly string[]) {
+    this.#urls = urls;
     this.#origins = new Set(origins.map((origin) => origin.replace(/\/$/, "")));
   }
 
@@ -17,7 +17,9 @@ export class OriginList {
     if (this.#origins.has(origin)) return true;
     if (!URL.canParse(origin)) return false;
     const { hostname, protocol } = new URL(origin);
-    return (protocol === "http:" || protocol === "https:") && this.#hosts.has(canonicalHost(hostname));
+    if (protocol !== "http:" && protocol !== "https:") return false;
+    const host = canonicalHost(hostname);
+    return this.#urls().some((url) => URL.canParse(url) && canonicalHost(new URL(url).hostname) === host);
   }
 }
 

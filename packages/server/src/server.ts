@@ -7,13 +7,14 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
-import { Member } from "@copse/replica";
+import { type Input, Member } from "@copse/replica";
 import { ConfigError, type ServerConfig } from "./config.ts";
-import { openDataDirectory } from "./data-directory.ts";
+import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
 import { FileDisk } from "./file-disk.ts";
 import { createHttp } from "./http.ts";
 import { createMetrics } from "./metrics.ts";
 import { OriginList } from "./origin.ts";
+import { PeerMesh } from "./peer-mesh.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 import { WsListener } from "./ws-listener.ts";
 
@@ -23,14 +24,13 @@ export interface Server {
   /** The address of the page. */
   readonly page: string;
   readonly port: number;
+  /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   readonly cluster: string;
   readonly member: Member;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
   stop(): Promise<void>;
 }
 
-/** How often the core looks at the clock, in milliseconds. */
-const tickMs = 250;
 /** How long a stop waits for connections to close, in milliseconds. */
 const drainMs = 3_000;
 const headerBytesMax = 16_384;
@@ -42,9 +42,10 @@ const headersMsMax = 10_000;
  */
 export async function startServer(config: ServerConfig): Promise<Server> {
   const { logger } = config;
-  const data = await openDataDirectory(config.dataDirectory, config.member, systemRandom.token);
+  const isAlone = config.peers.every(({ id }) => id === config.member);
+  const data = await openDataDirectory(config.dataDirectory, config.member, isAlone, systemRandom.token);
   try {
-    return await serve(config, data.identity.cluster, data.identity.directory, data.release);
+    return await serve(config, data.identity, data.release);
   } catch (error) {
     logger.error({ err: error }, "start failed");
     await data.release();
@@ -52,31 +53,43 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   }
 }
 
-async function serve(config: ServerConfig, cluster: string, directory: string, release: () => Promise<void>): Promise<Server> {
+async function serve(config: ServerConfig, identity: DirectoryIdentity, release: () => Promise<void>): Promise<Server> {
   const { logger, tls, limits } = config;
   const web = tls === null ? http.createServer(options) : https.createServer({ ...options, ...tls });
   const port = await listen(web, config);
   const scheme = tls === null ? "ws" : "wss";
   const host = config.host.includes(":") ? `[${config.host.replace(/^\[|\]$/g, "")}]` : config.host;
   const advertised = config.advertise ?? `${scheme}://${host}:${port}`;
-  let origins: OriginList;
-  try {
-    origins = new OriginList([advertised], config.origins);
-  } catch {
+  if (!URL.canParse(advertised)) {
     web.close();
     throw new ConfigError(`advertise: ${advertised} is not a URL`);
   }
 
   let member: Member | null = null;
-  const listener = new WsListener({ limits, cluster, origins: () => origins, submit: (input) => member?.submit(input) });
+  const submit = (input: Input): void => member?.submit(input);
+  const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
+  const listener = new WsListener({ limits, cluster: () => member?.cluster ?? "", origins, submit });
+  const mesh = new PeerMesh({
+    member: config.member,
+    secret: config.peerSecret,
+    tls: config.peerTls,
+    facts: () => running.facts,
+    refusal: (facts) => running.refusal(facts),
+    submit,
+    logger,
+  });
   const disk = new FileDisk(config.dataDirectory);
   const startedAt = performance.now();
   try {
     member = new Member({
       ...config,
-      cluster,
+      ...identity,
+      boot: systemRandom.token().slice(0, 8),
       url: advertised,
-      directory,
+      peer: config.peerListen ?? "",
+      founders: config.peers.length > 0 ? config.peers : [{ id: config.member, address: "" }],
+      chance: (below) => Math.floor(Math.random() * below),
+      mesh,
       disk,
       clock: systemClock,
       random: systemRandom,
@@ -89,15 +102,24 @@ async function serve(config: ServerConfig, cluster: string, directory: string, r
     throw error;
   }
   const running = member;
+  try {
+    if (config.peerListen !== null) await mesh.listen(config.peerListen);
+  } catch (error) {
+    web.close();
+    throw error;
+  }
   running.start();
-  const timer = setInterval(() => running.submit({ kind: "tick" }), tickMs);
+  const timer = setInterval(() => running.submit({ kind: "tick" }), config.times.tickMs);
   let isReady = true;
-  web.on("request", createHttp({ files: config.files, metrics: createMetrics(running, { ...limits }), isReady: () => isReady }));
+  web.on(
+    "request",
+    createHttp({ files: config.files, metrics: createMetrics(running, { ...limits }), isReady: () => isReady && running.isServing }),
+  );
   web.on("upgrade", (request, socket, head) => listener.upgrade(request, socket, head));
   logger.info(
     {
       member: config.member,
-      cluster,
+      cluster: running.cluster,
       port,
       recoveryMs: Math.round(performance.now() - startedAt),
       ...running.recovered,
@@ -110,10 +132,13 @@ async function serve(config: ServerConfig, cluster: string, directory: string, r
     isReady = false;
     logger.info("stopping");
     const closed = new Promise<void>((resolve) => web.close(() => resolve()));
+    running.handOver();
     running.dismiss();
     await listener.stop(drainMs);
-    while (running.figures.pending > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const until = performance.now() + drainMs;
+    while (running.figures.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
+    await mesh.stop();
     web.closeAllConnections();
     await closed;
     disk.close();
@@ -121,7 +146,16 @@ async function serve(config: ServerConfig, cluster: string, directory: string, r
     logger.info("stopped");
   };
   const page = advertised.replace(/^ws/, "http");
-  return { url: `${advertised}/v1`, page, port, cluster, member: running, stop: once(stop) };
+  return {
+    url: `${advertised}/v1`,
+    page,
+    port,
+    get cluster() {
+      return running.cluster;
+    },
+    member: running,
+    stop: once(stop),
+  };
 }
 
 const options: http.ServerOptions = {

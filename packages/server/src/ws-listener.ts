@@ -18,8 +18,8 @@ export const endpoint = "/v1";
 
 export interface WsListenerOptions {
   readonly limits: Limits;
-  readonly cluster: string;
-  readonly origins: () => OriginList;
+  readonly cluster: () => string;
+  readonly origins: OriginList;
   readonly submit: (input: Input) => void;
 }
 
@@ -67,7 +67,7 @@ export class WsListener implements Gateway {
 
   authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
     const { cluster, submit } = this.#options;
-    prove(credentials, cluster, (identities) => submit({ kind: "authenticated", connection, ticket, identities }));
+    prove(credentials, cluster(), (identities) => submit({ kind: "authenticated", connection, ticket, identities }));
   }
 
   /** Accepts no more connections, and resolves once those there are have closed. */
@@ -82,7 +82,7 @@ export class WsListener implements Gateway {
     if (this.#isStopping) return 503;
     if (request.url?.split("?", 1)[0] !== endpoint) return 404;
     const { origin } = request.headers;
-    if (!this.#options.origins().allows(origin)) return 403;
+    if (!this.#options.origins.allows(origin)) return 403;
     const offered = request.headers["sec-websocket-protocol"];
     if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return 400;
     return null;

@@ -5,14 +5,16 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, type Refusal, refuse } from "@copse/protocol";
+import { type ErrorCode, errorBody, type Refusal, refuse, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
+import { configPath } from "./ensemble.ts";
 import { operateAll } from "./multi.ts";
 import { type Members, operate, removeEphemerals, Work } from "./operation.ts";
+import { reconfigure, showConfig } from "./reconfigure.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
-import type { ConfigureTxn, EndTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
+import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
 
 export interface Applied {
   /** done: took a zxid. refused: failed, and every member agrees why. repeated: the first reply again. overtaken: its predecessor is missing, nothing happened. */
@@ -25,8 +27,12 @@ export interface Applied {
   readonly changes: readonly Change[];
 }
 
-/** Applies one txn. `time` is the entry's stamp, in milliseconds since the epoch; the state's time never goes back. */
-export function apply(tree: Tree, txn: Txn, time: number): Applied {
+/**
+ * Applies one txn.
+ * @param time the entry's stamp, in milliseconds since the epoch; the state's time never goes back
+ * @param term the entry's term
+ */
+export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied {
   tree.time = Math.max(tree.time, time);
   switch (txn.kind) {
     case "write":
@@ -36,8 +42,9 @@ export function apply(tree: Tree, txn: Txn, time: number): Applied {
     case "move":
       return moveSession(tree, txn);
     case "close":
-    case "expire":
       return endSession(tree, txn);
+    case "expire":
+      return expire(tree, txn, term);
     case "reap":
       return reap(tree, txn);
     case "configure":
@@ -96,18 +103,30 @@ function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
     session.identify(write.identities, work.zxid);
     return done(work, "");
   }
-  const members = write.op === "multi" ? operateAll(work, write, caller, session.id) : operate(work, write, caller, session.id);
+  const members = change(work, write, caller, session.id);
   return isMembers(members) ? done(work, members) : refused(tree, members);
+}
+
+function change(work: Work, write: Write, caller: Caller, session: string): Members | Refusal {
+  if (write.op === "multi") return operateAll(work, write, caller, session);
+  return write.op === "reconfig" ? reconfigure(work, write, caller) : operate(work, write, caller, session);
 }
 
 function isMembers(members: Members | Refusal): members is Members {
   return typeof members === "string";
 }
 
+/** The same txn again, proposed anew because its first copy seemed lost. */
+function repeated(tree: Tree): Applied {
+  return { outcome: "repeated", code: null, zxid: tree.zxid, body: `,"zxid":${tree.zxid}`, changes: none };
+}
+
 function openSession(tree: Tree, txn: OpenTxn): Applied {
-  const { session: id, secretHash, timeoutMs, identities } = txn;
+  const { session: id, secretHash, timeoutMs, identities, connection } = txn;
+  const known = tree.sessions.get(id);
+  if (known !== undefined) return known.connection === connection ? repeated(tree) : expired(tree);
   const work = new Work(tree);
-  tree.sessions.set(id, new Session({ id, secretHash, timeoutMs, identities, identitiesZxid: work.zxid }));
+  tree.sessions.set(id, new Session({ id, secretHash, timeoutMs, identities, identitiesZxid: work.zxid, connection }));
   return done(work, "");
 }
 
@@ -115,15 +134,17 @@ function openSession(tree: Tree, txn: OpenTxn): Applied {
 function moveSession(tree: Tree, txn: OpenTxn): Applied {
   const session = tree.sessions.get(txn.session);
   if (session === undefined || session.secretHash !== txn.secretHash) return expired(tree);
+  if (txn.connection !== "" && session.connection === txn.connection) return repeated(tree);
   const work = new Work(tree);
   tree.keepSession(session);
   session.generation++;
+  session.connection = txn.connection;
   session.timeoutMs = txn.timeoutMs;
   session.identify(txn.identities, work.zxid);
   return done(work, "");
 }
 
-function endSession(tree: Tree, txn: EndTxn): Applied {
+function endSession(tree: Tree, txn: EndTxn | ExpireTxn): Applied {
   const session = tree.sessions.get(txn.session);
   if (session === undefined) return expired(tree);
   if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
@@ -132,6 +153,14 @@ function endSession(tree: Tree, txn: EndTxn): Applied {
   removeEphemerals(work, session.ephemerals.after(null));
   tree.sessions.delete(session.id);
   return done(work, "");
+}
+
+/** Expiry is decided by one coordinator, in its term, on what it has seen: a write that came between shows that the client lives. */
+function expire(tree: Tree, txn: ExpireTxn, term: number): Applied {
+  const session = tree.sessions.get(txn.session);
+  const isDated = txn.term !== undefined;
+  const isOutdated = isDated && session !== undefined && (session.lastId !== txn.lastId || term !== txn.term);
+  return isOutdated ? refused(tree, refuse("SESSION_MOVED", "the session has shown that it lives")) : endSession(tree, txn);
 }
 
 /** How long a container that never had a child is left alone, in milliseconds. */
@@ -157,13 +186,22 @@ function reap(tree: Tree, txn: ReapTxn): Applied {
   return done(work, "");
 }
 
-/** The znode that holds the ensemble's configuration. */
-export const configPath = "/copse/config";
-
 function configure(tree: Tree, txn: ConfigureTxn): Applied {
+  if (txn.config !== undefined) return configureAlone(tree, txn.config, txn.limits);
+  const { table, limits } = txn;
+  const isSame = JSON.stringify([table, limits]) === JSON.stringify([tree.ensemble, tree.limits]);
+  if (isSame || table.version !== Math.max(1, tree.ensemble.version)) return refused(tree, refuse("BAD_VERSION", "the configuration has changed"));
   const work = new Work(tree);
-  tree.limits = txn.limits;
-  const znode = tree.find(configPath)!;
-  work.setValue(configPath, znode, { json: JSON.stringify(txn.config), isBase64: false, bytes: txn.config.length });
+  tree.limits = limits;
+  tree.ensemble = table;
+  showConfig(work);
+  return done(work, "");
+}
+
+/** What the first build wrote, for a single member that knew of no ensemble: logs hold it. */
+function configureAlone(tree: Tree, config: string, limits: ConfigureTxn["limits"]): Applied {
+  const work = new Work(tree);
+  tree.limits = limits;
+  work.setValue(configPath, tree.find(configPath)!, { json: JSON.stringify(config), isBase64: false, bytes: config.length });
   return done(work, "");
 }

@@ -1,7 +1,8 @@
 export { type Acl, aclOf, type Caller, mayDo, open, shownItems } from "./acl.ts";
-export { type Applied, apply, configPath, isReapable } from "./apply.ts";
+export { type Applied, apply, isReapable } from "./apply.ts";
 export type { Change } from "./change.ts";
 export { digestOf } from "./digest.ts";
+export { configPath, type EnsembleTable, encodeConfig, type MemberRow, noEnsemble, type ShownRole, shownRole } from "./ensemble.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
 export { ShardedMap } from "./sharded-map.ts";
@@ -13,6 +14,7 @@ export {
   type ConfigureTxn,
   decodeTxns,
   type EndTxn,
+  type ExpireTxn,
   encodeEntry,
   encodeTxn,
   type OpenTxn,

@@ -27,6 +27,8 @@ export class Session {
   readonly secretHash: string;
   timeoutMs: number;
   generation = 1;
+  /** The token of the connection that opened or moved it last. */
+  connection: string;
   identities: readonly Identity[];
   /** zxid at which the identities last changed. */
   identitiesZxid: number;
@@ -36,7 +38,15 @@ export class Session {
   #replies: KeptReply[] = [];
   #replyUnits = 0;
 
-  constructor(born: { id: string; secretHash: string; timeoutMs: number; identities: readonly Identity[]; identitiesZxid: number }) {
+  constructor(born: {
+    id: string;
+    secretHash: string;
+    timeoutMs: number;
+    identities: readonly Identity[];
+    identitiesZxid: number;
+    connection: string;
+  }) {
+    this.connection = born.connection;
     this.id = born.id;
     this.secretHash = born.secretHash;
     this.timeoutMs = born.timeoutMs;

@@ -7,6 +7,7 @@
  */
 import type { AclItem, Identity } from "@copse/protocol";
 import { aclOf, open } from "./acl.ts";
+import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
@@ -21,6 +22,8 @@ interface Head {
   readonly index: number;
   readonly time: number;
   readonly limits: TreeLimits;
+  /** Absent in the first files of format 1. */
+  readonly ensemble?: EnsembleTable;
 }
 
 export class SnapshotWriter {
@@ -33,7 +36,8 @@ export class SnapshotWriter {
 
   /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
   constructor(tree: Tree, asideMax: number = Number.POSITIVE_INFINITY) {
-    const head: Head = { format: snapshotFormat, zxid: tree.zxid, index: tree.index, time: tree.time, limits: tree.limits };
+    const { zxid, index, time, limits, ensemble } = tree;
+    const head: Head = { format: snapshotFormat, zxid, index, time, limits, ensemble };
     this.#head = JSON.stringify(head);
     this.#reader = tree.read("/", Number.POSITIVE_INFINITY, asideMax);
     this.#sessions = [...tree.sessions.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -76,8 +80,8 @@ export class SnapshotWriter {
 }
 
 function encodeSession(session: Session): string {
-  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, lastId, replies } = session;
-  return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, lastId, replies });
+  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies } = session;
+  return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies });
 }
 
 function encodeZnode(path: string, znode: Znode): string {
@@ -137,10 +141,11 @@ export class SnapshotLoader {
     this.#tree.index = head.index;
     this.#tree.time = head.time;
     this.#tree.limits = head.limits;
+    this.#tree.ensemble = head.ensemble ?? noEnsemble;
   }
 
   #takeSession(held: HeldSession): void {
-    const session = new Session({ ...held, id: held.session });
+    const session = new Session({ ...held, id: held.session, connection: held.connection ?? "" });
     session.restore(held);
     this.#tree.sessions.set(session.id, session);
   }
@@ -187,6 +192,7 @@ interface HeldSession {
   readonly generation: number;
   readonly identities: readonly Identity[];
   readonly identitiesZxid: number;
+  readonly connection?: string;
   readonly lastId: number;
   readonly replies: readonly KeptReply[];
 }

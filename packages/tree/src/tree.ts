@@ -7,6 +7,7 @@
  */
 import { nameOf, parentOf, type Value, versionMax } from "@copse/protocol";
 import { type Acl, open } from "./acl.ts";
+import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import { TreeReader } from "./reader.ts";
 import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
 import { siblings, Znode } from "./znode.ts";
@@ -25,11 +26,12 @@ export class Tree {
   /** Milliseconds since the epoch, of the last txn. */
   time = 0;
   limits: TreeLimits = { ephemerals: 100_000, recursiveDeletes: 100_000 };
-  readonly sessions: SessionTable = sessionTable();
+  ensemble: EnsembleTable = noEnsemble;
+  sessions: SessionTable = sessionTable();
   /** Znodes whose ACL does not let everyone read: where there are none, visibility needs no look. */
   restricted = 0;
   /** Containers and TTL znodes: those the reaper looks at. */
-  readonly reapable: Set<Znode> = new Set();
+  reapable: Set<Znode> = new Set();
   #journal: (() => void)[] | null = null;
   readonly #readers: Set<TreeReader> = new Set();
   readonly #sessionReaders: Set<(session: Session) => void> = new Set();
@@ -38,6 +40,17 @@ export class Tree {
     this.root = bareZnode("", null);
     const reserved = bareZnode("copse", this.root);
     for (const znode of [reserved, bareZnode("config", reserved)]) this.place(znode);
+  }
+
+  /**
+   * Becomes another state: one that a snapshot brought. `other` is not to be used behind it. Readers that are open go on
+   * with the state they were opened on.
+   */
+  adopt(other: Tree): void {
+    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable } = other;
+    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable });
+    this.#readers.clear();
+    this.#sessionReaders.clear();
   }
 
   find(path: string): Znode | undefined {

@@ -15,6 +15,7 @@ import {
   noLimits,
   type Write,
 } from "@copse/protocol";
+import type { EnsembleTable } from "./ensemble.ts";
 import type { TreeLimits } from "./tree.ts";
 
 /** Adds proved identities to the session. */
@@ -45,12 +46,25 @@ export interface OpenTxn {
   readonly secretHash: string;
   readonly timeoutMs: number;
   readonly identities: readonly Identity[];
+  /** Tells this connection's txn from every other's, so that a second copy of it has no effect. */
+  readonly connection: string;
 }
 
 export interface EndTxn {
-  readonly kind: "close" | "expire";
+  readonly kind: "close";
   readonly session: string;
   readonly generation: number;
+}
+
+/** The coordinator of a term has counted the timeout without a sign of life. */
+export interface ExpireTxn {
+  readonly kind: "expire";
+  readonly session: string;
+  readonly generation: number;
+  /** Absent in entries of the first build, as is `lastId`. */
+  readonly term?: number;
+  /** The session's newest write when that was decided. */
+  readonly lastId?: number;
 }
 
 /** Removes a container or TTL znode, if it is still due. */
@@ -60,14 +74,16 @@ export interface ReapTxn {
   readonly czxid: number;
 }
 
-/** Publishes the ensemble's configuration and the limits that decide results. */
+/** Writes down how the ensemble stands, and the limits that decide results. It counts only on the version that its table names. */
 export interface ConfigureTxn {
   readonly kind: "configure";
-  readonly config: string;
+  readonly table: EnsembleTable;
   readonly limits: TreeLimits;
+  /** In entries of the first build only, which have no table. */
+  readonly config?: string;
 }
 
-export type Txn = WriteTxn | OpenTxn | EndTxn | ReapTxn | ConfigureTxn;
+export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | ReapTxn | ConfigureTxn;
 
 /** Raised by whatever changes the text of entries; see `decodeTxns`. */
 export const txnFormat = 1;
@@ -103,6 +119,7 @@ export function decodeTxns(payload: string): Txn[] {
 }
 
 function decodeTxn(txn: Record<string, unknown>): Txn {
+  if (txn["kind"] === "open" || txn["kind"] === "move") return { connection: "", ...txn } as unknown as OpenTxn;
   if (txn["kind"] !== "write") return txn as unknown as Txn;
   const message = txn["write"] as Record<string, unknown>;
   const write = message["op"] === "auth" ? (message as unknown as Authenticate) : decodeWrite(message, noLimits);

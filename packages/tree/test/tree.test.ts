@@ -89,9 +89,12 @@ function txnOf(tree: Tree, given: Step): Txn {
   if (given.kind === "open" || given.kind === "move") {
     // A session's id is made of random bits: nobody opens one that exists.
     const kind = session === undefined ? "open" : "move";
-    return { kind, session: given.session, secretHash: "h", timeoutMs: 5_000, identities: [] };
+    return { kind, session: given.session, secretHash: "h", timeoutMs: 5_000, identities: [], connection: `c${generation}` };
   }
-  if (given.kind !== "write") return { kind: given.kind, session: given.session, generation };
+  if (given.kind !== "write") {
+    const end = { session: given.session, generation };
+    return given.kind === "close" ? { kind: "close", ...end } : { kind: "expire", ...end, term: 1, lastId: session?.lastId ?? 0 };
+  }
   const after = session?.lastId ?? 0;
   const { write: op } = given;
   return {
@@ -110,14 +113,15 @@ function txnOf(tree: Tree, given: Step): Txn {
 
 function freshTree(): Tree {
   const tree = new Tree();
-  for (const session of sessions) apply(tree, { kind: "open", session, secretHash: "h", timeoutMs: 5_000, identities: [] }, 1);
+  for (const session of sessions)
+    apply(tree, { kind: "open", session, secretHash: "h", timeoutMs: 5_000, identities: [], connection: "c" }, 1, 1);
   return tree;
 }
 
 function run(tree: Tree, steps: readonly Step[], each: (applied: Applied, txn: Txn) => void = () => {}): Txn[] {
   return steps.map((given, at) => {
     const txn = txnOf(tree, given);
-    each(apply(tree, txn, 1_000 + at), txn);
+    each(apply(tree, txn, 1_000 + at, 1), txn);
     return txn;
   });
 }
@@ -159,7 +163,7 @@ describe("apply", () => {
         const bodies: string[] = [];
         const txns = run(tree, given, ({ body }) => bodies.push(body));
         const replica = freshTree();
-        const replayed = decodeTxns(encodeEntry(txns.map(encodeTxn))).map((txn, at) => apply(replica, txn, 1_000 + at).body);
+        const replayed = decodeTxns(encodeEntry(txns.map(encodeTxn))).map((txn, at) => apply(replica, txn, 1_000 + at, 1).body);
         expect(replayed).toEqual(bodies);
         expect(digestOf(replica)).toBe(digestOf(tree));
         checkCounts(tree);
@@ -215,18 +219,38 @@ describe("apply", () => {
     const create: WriteTxn = {
       ...(txnOf(tree, { kind: "write", session: "s0", write: { op: "set", path: "/copse", value: null, version: -1 } }) as WriteTxn),
     };
-    const first = apply(tree, create, 1);
-    expect(apply(tree, create, 2)).toMatchObject({ outcome: "repeated", body: first.body });
-    expect(apply(tree, { ...create, print: 1 }, 2).code).toBe("BAD_ARGUMENTS");
-    expect(apply(tree, { ...create, generation: 0 }, 2).code).toBe("SESSION_MOVED");
-    expect(apply(tree, { ...create, id: 9, after: 7 }, 2).outcome).toBe("overtaken");
-    expect(apply(tree, { ...create, session: "none" }, 2).code).toBe("SESSION_EXPIRED");
+    const first = apply(tree, create, 1, 1);
+    expect(apply(tree, create, 2, 1)).toMatchObject({ outcome: "repeated", body: first.body });
+    expect(apply(tree, { ...create, print: 1 }, 2, 1).code).toBe("BAD_ARGUMENTS");
+    expect(apply(tree, { ...create, generation: 0 }, 2, 1).code).toBe("SESSION_MOVED");
+    expect(apply(tree, { ...create, id: 9, after: 7 }, 2, 1).outcome).toBe("overtaken");
+    expect(apply(tree, { ...create, session: "none" }, 2, 1).code).toBe("SESSION_EXPIRED");
+  });
+
+  it("opens and moves a session once, however often the same txn comes", () => {
+    const tree = freshTree();
+    const open: Txn = { kind: "open", session: "x", secretHash: "h", timeoutMs: 5_000, identities: [], connection: "c1" };
+    expect([apply(tree, open, 1, 1).outcome, apply(tree, open, 1, 1).outcome]).toEqual(["done", "repeated"]);
+    expect(apply(tree, { ...open, connection: "c2" }, 1, 1).code).toBe("SESSION_EXPIRED");
+    const move: Txn = { ...open, kind: "move", connection: "c3" };
+    expect([apply(tree, move, 1, 1).outcome, apply(tree, move, 1, 1).outcome]).toEqual(["done", "repeated"]);
+    expect(tree.sessions.get("x")?.generation).toBe(2);
+  });
+
+  it("expires a session only in the term that decided it, and only if it wrote nothing since", () => {
+    const tree = freshTree();
+    const expire = { kind: "expire", session: "s0", generation: 1, term: 4, lastId: 0 } as const;
+    expect(apply(tree, expire, 1, 5).code).toBe("SESSION_MOVED");
+    apply(tree, txnOf(tree, creation("/a")), 1, 4);
+    expect(apply(tree, expire, 1, 4).code).toBe("SESSION_MOVED");
+    expect(apply(tree, { ...expire, lastId: 1 }, 1, 4).outcome).toBe("done");
+    expect(tree.sessions.has("s0")).toBe(false);
   });
 
   it("never lets time go back", () => {
     const tree = freshTree();
-    apply(tree, txnOf(tree, creation("/a")), 5_000);
-    apply(tree, txnOf(tree, creation("/b")), 3_000);
+    apply(tree, txnOf(tree, creation("/a")), 5_000, 1);
+    apply(tree, txnOf(tree, creation("/b")), 3_000, 1);
     expect(tree.find("/b")!.ctime).toBe(5_000);
   });
 

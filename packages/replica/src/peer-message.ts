@@ -1,0 +1,198 @@
+/**
+ * What members say to each other, and its text.
+ *
+ * A message is a line of JSON, then as many lines as that says: the payloads of its entries, or a piece of a snapshot. So
+ * payloads travel as they are, not quoted once more. Reading checks every field: a peer has proved who it is, not that its
+ * build is sound.
+ */
+import { type Configuration, type Message, type MessageKind, message, type Proposal } from "@copse/raft";
+
+export type PeerMessage =
+  /** `touched`: sessions that the coordinator is to count before it answers the read that the message asks for. */
+  | { readonly kind: "raft"; readonly message: Message; readonly touched: readonly string[] }
+  /** A snapshot is on offer: which piece is wanted first? */
+  | { readonly kind: "offer"; readonly index: number; readonly term: number; readonly configuration: Configuration }
+  /** All pieces before this one have arrived; -1: the snapshot is not needed any more. */
+  | { readonly kind: "wanted"; readonly index: number; readonly number: number }
+  | { readonly kind: "piece"; readonly index: number; readonly number: number; readonly text: string }
+  /** So many pieces were all; the message takes the snapshot into the log. */
+  | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message }
+  | { readonly kind: "status"; readonly zxid: number };
+
+/** Text of several messages, for one frame. */
+export function encodePeerMessages(messages: readonly PeerMessage[]): string {
+  return messages.map(encode).join("\n");
+}
+
+function encode(sent: PeerMessage): string {
+  if (sent.kind === "piece") {
+    const { text, ...head } = sent;
+    const lines = text.split("\n").length;
+    return `${JSON.stringify({ ...head, lines })}\n${text}`;
+  }
+  if (sent.kind !== "raft" && sent.kind !== "end") return JSON.stringify(sent);
+  const { entries, proposals, ...rest } = sent.message;
+  const lines = [...entries, ...proposals].map(({ payload }) => payload);
+  const message = { ...rest, entries: entries.map(withoutPayload), proposals: proposals.map(withoutPayload) };
+  return [JSON.stringify({ ...sent, message }), ...lines].join("\n");
+}
+
+function withoutPayload<T extends { readonly payload: string }>({ payload: _, ...rest }: T): Omit<T, "payload"> {
+  return rest;
+}
+
+/** @throws Error where the text is not what `encodePeerMessages` makes */
+export function decodePeerMessages(text: string): PeerMessage[] {
+  const lines = text.split("\n");
+  const messages: PeerMessage[] = [];
+  for (let at = 0; at < lines.length; ) {
+    const head = JSON.parse(lines[at++]!) as Head;
+    const take = (count: number): string[] => {
+      if (!isCount(count) || at + count > lines.length) throw new Error("a peer's message is cut short");
+      at += count;
+      return lines.slice(at - count, at);
+    };
+    messages.push(decode(head, take));
+  }
+  return messages;
+}
+
+type Head = Record<string, unknown>;
+
+function decode(head: Head, take: (count: number) => string[]): PeerMessage {
+  switch (head["kind"]) {
+    case "raft":
+      return { kind: "raft", message: decodeMessage(head["message"], take), touched: list(head["touched"]).map(text) };
+    case "offer":
+      return {
+        kind: "offer",
+        index: count(head["index"]),
+        term: count(head["term"]),
+        configuration: decodeConfiguration(head["configuration"]),
+      };
+    case "wanted":
+      return { kind: "wanted", index: count(head["index"]), number: head["number"] === -1 ? -1 : count(head["number"]) };
+    case "piece":
+      return {
+        kind: "piece",
+        index: count(head["index"]),
+        number: count(head["number"]),
+        text: take(count(head["lines"])).join("\n"),
+      };
+    case "end":
+      return {
+        kind: "end",
+        index: count(head["index"]),
+        number: count(head["number"]),
+        message: decodeMessage(head["message"], take),
+      };
+    case "status":
+      return { kind: "status", zxid: count(head["zxid"]) };
+    default:
+      throw new Error("a peer's message is of an unknown kind");
+  }
+}
+
+/** What peers may send; everything else comes from a member's own host alone. */
+const kinds: readonly MessageKind[] = [
+  "propose",
+  "append",
+  "append-reply",
+  "vote",
+  "vote-reply",
+  "pre-vote",
+  "pre-vote-reply",
+  "snapshot",
+  "heartbeat",
+  "heartbeat-reply",
+  "transfer-leader",
+  "timeout-now",
+  "read-index",
+  "read-index-reply",
+];
+
+function decodeMessage(given: unknown, take: (count: number) => string[]): Message {
+  const held = record(given);
+  const kind = held["kind"] as MessageKind;
+  if (!kinds.includes(kind)) throw new Error("a peer's message is of an unknown kind");
+  const heads = list(held["entries"]).map(record);
+  const asked = list(held["proposals"]).map(record);
+  const payloads = take(heads.length + asked.length);
+  return message(kind, {
+    from: count(held["from"]),
+    to: count(held["to"]),
+    term: count(held["term"]),
+    index: count(held["index"]),
+    logTerm: count(held["logTerm"]),
+    commit: count(held["commit"]),
+    hint: count(held["hint"]),
+    isRejected: held["isRejected"] === true,
+    context: text(held["context"]),
+    snapshot: held["snapshot"] === null ? null : decodeSnapshot(held["snapshot"]),
+    entries: heads.map((entry, at) => ({
+      ...decodeProposal(entry, payloads[at]!),
+      term: count(entry["term"]),
+      index: count(entry["index"]),
+    })),
+    proposals: asked.map((proposal, at) => decodeProposal(proposal, payloads[heads.length + at]!)),
+  });
+}
+
+function decodeProposal({ kind, change }: Head, payload: string): Proposal {
+  if (kind === "normal") return { kind, payload, change: null };
+  if (kind !== "change") throw new Error("a peer's entry is of an unknown kind");
+  const { transition, changes } = record(change);
+  if (transition !== "auto" && transition !== "implicit" && transition !== "explicit") throw new Error("a peer's change has no transition");
+  const steps = list(changes).map((step) => {
+    const { kind: step1, member } = record(step);
+    if (step1 !== "add-voter" && step1 !== "add-learner" && step1 !== "remove" && step1 !== "update") {
+      throw new Error("a peer's change is of an unknown kind");
+    }
+    return { kind: step1, member: count(member) } as const;
+  });
+  return { kind, payload, change: { transition, changes: steps } };
+}
+
+function decodeSnapshot(given: unknown): NonNullable<Message["snapshot"]> {
+  const { index, term, configuration } = record(given);
+  return { index: count(index), term: count(term), configuration: decodeConfiguration(configuration) };
+}
+
+function decodeConfiguration(given: unknown): Configuration {
+  const { voters, outgoing, learners, learnersNext, autoLeave } = record(given);
+  const ids = (value: unknown): number[] => list(value).map(count);
+  return {
+    voters: ids(voters),
+    outgoing: ids(outgoing),
+    learners: ids(learners),
+    learnersNext: ids(learnersNext),
+    autoLeave: autoLeave === true,
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= countMax;
+}
+
+/** Terms, indexes, numbers: far above what a cluster ever reaches, far below where numbers lose their last digit. */
+const countMax = 2 ** 50;
+
+function count(value: unknown): number {
+  if (!isCount(value)) throw new Error("a peer's message holds a number that is none");
+  return value;
+}
+
+function text(value: unknown): string {
+  if (typeof value !== "string") throw new Error("a peer's message holds a text that is none");
+  return value;
+}
+
+function list(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw new Error("a peer's message holds a list that is none");
+  return value;
+}
+
+function record(value: unknown): Head {
+  if (typeof value !== "object" || value === null) throw new Error("a peer's message holds a part that is missing");
+  return value as Head;
+}

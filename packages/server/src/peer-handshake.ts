@@ -1,0 +1,172 @@
+/**
+ * How two members meet: four frames, in which each proves that it knows the secret before anybody says anything else.
+ *
+ * dialer: its id, whom it means, a nonce · acceptor: a nonce, its proof · dialer: its proof, what it says of itself ·
+ * acceptor: what it says of itself, or why not. Invariants: a proof covers both nonces and both ids, so none can be used
+ * again; what is said before the proof changes nothing; formats that the other side does not read end it with both named.
+ */
+import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import type { PeerFacts } from "@copse/replica";
+import { checksum, type Sealer, sealer } from "./peer-frame.ts";
+
+/** What this build reads and writes, oldest and newest: peer frames, and the txns inside entries. */
+export const formats = { peer: [1, 1], txn: [1, 1] } as const;
+
+type Role = "dialer" | "acceptor";
+
+export interface HandshakeOptions {
+  readonly role: Role;
+  readonly member: string;
+  /** Whom a dialer means. */
+  readonly to: string | null;
+  readonly secret: string | null;
+  /** The id that the peer's certificate proves, or null without TLS. */
+  readonly certified: string | null;
+  readonly facts: () => PeerFacts;
+  /** Why the peer is not welcome, or null. */
+  readonly refusal: (facts: PeerFacts) => string | null;
+  readonly send: (text: string) => void;
+}
+
+export interface Met {
+  readonly facts: PeerFacts;
+  /** For the frames that follow: this side's, and the peer's. */
+  readonly own: Sealer;
+  readonly peer: Sealer;
+}
+
+/** The peer, or this side, does not want the link. */
+export class HandshakeError extends Error {
+  override readonly name: string = "HandshakeError";
+}
+
+export class Handshake {
+  readonly #options: HandshakeOptions;
+  readonly #nonce: string = randomBytes(24).toString("base64");
+  #step = 0;
+  #peer = "";
+  #nonces = "";
+
+  constructor(options: HandshakeOptions) {
+    this.#options = options;
+    this.#peer = options.to ?? "";
+    if (options.role === "dialer") this.#say({ copse: "peer", from: options.member, to: options.to, nonce: this.#nonce, formats });
+  }
+
+  /** Takes the peer's next frame; gives the result once both have said all. @throws HandshakeError */
+  take(text: string): Met | null {
+    const said = parse(text);
+    if (typeof said["refused"] === "string") throw new HandshakeError(`refused by member ${this.#peer}: ${said["refused"].slice(0, 500)}`);
+    return this.#options.role === "acceptor" ? this.#accept(said) : this.#dial(said);
+  }
+
+  #accept(said: Said): Met | null {
+    const { member } = this.#options;
+    if (this.#step++ === 0) {
+      if (said["copse"] !== "peer") throw new HandshakeError("a stranger who does not speak this protocol");
+      this.#peer = this.#text(said, "from");
+      if (said["to"] !== member) return this.#refuse(`this is member ${member}, not ${String(said["to"]).slice(0, 20)}`);
+      this.#checkFormats(said);
+      this.#nonces = `${this.#text(said, "nonce")} ${this.#nonce}`;
+      this.#say({ nonce: this.#nonce, formats, proof: this.#proof("acceptor") });
+      return null;
+    }
+    this.#checkProof(said, "dialer");
+    const facts = this.#checkFacts(said);
+    this.#say({ facts: this.#options.facts() });
+    return this.#met(facts);
+  }
+
+  #dial(said: Said): Met | null {
+    if (this.#step++ === 0) {
+      this.#checkFormats(said);
+      this.#nonces = `${this.#nonce} ${this.#text(said, "nonce")}`;
+      this.#checkProof(said, "acceptor");
+      this.#say({ proof: this.#proof("dialer"), facts: this.#options.facts() });
+      return null;
+    }
+    return this.#met(this.#checkFacts(said));
+  }
+
+  #met(facts: PeerFacts): Met {
+    const { role, secret } = this.#options;
+    if (secret === null) return { facts, own: checksum, peer: checksum };
+    const key = this.#hmac("key");
+    return { facts, own: sealer(key, role), peer: sealer(key, role === "dialer" ? "acceptor" : "dialer") };
+  }
+
+  #checkFormats(said: Said): void {
+    const theirs = said["formats"] as Partial<Record<keyof typeof formats, unknown>> | undefined;
+    for (const [name, [oldest, newest]] of Object.entries(formats)) {
+      const range = theirs?.[name as keyof typeof formats];
+      const [from, to] = Array.isArray(range) ? (range as [number, number]) : [0, 0];
+      if (from > newest || to < oldest) {
+        this.#refuse(`its ${name} format is ${from} to ${to}, this build's ${oldest} to ${newest}: upgrade one step at a time`);
+      }
+    }
+  }
+
+  #checkProof(said: Said, role: Role): void {
+    const { secret, certified } = this.#options;
+    if (certified !== null && certified !== this.#peer) this.#refuse(`its certificate is that of member ${certified}`);
+    if (secret === null) return;
+    const proof = Buffer.from(this.#text(said, "proof"), "base64");
+    const expected = Buffer.from(this.#proof(role), "base64");
+    if (proof.length !== expected.length || !timingSafeEqual(proof, expected)) this.#refuse("its secret is another");
+  }
+
+  #checkFacts(said: Said): PeerFacts {
+    const given = said["facts"] as PeerFacts | undefined;
+    const texts = [given?.member, given?.url, given?.peer, given?.directory, given?.cluster];
+    if (given === undefined || !texts.every((text) => typeof text === "string" && text.length <= factLengthMax)) {
+      return this.#refuse("what it says of itself is not understood");
+    }
+    if (!Array.isArray(given.founders) || given.founders.length > 64) return this.#refuse("what it says of itself is not understood");
+    const { member, url, peer, directory, cluster } = given;
+    if (member !== this.#peer) return this.#refuse("it says two different ids");
+    const facts = { member, url, peer, directory, cluster, isFounded: given.isFounded === true, founders: given.founders.map(String) };
+    const refusal = this.#options.refusal(facts);
+    return refusal === null ? facts : this.#refuse(refusal);
+  }
+
+  #proof(role: Role): string {
+    return this.#options.secret === null ? "" : this.#hmac(`proof ${role}`).toString("base64");
+  }
+
+  #hmac(purpose: string): Buffer {
+    const { role, member, secret } = this.#options;
+    const ids = role === "dialer" ? `${member} ${this.#peer}` : `${this.#peer} ${member}`;
+    return createHmac("sha256", secret ?? "")
+      .update(`copse peer ${purpose} ${ids} ${this.#nonces}`)
+      .digest();
+  }
+
+  #text(said: Said, member: string): string {
+    const text = said[member];
+    if (typeof text !== "string" || text.length > factLengthMax) throw new HandshakeError("a stranger who does not speak this protocol");
+    return text;
+  }
+
+  #say(words: Said): void {
+    this.#options.send(JSON.stringify(words));
+  }
+
+  #refuse(why: string): never {
+    this.#say({ refused: why });
+    throw new HandshakeError(`refused member ${this.#peer}: ${why}`);
+  }
+}
+
+const factLengthMax = 1_024;
+
+type Said = Record<string, unknown>;
+
+function parse(text: string): Said {
+  try {
+    const said = JSON.parse(text) as unknown;
+    if (typeof said === "object" && said !== null) return said as Said;
+  } catch {
+    // Not JSON: the same stranger as one whose JSON is no object.
+  }
+  throw new HandshakeError("a stranger who does not speak this protocol");
+}

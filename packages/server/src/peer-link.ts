@@ -1,0 +1,86 @@
+/**
+ * One link to one member, over one connection: the handshake, then frames both ways, until it breaks.
+ *
+ * Invariants: `onUp` comes once and before any messages, `onDown` once and last; a link that says something that can't be
+ * read, is silent for too long, or does not take what is sent, is cut: consensus sends again what it still needs.
+ */
+import type { Socket } from "node:net";
+import { decodePeerMessages, encodePeerMessages, type PeerFacts, type PeerMessage } from "@copse/replica";
+import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, type Sealer } from "./peer-frame.ts";
+import { Handshake, type HandshakeOptions } from "./peer-handshake.ts";
+
+/** How long a handshake may take, and a link that stands may be silent (members say something every 250 ms), in milliseconds. */
+const handshakeMsMax = 5_000;
+const silenceMsMax = 5_000;
+/** Unsent bytes past which a link is cut. */
+const backlogBytesMax = 268_435_456;
+
+export interface PeerLinkEvents {
+  readonly onUp: (link: PeerLink, facts: PeerFacts) => void;
+  readonly onMessages: (link: PeerLink, messages: readonly PeerMessage[]) => void;
+  /** @param why in words, for the log */
+  readonly onDown: (link: PeerLink, why: string) => void;
+}
+
+export class PeerLink {
+  readonly #socket: Socket;
+  readonly #events: PeerLinkEvents;
+  readonly #reader: PeerFrameReader = new PeerFrameReader();
+  readonly #handshake: Handshake;
+  /** The peer's id, once it is proved. */
+  member = "";
+  #seal: Sealer = checksum;
+  #why = "the connection closed";
+  #isUp = false;
+
+  constructor(socket: Socket, handshake: Omit<HandshakeOptions, "send">, events: PeerLinkEvents) {
+    this.#socket = socket;
+    this.#events = events;
+    socket.setNoDelay(true);
+    socket.setTimeout(handshakeMsMax, () => this.cut(this.#isUp ? "it is silent" : "the handshake takes too long"));
+    socket.on("data", (chunk) => this.#take(chunk));
+    socket.on("error", (error) => {
+      this.#why = error.message;
+    });
+    socket.on("close", () => events.onDown(this, this.#why));
+    this.#handshake = new Handshake({ ...handshake, send: (text) => socket.write(encodePeerFrame(text, checksum)) });
+  }
+
+  send(messages: readonly PeerMessage[]): void {
+    if (!this.#isUp || this.#socket.destroyed) return;
+    this.#socket.write(encodePeerFrame(encodePeerMessages(messages), this.#seal));
+    if (this.#socket.writableLength > backlogBytesMax) this.cut("it does not take what is sent");
+  }
+
+  cut(why: string): void {
+    if (this.#socket.destroyed) return;
+    this.#why = why;
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#reader.push(chunk, (text) => {
+        if (this.#socket.destroyed) return;
+        if (this.#isUp) this.#events.onMessages(this, decodePeerMessages(text));
+        else this.#meet(text);
+      });
+    } catch (error) {
+      this.#why = (error as Error).message;
+      // What was said last (a refusal, with its reason) still goes out.
+      this.#socket.destroySoon();
+    }
+  }
+
+  #meet(text: string): void {
+    const met = this.#handshake.take(text);
+    if (met === null) return;
+    this.member = met.facts.member;
+    this.#seal = met.own;
+    this.#reader.seal = met.peer;
+    this.#reader.bytesMax = peerFrameBytesMax;
+    this.#isUp = true;
+    this.#socket.setTimeout(silenceMsMax);
+    this.#events.onUp(this, met.facts);
+  }
+}

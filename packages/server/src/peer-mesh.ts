@@ -1,0 +1,193 @@
+/**
+ * The links to the other members: one connection for each pair, dialled by the one with the higher id.
+ *
+ * Invariants: at most one link to a member stands, the newest; the core hears of a link's end before it hears of the
+ * next one's beginning; a member that is not wanted any more is cut off. It decides nothing about who is welcome: the core
+ * does.
+ */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage } from "@copse/replica";
+import type { Logger } from "pino";
+import { ConfigError, isLoopback, type PeerTls } from "./config.ts";
+import { PeerLink } from "./peer-link.ts";
+
+export interface PeerMeshOptions {
+  readonly member: string;
+  readonly secret: string | null;
+  readonly tls: PeerTls | null;
+  readonly facts: () => PeerFacts;
+  readonly refusal: (facts: PeerFacts) => string | null;
+  readonly submit: (input: Input) => void;
+  readonly logger: Logger;
+}
+
+const retryMsMin = 50;
+const retryMsMax = 1_000;
+/** Connections in their handshake at once. */
+const strangersMax = 64;
+
+interface Dialling {
+  readonly address: string;
+  timer: NodeJS.Timeout | null;
+  retryMs: number;
+  link: PeerLink | null;
+  /** What went wrong last: said once, not at each attempt. */
+  said: string;
+}
+
+export class PeerMesh implements Mesh {
+  readonly #options: PeerMeshOptions;
+  readonly #up: Map<string, PeerLink> = new Map();
+  readonly #dialling: Map<string, Dialling> = new Map();
+  readonly #strangers: Set<PeerLink> = new Set();
+  #server: net.Server | null = null;
+  #isStopping = false;
+
+  constructor(options: PeerMeshOptions) {
+    this.#options = options;
+  }
+
+  /** Listens for peers. @throws ConfigError where the address can't be used */
+  listen(address: string): Promise<void> {
+    const { host, port } = splitAddress(address);
+    const { tls: pair, secret } = this.#options;
+    if (pair === null && secret === null && !isLoopback(host)) throw new ConfigError(needsSecret(`peer-listen: ${address}`));
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    const server =
+      pair === null ? net.createServer(accept) : tls.createServer({ ...pair, requestCert: true, rejectUnauthorized: true }, accept);
+    this.#server = server;
+    server.on("tlsClientError", (error) => this.#options.logger.warn({ err: error }, "a peer's certificate was refused"));
+    return new Promise((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        this.#server = null;
+        reject(new ConfigError(`peer-listen: ${address} can't be used (${error.code})`));
+      });
+      server.listen({ host, port }, () => resolve());
+    });
+  }
+
+  send(member: string, messages: readonly PeerMessage[]): void {
+    this.#up.get(member)?.send(messages);
+  }
+
+  connect(peers: readonly PeerAddress[], own: string): void {
+    if (own !== "" && peers.length > 0 && this.#server === null && !this.#isStopping) {
+      this.listen(own).catch((error: Error) => this.#options.logger.error(error.message));
+    }
+    const wanted = new Map(peers.map(({ id, address }) => [id, address]));
+    for (const [id, dialling] of this.#dialling) if (wanted.get(id) !== dialling.address) this.#stopDialling(id, dialling);
+    for (const [id, link] of this.#up) if (!wanted.has(id)) link.cut("it is not a member any more");
+    for (const [id, address] of wanted) {
+      if (Number(id) > Number(this.#options.member) || this.#dialling.has(id)) continue;
+      const dialling: Dialling = { address, timer: null, retryMs: retryMsMin, link: null, said: "" };
+      this.#dialling.set(id, dialling);
+      this.#dial(id, dialling);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    for (const [id, dialling] of this.#dialling) this.#stopDialling(id, dialling);
+    for (const link of [...this.#up.values(), ...this.#strangers]) link.cut("this member stops");
+    const server = this.#server;
+    if (server !== null) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #dial(id: string, dialling: Dialling): void {
+    dialling.timer = null;
+    const { tls: pair, secret, member } = this.#options;
+    const { host, port } = splitAddress(dialling.address);
+    if (pair === null && secret === null && !isLoopback(host)) {
+      this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.address}`));
+      return;
+    }
+    const socket = pair === null ? net.connect({ host, port }) : tls.connect({ ...pair, host, port, checkServerIdentity: () => undefined });
+    const begin = (): void => {
+      const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
+      dialling.link = this.#link(socket, { role: "dialer", member, to: id, certified }, (why) => this.#broken(id, dialling, why));
+    };
+    const failed = (error: Error): void => this.#broken(id, dialling, error.message);
+    socket.once("error", failed);
+    socket.once(pair === null ? "connect" : "secureConnect", () => {
+      socket.off("error", failed);
+      if (this.#dialling.get(id) === dialling) begin();
+      else socket.destroy();
+    });
+  }
+
+  #broken(id: string, dialling: Dialling, why: string): void {
+    dialling.link = null;
+    if (this.#dialling.get(id) !== dialling || this.#isStopping) return;
+    if (dialling.said !== why) this.#options.logger.warn({ peer: id, why }, "no link");
+    dialling.said = why;
+    dialling.timer = setTimeout(() => this.#dial(id, dialling), dialling.retryMs * (0.5 + Math.random() / 2));
+    dialling.retryMs = Math.min(retryMsMax, dialling.retryMs * 2);
+  }
+
+  #accept(socket: net.Socket): void {
+    socket.on("error", () => {}); // The link says why it ended; before there is one, there is nothing to say.
+    if (this.#isStopping || this.#strangers.size >= strangersMax) return void socket.destroy();
+    const { member, tls: pair } = this.#options;
+    const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
+    const link = this.#link(socket, { role: "acceptor", member, to: null, certified }, () => this.#strangers.delete(link));
+    this.#strangers.add(link);
+  }
+
+  #link(
+    socket: net.Socket,
+    meeting: { role: "dialer" | "acceptor"; member: string; to: string | null; certified: string | null },
+    onEnd: (why: string) => void,
+  ): PeerLink {
+    const { secret, facts, refusal, submit, logger } = this.#options;
+    return new PeerLink(
+      socket,
+      { ...meeting, secret, facts, refusal },
+      {
+        onUp: (link, met) => {
+          const older = this.#up.get(met.member);
+          this.#up.set(met.member, link);
+          this.#strangers.delete(link);
+          const dialling = this.#dialling.get(met.member);
+          if (dialling !== undefined) Object.assign(dialling, { retryMs: retryMsMin, said: "" });
+          if (older !== undefined) {
+            older.cut("a newer link stands");
+            submit({ kind: "peer-down", member: met.member });
+          }
+          logger.info({ peer: met.member }, "linked");
+          submit({ kind: "peer-up", facts: met });
+        },
+        onMessages: (link, messages) => submit({ kind: "peer", member: link.member, messages }),
+        onDown: (link, why) => {
+          if (this.#up.get(link.member) === link) {
+            this.#up.delete(link.member);
+            logger.info({ peer: link.member, why }, "link lost");
+            submit({ kind: "peer-down", member: link.member });
+          } else if (meeting.role === "acceptor" && link.member === "") logger.warn({ why }, "a peer was refused");
+          onEnd(why);
+        },
+      },
+    );
+  }
+
+  #stopDialling(id: string, dialling: Dialling): void {
+    this.#dialling.delete(id);
+    if (dialling.timer !== null) clearTimeout(dialling.timer);
+    dialling.link?.cut("it is not dialled any more");
+  }
+}
+
+/** The member's id in a certificate: its common name is `copse-member-ID`. */
+function certifiedId(socket: tls.TLSSocket): string {
+  const name = String(socket.getPeerCertificate().subject?.CN ?? "");
+  return /^copse-member-(\d+)$/.exec(name)?.[1] ?? "of nobody";
+}
+
+function needsSecret(what: string): string {
+  return `${what} is not a loopback address: peers need --peer-secret-file, or certificates (--peer-tls-cert, --peer-tls-key, --peer-tls-ca)`;
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}

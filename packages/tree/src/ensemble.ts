@@ -1,0 +1,56 @@
+/**
+ * Who is a member: the ensemble's table in the replicated state, and the znode that shows it.
+ *
+ * `reconfig` says who is meant to be a member; the coordinator brings consensus in line with that and writes down how far it
+ * is (`configure`). Invariants: the table never loses its last voter; `version` grows with each reconfig and with nothing
+ * else; a member is bound to the data directory it was first seen with, until it is removed.
+ */
+export interface MemberRow {
+  readonly id: string;
+  /** What it is meant to be. */
+  readonly role: "voter" | "observer";
+  /** True once consensus counts its vote. */
+  readonly isVoting: boolean;
+  /** What clients are told; "" until the member has said it. */
+  readonly url: string;
+  /** Where its peers reach it. */
+  readonly peer: string;
+  /** The data directory that it is bound to; null until it was first seen. */
+  readonly directory: string | null;
+  readonly isUp: boolean;
+}
+
+export interface EnsembleTable {
+  /** The cluster's id; "" until there is one. */
+  readonly cluster: string;
+  readonly version: number;
+  /** The member that coordinated last, or "". */
+  readonly leader: string;
+  /** True once consensus has the members that the table names, voters that still catch up aside. */
+  readonly isSettled: boolean;
+  /** In the order of ids. */
+  readonly members: readonly MemberRow[];
+}
+
+export const noEnsemble: EnsembleTable = { cluster: "", version: 0, leader: "", isSettled: true, members: [] };
+
+/** The znode that holds the ensemble's configuration. */
+export const configPath = "/copse/config";
+
+export type ShownRole = "leader" | "follower" | "observer";
+
+export function shownRole({ id, isVoting }: MemberRow, leader: string): ShownRole {
+  return id === leader ? "leader" : isVoting ? "follower" : "observer";
+}
+
+/** The configuration as JSON, as the znode holds it. */
+export function encodeConfig({ members, leader, version }: EnsembleTable): string {
+  const shown = members.map((row) => ({
+    id: row.id,
+    role: shownRole(row, leader),
+    url: row.url,
+    peer: row.peer,
+    state: row.isUp ? "up" : "down",
+  }));
+  return JSON.stringify({ members: shown, leader, version });
+}
