@@ -239,6 +239,11 @@ class Cluster {
     for (let round = 0; round < rounds; round++) {
       for (const member of this.members) {
         member.raft.tick();
+        // A leader that is no voter any more hands over: that is its host's duty.
+        const [voter] = member.raft.members.voters[0];
+        if (member.raft.role === "leader" && voter !== undefined && !member.raft.members.voters[0].has(member.id)) {
+          member.raft.transferLeadership(voter);
+        }
         this.process(member);
       }
       while (this.messages.length > 0) this.deliver(0);

@@ -23,6 +23,8 @@ export interface CompactionOptions {
   readonly applier: Applier;
   /** UTF-16 units of entries behind which a snapshot is worth its cost. */
   readonly logBytesMin: number;
+  /** Entries up to here were in the log at start: they come fast, and a snapshot between them would be old at once. */
+  readonly replayedIndex: number;
   /** Measures a piece of work that holds the loop. */
   readonly measure: <T>(work: () => T) => T;
 }
@@ -41,6 +43,10 @@ export class Compaction {
   /** An entry was applied: perhaps it is time. */
   note(entry: OrderedEntry): void {
     this.#logBytes += entry.payload.length;
+    if (entry.index >= this.#options.replayedIndex) this.#look();
+  }
+
+  #look(): void {
     const { store, logBytesMin } = this.#options;
     if (this.#logBytes >= Math.max(logBytesMin, this.#snapshotBytes) && !store.isWriting) this.#begin();
   }
@@ -72,6 +78,7 @@ export class Compaction {
       this.snapshots++;
       if (done === undefined) order.trim(index);
       else done();
+      this.#look();
     });
   }
 }

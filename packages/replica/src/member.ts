@@ -81,10 +81,11 @@ export class Member {
     this.#tree = tree;
     const applier = new Applier(tree, history, recovered.snapshot.term);
     const start = startOf(recovered, Number(options.member));
+    const lastIndex = start === null ? 0 : recovered.snapshot.index + recovered.entries.length;
     this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
       directory,
       segmentBytesMax: options.segmentBytes,
-      nextIndex: (recovered.entries[recovered.entries.length - 1]?.index ?? recovered.snapshot.index) + 1,
+      nextIndex: lastIndex + 1,
       onError: onFatal,
     });
     const newest = start === null || recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
@@ -124,6 +125,7 @@ export class Member {
       history,
       applier,
       logBytesMin: options.snapshotLogBytes,
+      replayedIndex: lastIndex,
       measure: (work) => this.#measure(work),
     });
     this.#replica = new Replica(options, {

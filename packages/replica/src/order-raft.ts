@@ -106,8 +106,9 @@ export class RaftOrder implements Order, Membership {
     this.#given = from.base.index;
   }
 
-  /** Begins from a first state that all founders share. */
+  /** Begins from a first state that all founders share. They need not wait for an election's time to elect the first leader. */
   found(start: RaftStart): void {
+    this.#haste = this.#options.random(hastyTicks + 1);
     this.#raft = this.#begin(start);
     this.#configurations = [{ index: start.base.index, configuration: start.configuration }];
     this.#given = start.base.index;
@@ -195,6 +196,8 @@ export class RaftOrder implements Order, Membership {
 
   tick(): void {
     this.#raft.tick();
+    // One that leads and is no voter any more takes no proposals: it would keep the others from electing one that does.
+    if (this.#raft.role === "leader" && !this.#raft.members.voters[0].has(this.#options.id)) this.handOver();
     this.#barriers.tick();
     this.#exchange.tick();
     if (this.#haste !== null && this.#haste-- <= 0) this.#standInHaste();

@@ -190,7 +190,8 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
   if (txn.config !== undefined) return configureAlone(tree, txn.config, txn.limits);
   const { table, limits } = txn;
   const isSame = JSON.stringify([table, limits]) === JSON.stringify([tree.ensemble, tree.limits]);
-  if (isSame || table.version !== Math.max(1, tree.ensemble.version)) return refused(tree, refuse("BAD_VERSION", "the configuration has changed"));
+  if (isSame || table.version !== Math.max(1, tree.ensemble.version))
+    return refused(tree, refuse("BAD_VERSION", "the configuration has changed"));
   const work = new Work(tree);
   tree.limits = limits;
   tree.ensemble = table;
