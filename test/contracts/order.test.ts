@@ -38,7 +38,6 @@ async function alone(): Promise<OrderUnderTest> {
       entries: [],
     },
   );
-  order.start();
   /** Turns of the loop until nothing is left to do. */
   const settle = async (): Promise<void> => {
     for (let turn = 0; turn < 5; turn++) {

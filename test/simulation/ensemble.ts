@@ -128,7 +128,7 @@ export class SimulatedEnsemble {
       isReadOnly: false,
       reapMs: 5_000,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
-      clock: { now: () => world.now * node.speed, wall: () => 1e12 + world.now + node.wallOffset },
+      clock: { now: () => world.now * node.speed, wall: () => Math.floor(1e12 + world.now + node.wallOffset) },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },
       hash: { sha256: (text) => `hash of ${text}` },
       chance: (below) => world.random.below(below),

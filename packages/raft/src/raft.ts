@@ -17,6 +17,7 @@ import {
   type MembershipChange,
   nobody,
   type Proposal,
+  type SnapshotHead,
   sizeOfAll,
 } from "./entry.ts";
 import { follower } from "./follower.ts";
@@ -99,6 +100,15 @@ export class Raft {
 
   tick(): void {
     this.#core.tick();
+  }
+
+  /**
+   * Begins from a state that came from no leader: that of the founders, who all have the same. What was promised before (a
+   * vote, a term) stays promised. Without effect where there is a log already.
+   */
+  found(snapshot: SnapshotHead): void {
+    if (this.log.lastIndex > 0) return;
+    this.#step(message("snapshot", { to: this.id, term: Math.max(this.term, snapshot.term), snapshot }));
   }
 
   campaign(): void {
@@ -184,7 +194,7 @@ export class Raft {
       snapshot: log.snapshotToStore,
       committed: log.entriesToApply,
       messages: core.messages,
-      messagesAfterStore: core.afterStore.filter(({ to }) => to !== core.id),
+      messagesAfterStore: core.afterStore.filter(({ to }) => to !== core.id && to !== nobody),
       mustStore: mustStore(this.hardState, this.#lastHard, entries.length),
     };
     this.#storing.push({ ready, own: core.afterStore.filter(({ to }) => to === core.id) });

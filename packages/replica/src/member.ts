@@ -81,14 +81,14 @@ export class Member {
     this.#tree = tree;
     const applier = new Applier(tree, history, recovered.snapshot.term);
     const start = startOf(recovered, Number(options.member));
-    const lastIndex = start === null ? 0 : recovered.snapshot.index + recovered.entries.length;
+    const lastIndex = recovered.snapshot.index + recovered.entries.length;
     this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
       directory,
       segmentBytesMax: options.segmentBytes,
       nextIndex: lastIndex + 1,
       onError: onFatal,
     });
-    const newest = start === null || recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
+    const newest = recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
     this.#store = new SnapshotStore(disk, recovered.snapshotNames, newest, directory, onFatal);
     const deliver = (event: OrderEvent): void => this.submit({ kind: "ordered", event });
     this.#order = new RaftOrder(
@@ -141,7 +141,6 @@ export class Member {
 
   /** Begins: gives out what the log holds, and stands for election where nobody else could. */
   start(): void {
-    this.#order.start();
     this.submit({ kind: "tick" });
   }
 
@@ -184,8 +183,7 @@ export class Member {
       this.submit({
         kind: "performed",
         next: () => {
-          this.#order.found({ hardState: foundingState, base: foundingPlace, configuration, entries: [] });
-          this.#order.start();
+          this.#order.found({ ...foundingPlace, configuration });
         },
       });
     });
@@ -328,17 +326,16 @@ export class Member {
 
 /** Where every founder begins: behind an entry that nobody ever wrote. */
 const foundingPlace = { index: 1, term: 1 } as const;
-const foundingState = { term: 1, vote: 0, commit: 1 } as const;
 
-/** What consensus starts from, or null for a member that was never founded. */
-function startOf({ snapshot, hardState, entries }: Recovered, id: MemberId): RaftStart | null {
-  if (snapshot.index === 0 && entries.length === 0) return null;
-  const lastIndex = entries[entries.length - 1]?.index ?? snapshot.index;
+/** What consensus starts from. A member that was never founded has no members to count, and may have voted all the same. */
+function startOf({ snapshot, hardState, entries }: Recovered, id: MemberId): RaftStart {
+  const lastIndex = snapshot.index + entries.length;
+  // The first builds wrote no configuration: their hubs were alone.
+  const alone = lastIndex === 0 ? emptyConfiguration : { ...emptyConfiguration, voters: [id] };
   return {
     hardState: { ...hardState, commit: Math.min(lastIndex, Math.max(hardState.commit, snapshot.index)) },
     base: { index: snapshot.index, term: snapshot.term },
-    // The first builds wrote no configuration: their hubs were alone.
-    configuration: snapshot.configuration ?? { ...emptyConfiguration, voters: [id] },
+    configuration: snapshot.configuration ?? alone,
     entries,
   };
 }

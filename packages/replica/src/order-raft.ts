@@ -11,7 +11,6 @@ import {
   type Configuration,
   type Entry,
   emptyConfiguration,
-  emptyStart,
   type MemberChange,
   type MemberId,
   type MembershipChange,
@@ -79,7 +78,7 @@ const hastyTicks = 2;
 
 export class RaftOrder implements Order, Membership {
   readonly #options: RaftOrderOptions;
-  #raft: Raft;
+  readonly #raft: Raft;
   readonly #barriers: Barriers;
   /** Readys whose write is under way, with what leaves behind it. */
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
@@ -91,8 +90,8 @@ export class RaftOrder implements Order, Membership {
   /** Ticks until a hasty election, or null. */
   #haste: number | null = null;
 
-  /** @param start null for a member that is not founded: it waits until others take it in, or `found` is called */
-  constructor(options: RaftOrderOptions, start: RaftStart | null) {
+  /** @param start an empty log for a member that is not founded: it waits until others take it in, or `found` is called */
+  constructor(options: RaftOrderOptions, start: RaftStart) {
     this.#options = options;
     this.#barriers = new Barriers(`${options.id}.${options.boot}`, options.clock, (options.times.tickMs * options.times.electionTicks) / 2);
     this.#exchange = new SnapshotExchange({
@@ -100,25 +99,21 @@ export class RaftOrder implements Order, Membership {
       onSent: (to, isTaken) => this.#raft.reportSnapshot(to, isTaken),
       onReceived: (place, message, restorer) => this.#received(place, message, restorer),
     });
-    const from = start ?? emptyStart;
-    this.#raft = this.#begin(from);
-    this.#configurations = [{ index: from.base.index, configuration: from.configuration }];
-    this.#given = from.base.index;
-  }
-
-  /** Begins from a first state that all founders share. They need not wait for an election's time to elect the first leader. */
-  found(start: RaftStart): void {
-    this.#haste = this.#options.random(hastyTicks + 1);
     this.#raft = this.#begin(start);
     this.#configurations = [{ index: start.base.index, configuration: start.configuration }];
     this.#given = start.base.index;
   }
 
-  /** A voter that is alone need not wait for anybody. */
-  start(): void {
-    const { voters } = this.#raft.members;
-    if (voters[0].size === 1 && voters[1].size === 0 && voters[0].has(this.#options.id)) this.#raft.campaign();
-    this.flush();
+  /**
+   * Begins from a first state that all founders share, which stands durably. They need not wait for an election's time to
+   * elect the first leader.
+   */
+  found(place: SnapshotPlace): void {
+    if (this.isFounded) return;
+    this.#raft.found(place);
+    this.#configurations = [place];
+    this.#given = place.index;
+    this.#haste = this.#options.random(hastyTicks + 1);
   }
 
   /** False while there is neither a log nor a member to count votes. */
@@ -223,10 +218,17 @@ export class RaftOrder implements Order, Membership {
 
   /** Does all that consensus has ready. To be called at the end of each turn. */
   flush(): void {
+    if (this.#isAlone) this.#raft.campaign();
     this.#ask();
     while (this.#raft.hasReady) this.#take(this.#raft.ready());
     for (const ticket of this.#barriers.confirmed(this.#given)) this.#options.deliver({ kind: "confirmed", ticket });
     this.#announce();
+  }
+
+  /** A voter that is alone need not wait for anybody. */
+  get #isAlone(): boolean {
+    const { voters } = this.#raft.members;
+    return this.#raft.role === "follower" && voters[0].size === 1 && voters[1].size === 0 && voters[0].has(this.#options.id);
   }
 
   #begin(start: RaftStart): Raft {

@@ -147,7 +147,7 @@ export class Replica {
   }
 
   #tick(): void {
-    this.#sessions.tick(this.#connections.values());
+    this.#sessions.tick(this.#connections);
     if (this.#coordinator.isHere) this.#reaper.tick();
     this.ensemble.look();
     this.#proposals.tick();

@@ -308,13 +308,13 @@ export class Sessions {
   }
 
   /** Looks at the clock: who is silent, and whose time is over. */
-  tick(connections: Iterable<Connection>): void {
+  tick(connections: ReadonlyMap<number, Connection>): void {
     const now = this.#state.clock.now();
     const hasPaused = now - this.#tickedAt > pauseMs;
     this.#tickedAt = now;
     if (hasPaused) this.#expiry.restartAll(now);
     if (this.#coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
-    for (const connection of connections) {
+    for (const connection of connections.values()) {
       if (connection.phase.kind === "awaiting-connect") {
         if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
       } else if (connection.session !== null) this.#ask(connection, now);
@@ -323,9 +323,9 @@ export class Sessions {
   }
 
   /** Nobody coordinates: whoever has a session, or wants one, is told to look elsewhere. */
-  #giveUp(connections: Iterable<Connection>): void {
+  #giveUp(connections: ReadonlyMap<number, Connection>): void {
     const body = errorBody(this.#state.tree.zxid, noCoordinator);
-    for (const connection of connections) {
+    for (const connection of connections.values()) {
       const connecting = this.#connecting.get(connection);
       if (connecting !== undefined && !connecting.connect.isReadOnly) {
         this.#refuse(connection, connecting.id, noCoordinator, closeCode.unavailable);
