@@ -29,6 +29,7 @@ async function alone(): Promise<OrderUnderTest> {
       send: () => {},
       defer: (run) => waiting.push(run),
       touch: () => true,
+      takeSnapshot: () => {},
       restorer: () => ({ take: () => {}, install: () => {} }),
     },
     {

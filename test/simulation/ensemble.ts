@@ -5,8 +5,9 @@
  * keeps its disk. Everything random follows from the world's seed.
  */
 import type { ClientPorts, SocketEvents } from "@copse/client";
+import { CorruptLogError } from "@copse/log";
 import { type Chunk, decodeFrame, defaultLimits, encodeFrames } from "@copse/protocol";
-import { decodePeerMessages, encodePeerMessages, Member, type PeerMessage } from "@copse/replica";
+import { decodePeerMessages, encodePeerMessages, Member, type MemberOptions, type PeerMessage } from "@copse/replica";
 import { FaultDisk } from "./fault-disk.ts";
 import type { World } from "./world.ts";
 
@@ -62,7 +63,12 @@ export class Node {
   life = 0;
   /** Stopped as by SIGSTOP until then. */
   pausedUntil = 0;
-  starts = 0;
+  /** A bit of its log is not what it was. */
+  isRotten = false;
+  /** Its log is damaged, and it says so: it does not run again. */
+  isLost = false;
+  /** Crashes as soon as it has promised something: when what it promised is most likely to be lost. */
+  isDoomed = false;
 
   constructor(id: string, disk: FaultDisk, speed: number) {
     this.id = id;
@@ -106,13 +112,28 @@ export class SimulatedEnsemble {
   }
 
   start(node: Node): void {
-    if (node.isUp) return;
+    if (node.isUp || node.isLost) return;
     const world = this.#world;
     const life = ++node.life;
-    node.starts++;
-    const founders = this.nodes.map(({ id }) => ({ id, address: `host:${id}` }));
     const run = (work: () => void): void => this.#within(node, life, work);
-    const member: Member = new Member({
+    const member = this.#open(node, life, run);
+    if (member === null) return;
+    node.member = member;
+    member.start();
+    const tick = (): void => {
+      if (node.life !== life || node.member !== member) return;
+      run(() => member.submit({ kind: "tick" }));
+      world.after(tickMs / node.speed, tick);
+    };
+    tick();
+    this.lookAtLinks();
+  }
+
+  /** Null where its log can't be believed. */
+  #open(node: Node, life: number, run: (work: () => void) => void): Member | null {
+    const world = this.#world;
+    const founders = this.nodes.map(({ id }) => ({ id, address: `host:${id}` }));
+    const options: MemberOptions = {
       cluster: null,
       member: node.id,
       boot: `${node.life}`,
@@ -143,23 +164,21 @@ export class SimulatedEnsemble {
         void world.after(0.01, () =>
           run(() => {
             turn();
-            if (node.member === member) this.#watcher.turned(node);
+            if (node.life === life && node.isUp) this.#watcher.turned(node);
           }),
         ),
       onFatal: () => world.after(0, () => node.life === life && this.crash(node)),
       historyBytes: 1e6,
       snapshotLogBytes: this.faults.snapshotLogBytes,
       segmentBytes: 8_000,
-    });
-    node.member = member;
-    member.start();
-    const tick = (): void => {
-      if (node.life !== life || node.member !== member) return;
-      run(() => member.submit({ kind: "tick" }));
-      world.after(tickMs / node.speed, tick);
     };
-    tick();
-    this.#lookAtLinks();
+    try {
+      return new Member(options);
+    } catch (error) {
+      if (!(error instanceof CorruptLogError)) throw error;
+      node.isLost = true;
+      return null;
+    }
   }
 
   /** The process ends, and what its disk had not made durable is lost. */
@@ -170,7 +189,7 @@ export class SimulatedEnsemble {
     node.pausedUntil = 0;
     node.disk.crash();
     for (const connection of [...this.#connections.values()]) if (connection.node === node) this.#break(connection);
-    this.#lookAtLinks();
+    this.lookAtLinks();
   }
 
   /** As SIGSTOP: nothing runs, nothing is lost. */
@@ -181,14 +200,14 @@ export class SimulatedEnsemble {
   /** Nothing of what one says reaches the other. Links break at once, or when their silence is noticed. */
   cut(from: string, to: string, isNoticed: boolean): void {
     this.#cut.add(`${from}>${to}`);
-    const look = (): void => this.#lookAtLinks();
+    const look = (): void => this.lookAtLinks();
     if (isNoticed) look();
     else this.#world.after(silenceMs, look);
   }
 
   heal(): void {
     this.#cut.clear();
-    this.#lookAtLinks();
+    this.lookAtLinks();
   }
 
   /** What a client needs of the world. `speed` is that of its clock. */
@@ -228,6 +247,10 @@ export class SimulatedEnsemble {
     const { delayMs, loss, duplication, reordering } = this.faults;
     for (const message of messages) {
       this.#watcher.sent(from, to, message);
+      if (from.isDoomed && isPromise(message)) {
+        from.isDoomed = false;
+        this.#world.after(0, () => this.crash(from));
+      }
       if (this.isRough && random.chance(loss)) continue;
       const text = encodePeerMessages([message]);
       const copies = this.isRough && random.chance(duplication) ? 2 : 1;
@@ -246,7 +269,7 @@ export class SimulatedEnsemble {
   }
 
   /** Brings the links in line with who runs and who reaches whom. */
-  #lookAtLinks(): void {
+  lookAtLinks(): void {
     for (const [at, a] of this.nodes.entries()) {
       for (const b of this.nodes.slice(at + 1)) {
         const name = linkName(a.id, b.id);
@@ -364,6 +387,11 @@ export class SimulatedEnsemble {
       connection.events.closed(1006, "");
     });
   }
+}
+
+/** An acknowledgement or a vote: what a member must never forget. */
+function isPromise(sent: PeerMessage): boolean {
+  return sent.kind === "raft" && !sent.message.isRejected && (sent.message.kind === "append-reply" || sent.message.kind === "vote-reply");
 }
 
 function linkName(a: string, b: string): string {

@@ -124,6 +124,17 @@ export class FaultDisk implements Disk {
     }
   }
 
+  /** Flips a bit of what is durable, in the log alone. False where there is nothing to flip. */
+  rot(): boolean {
+    const { random } = this.#world;
+    const names = [...this.#files].filter(([name, { durable }]) => name.endsWith(".wal") && durable > 400).map(([name]) => name);
+    if (names.length === 0) return false;
+    const { bytes, durable } = this.#files.get(random.pick(names))!;
+    const at = random.below(durable);
+    bytes[at] = bytes[at]! ^ (1 << random.below(8));
+    return true;
+  }
+
   /** A copy of what a power cut would leave at worst: for looking at. */
   durableCopy(): FaultDisk {
     const copy = new FaultDisk(this.#world, { latencyMsMax: 0, stalls: 0, errors: 0 });

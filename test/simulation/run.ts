@@ -36,12 +36,18 @@ export async function runSeed(seed: number): Promise<RunReport> {
   const ensemble = new SimulatedEnsemble(world, members, faults, invariants);
   invariants.ensemble = ensemble;
   const workload = new Workload(world, ensemble, invariants);
-  const nemesis = new Nemesis(world, ensemble);
+  const isAdministered = random.chance(0.5);
+  const nemesis = new Nemesis(world, ensemble, isAdministered);
   let failure: string | null = null;
   try {
     for (const node of ensemble.nodes) ensemble.start(node);
-    workload.start(3);
+    workload.start(3, isAdministered);
     nemesis.start();
+    const look = (): void => {
+      ensemble.lookAtLinks();
+      world.after(500, look);
+    };
+    look();
     await world.run(safetyMs, () => workload.failure !== null);
     if (workload.failure === null) await settle(world, ensemble, workload, nemesis, invariants);
     if (workload.failure !== null) throw workload.failure;
@@ -93,17 +99,19 @@ async function settle(
   if (!leads()) violate("L1", "nobody leads ten election timeouts behind healing");
   workload.stop();
   const isAtRest = (): boolean => {
-    const indexes = new Set(ensemble.nodes.map((node) => node.member?.tree.index));
-    const isIdle = ensemble.nodes.every((node) => node.member !== null && node.member.figures.pending === 0);
+    const left = ensemble.nodes.filter(({ isLost }) => !isLost);
+    const indexes = new Set(left.map((node) => node.member?.tree.index));
+    const isIdle = left.every((node) => node.member !== null && node.member.figures.pending === 0);
     return workload.running === 0 && isIdle && indexes.size === 1 && [...indexes][0] === invariants.reference.index;
   };
   await world.run(healedAt + livenessMs, () => isAtRest() || workload.failure !== null);
   if (workload.failure !== null) return;
   if (workload.running > 0) violate("L3", `${workload.running} clients do not come to an end`);
   if (!isAtRest()) violate("L3", `members do not come to one state: ${ensemble.nodes.map((node) => node.member?.tree.index).join(", ")}`);
-  // What was committed last still travels to those who follow.
+  // What was committed last still travels to those who follow; sessions of clients that died may go on expiring meanwhile.
   await world.run(world.now + 3_000);
-  for (const node of ensemble.nodes) invariants.compare(node);
+  await world.run(world.now + 5_000, isAtRest);
+  for (const node of ensemble.nodes) if (node.isUp) invariants.compare(node);
   workload.verify();
 }
 
@@ -114,8 +122,9 @@ class Nemesis {
   readonly #ensemble: SimulatedEnsemble;
   readonly #kinds: readonly (() => string)[];
   #isOver = false;
+  #hasRotted = false;
 
-  constructor(world: World, ensemble: SimulatedEnsemble) {
+  constructor(world: World, ensemble: SimulatedEnsemble, isAdministered: boolean) {
     this.#world = world;
     this.#ensemble = ensemble;
     const { random } = world;
@@ -132,6 +141,10 @@ class Nemesis {
       () => this.#handOver(),
       () => this.#breakClients(),
       () => this.#jumpWall(),
+      () => this.#doom(),
+      () => this.#doom(),
+      // Where members leave as well, the damaged one could be needed.
+      ...(isAdministered ? [] : [() => this.#rot()]),
     ];
     this.#kinds = all.filter(() => random.chance(0.6));
   }
@@ -154,6 +167,7 @@ class Nemesis {
     this.#ensemble.heal();
     for (const node of this.#ensemble.nodes) {
       node.pausedUntil = 0;
+      node.isDoomed = false;
       node.disk.faults = { latencyMsMax: node.disk.faults.latencyMsMax, stalls: 0, errors: 0 };
       this.#ensemble.start(node);
     }
@@ -176,6 +190,28 @@ class Nemesis {
       this.#restartSoon(node);
     }
     return "crash of all";
+  }
+
+  /** A crash right behind a promise. */
+  #doom(): string {
+    const node = this.#world.random.pick(this.#ensemble.nodes);
+    node.isDoomed = true;
+    this.#world.after(this.#world.random.between(500, 3_000), () => {
+      node.isDoomed = false;
+      this.#ensemble.start(node);
+    });
+    return "crash behind a promise";
+  }
+
+  /** A damaged log: once, so that a quorum has what it had. */
+  #rot(): string {
+    const node = this.#world.random.pick(this.#ensemble.nodes);
+    if (this.#hasRotted || !node.disk.rot()) return "nothing to damage";
+    this.#hasRotted = true;
+    node.isRotten = true;
+    this.#ensemble.crash(node);
+    this.#restartSoon(node);
+    return "damaged log";
   }
 
   #pause(): string {

@@ -4,7 +4,7 @@
  * Each runs on a clock of its own, loses its connection now and then, and sometimes dies without a word. What they saw is
  * checked against the committed txns when the run is over (`verify`), locks at every moment.
  */
-import { Copse, isCopseError } from "@copse/client";
+import { Copse, isCopseError, type MemberWanted } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
 import { type Invariants, violate } from "./checkers/invariants.ts";
 import { isRegisterLinearizable, type RegisterOperation } from "./checkers/linearizability.ts";
@@ -60,12 +60,14 @@ export class Workload {
     return this.#running;
   }
 
-  start(clients: number): void {
+  /** @param isAdministered members change their roles, leave and come back */
+  start(clients: number, isAdministered: boolean): void {
     this.#run(this.#prepare());
     for (let number = 0; number < clients; number++) this.#run(this.#operate(number));
     for (let number = 0; number < 2; number++) this.#run(this.#contend(number));
     this.#run(this.#follow());
     this.#run(this.#watch());
+    if (isAdministered) this.#run(this.#administer());
   }
 
   /** Clients begin nothing new. */
@@ -255,6 +257,24 @@ export class Workload {
     await client.close();
   }
 
+  /** Gives members other roles, takes them out and back in; at the end everybody votes. */
+  async #administer(): Promise<void> {
+    const { random } = this.#world;
+    const client = this.#client();
+    const ids = this.#ensemble.nodes.map(({ id }) => id);
+    const member = (id: string, role: "voter" | "observer"): MemberWanted => ({ id, role, peer: `host:${id}`, url: `ws://member-${id}` });
+    while (!this.#isOver) {
+      await this.#pause(random.between(300, 2_000));
+      const id = random.pick(ids);
+      const what = random.below(4);
+      const change = what === 0 ? { remove: [id] } : { add: [member(id, what === 1 ? "observer" : "voter")] };
+      await client.reconfig(change, { timeoutMs: 4_000 }).catch(ifCopseError);
+      this.ended++;
+    }
+    await this.#insist(() => client.reconfig({ add: ids.map((id) => member(id, "voter")) }));
+    await client.close();
+  }
+
   async #follow(): Promise<void> {
     const client = this.#client();
     const followed: Followed = { state: new Map(), since: 0, changes: [], client };
@@ -382,6 +402,11 @@ function compareLists(invariant: string, who: string, seen: readonly string[], e
     if (seen[at] !== expected[at])
       violate(invariant, `${who} saw "${seen[at] ?? "nothing"}" where "${expected[at] ?? "nothing"}" happened`);
   }
+}
+
+/** A refusal is an answer too. */
+function ifCopseError(error: unknown): void {
+  if (!isCopseError(error)) throw error;
 }
 
 function isUnknown(error: unknown): boolean {

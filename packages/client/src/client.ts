@@ -41,6 +41,8 @@ export class SessionEvent extends Event {
   }
 }
 
+/** The znode that says who the members are, with a watch. */
+const configWatch = { op: "get", path: "/copse/config", watch: true } as const;
 /** Items that a stream holds for a slow loop: as many changes as a server keeps, because a frame may bring them all at once. */
 const streamItemsMax = 10_000;
 /** Attempts of one update before it gives up. */
@@ -68,6 +70,7 @@ export class Copse extends Operations {
   readonly #watches: Watches;
   readonly #subscriptions: Subscriptions;
   readonly #ports: ClientPorts;
+  readonly #endpoints: Endpoints;
   /** Ends of the streams that are open. */
   readonly #streams: Set<() => void> = new Set();
   #refusal: CopseError | null = null;
@@ -92,7 +95,8 @@ export class Copse extends Operations {
       isReadOnly: options.readOnly ?? false,
       auth: async () => (await options.auth?.()) ?? [],
     };
-    this.#session = new ClientSession(session, this.#ports, new Endpoints(urls, this.#ports.random), this.#outbox, {
+    this.#endpoints = new Endpoints(urls, this.#ports.random);
+    this.#session = new ClientSession(session, this.#ports, this.#endpoints, this.#outbox, {
       state: (state) => this.#entered(state),
       restore: (isNewCluster) => this.#restore(isNewCluster),
       message: (message) => this.#take(message),
@@ -281,11 +285,22 @@ export class Copse extends Operations {
     if (isNewCluster) this.#watches.begin(zxid, ask);
     else this.#watches.restore(seenZxid, ask);
     this.#subscriptions.restore(seenZxid, ask);
+    ask(configWatch, (reply) => this.#learn(reply));
+  }
+
+  /** Whoever is a member may be connected to. */
+  #learn({ data }: Reply): void {
+    if (typeof data !== "string" || data === "") return;
+    const { members } = JSON.parse(data) as { members?: readonly { readonly url: string }[] };
+    this.#endpoints.learn((members ?? []).map(({ url }) => url));
   }
 
   #take(message: Record<string, unknown>): void {
     if (typeof message["sub"] === "number") this.#subscriptions.dispatch(message as unknown as SubscriptionChange);
-    else if (typeof message["path"] === "string") this.#watches.dispatch(message as unknown as WatchEvent);
+    else if (typeof message["path"] === "string") {
+      if (message["path"] === configWatch.path) this.#call(configWatch).then((reply) => this.#learn(reply), ignoreAnswer);
+      this.#watches.dispatch(message as unknown as WatchEvent);
+    }
   }
 
   #call(message: Record<string, unknown>, { signal, timeoutMs }: CallOptions = {}, isWrite = false): Promise<Reply> {

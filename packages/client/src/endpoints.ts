@@ -1,5 +1,5 @@
 /**
- * Where to connect next, and how long to wait before.
+ * Where to connect next, and how long to wait before. The ensemble says who else there is.
  *
  * Invariants: the first attempt goes to a random endpoint, the next to the others in turn; the wait grows from
  * `backoffMsMin` to `backoffMsMax` and is always jittered, so that a crowd that lost its server does not return as one.
@@ -8,7 +8,8 @@ const backoffMsMin = 50;
 const backoffMsMax = 5_000;
 
 export class Endpoints {
-  readonly #urls: readonly string[];
+  readonly #given: readonly string[];
+  #urls: readonly string[];
   readonly #random: () => number;
   #next: number;
   #failures = 0;
@@ -16,9 +17,17 @@ export class Endpoints {
   /** @param urls ws, wss, http or https URLs; the endpoint's path is added where there is none */
   constructor(urls: readonly string[], random: () => number) {
     if (urls.length === 0) throw new TypeError("connect needs at least one URL");
-    this.#urls = urls.map(endpointUrl);
+    this.#given = urls.map(endpointUrl);
+    this.#urls = this.#given;
     this.#random = random;
     this.#next = Math.floor(random() * urls.length);
+  }
+
+  /** The members say where they are. Only what travels as safely as what was given is tried. */
+  learn(urls: readonly string[]): void {
+    const isSecure = this.#given.every((url) => url.startsWith("wss:"));
+    const known = urls.filter((url) => URL.canParse(url)).map(endpointUrl);
+    this.#urls = [...new Set([...this.#given, ...known.filter((url) => !isSecure || url.startsWith("wss:"))])];
   }
 
   /** The URL of the next attempt. */

@@ -45,6 +45,16 @@ export interface CreateOptions extends WriteOptions {
   readonly parents?: boolean;
 }
 
+/** A member to add, or to give another role or address. */
+export interface MemberWanted {
+  readonly id: string;
+  /** Where its peers reach it, HOST:PORT. */
+  readonly peer?: string;
+  /** What its clients are told. */
+  readonly url?: string;
+  readonly role?: "voter" | "observer";
+}
+
 export interface Znode {
   /** Text data; null for null data and for bytes that are not UTF-8. */
   readonly data: string | null;
@@ -176,6 +186,18 @@ export class Operations extends EventTarget {
   /** The members, their roles and their state. */
   async ensemble(options: CallOptions = {}): Promise<Record<string, unknown>> {
     const { id: _id, zxid: _zxid, ...rest } = await this.#read({ op: "ensemble" }, options);
+    return rest as Record<string, unknown>;
+  }
+
+  /**
+   * Changes who is a member. A new voter votes once it runs and has caught up.
+   * @throws CopseError BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
+   */
+  async reconfig(
+    change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number },
+    options: WriteOptions = {},
+  ): Promise<Record<string, unknown>> {
+    const { id: _id, zxid: _zxid, ...rest } = await this.#write({ op: "reconfig", ...change }, options);
     return rest as Record<string, unknown>;
   }
 

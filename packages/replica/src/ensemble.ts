@@ -8,7 +8,16 @@
  * empty as it is, or taken in by those that are founded already.
  */
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
-import { type EnsembleTable, encodeConfig, type MemberRow, type ShownRole, shownRole, type Tree, type TreeLimits } from "@copse/tree";
+import {
+  type EnsembleTable,
+  encodeConfig,
+  isStaying,
+  type MemberRow,
+  type ShownRole,
+  shownRole,
+  type Tree,
+  type TreeLimits,
+} from "@copse/tree";
 import type { Clock, PeerAddress, Random } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
 import type { Coordinator } from "./sessions.ts";
@@ -25,6 +34,8 @@ export interface PeerFacts {
   /** The cluster's id, or "" where it does not know. */
   readonly cluster: string;
   readonly isFounded: boolean;
+  /** Version of the ensemble's table, as far as it knows. */
+  readonly version: number;
   /** Ids of those who are to found the ensemble with it, in order; of no meaning once it is founded. */
   readonly founders: readonly string[];
 }
@@ -96,7 +107,8 @@ export class Ensemble {
     const { member, url, directory, founders } = this.#options;
     const peer = this.ownAddress;
     const isFounded = this.#isFounding || this.#state.membership.isFounded;
-    return { member, url, peer, directory, cluster: this.#cluster, isFounded, founders: founders.map(({ id }) => id).sort() };
+    const { version } = this.#state.tree.ensemble;
+    return { member, url, peer, directory, cluster: this.#cluster, isFounded, version, founders: founders.map(({ id }) => id).sort() };
   }
 
   /** Where its peers reach this member, or "". */
@@ -119,8 +131,8 @@ export class Ensemble {
     if (this.#cluster !== "" && facts.cluster !== "" && facts.cluster !== this.#cluster) {
       return `member ${member} is of another cluster (${facts.cluster}; this one is ${this.#cluster})`;
     }
-    const { members } = this.#state.tree.ensemble;
-    if (members.length > 0) return refusalByTable(members, facts);
+    const { members, version } = this.#state.tree.ensemble;
+    if (members.length > 0) return refusalByTable(members, version, facts);
     const { founders, isJoining } = this.#options;
     if (isJoining) return null;
     if (!founders.some(({ id }) => id === member)) return `member ${member} is not among the peers that this member was started with`;
@@ -225,17 +237,21 @@ export class Ensemble {
     const { member } = this.#options;
     const rows = ensemble.members.length > 0 ? ensemble.members : this.#firstRows();
     const { voters } = membership.members;
-    const members = rows.map((row): MemberRow => {
-      const seen = row.id === member ? this.facts : this.#peers.get(row.id)?.facts;
-      return {
-        ...row,
-        isVoting: voters.includes(Number(row.id)),
-        url: seen?.url ?? row.url,
-        peer: row.peer || (seen?.peer ?? ""),
-        directory: row.directory ?? seen?.directory ?? null,
-        isUp: seen !== undefined,
-      };
-    });
+    const { learners, outgoing } = membership.members;
+    const counted = new Set([...voters, ...learners, ...outgoing].map(String));
+    const members = rows
+      .filter((row) => isStaying(row) || counted.has(row.id))
+      .map((row): MemberRow => {
+        const seen = row.id === member ? this.facts : this.#peers.get(row.id)?.facts;
+        return {
+          ...row,
+          isVoting: voters.includes(Number(row.id)),
+          url: seen?.url ?? row.url,
+          peer: row.peer || (seen?.peer ?? ""),
+          directory: row.directory ?? seen?.directory ?? null,
+          isUp: seen !== undefined,
+        };
+      });
     const cluster = this.#cluster === "" ? random.token() : this.#cluster;
     const version = Math.max(1, ensemble.version);
     return { cluster, version, leader: member, isSettled: this.#changes().length === 0 && !this.#isJoint, members };
@@ -265,11 +281,12 @@ export class Ensemble {
     for (const { id, role } of rows) {
       const member = Number(id);
       const isVoter = voters.includes(member);
+      if (role === "leaving") continue;
       if (!isVoter && !learners.includes(member)) changes.push({ kind: "add-learner", member });
       else if (role === "observer" && isVoter) changes.push({ kind: "add-learner", member });
       else if (role === "voter" && !isVoter && membership.isCaughtUp(member)) changes.push({ kind: "add-voter", member });
     }
-    const named = new Set(rows.map(({ id }) => Number(id)));
+    const named = new Set(rows.filter(isStaying).map(({ id }) => Number(id)));
     for (const member of [...voters, ...learners]) if (!named.has(member)) changes.push({ kind: "remove", member });
     return changes;
   }
@@ -285,8 +302,11 @@ export class Ensemble {
   }
 }
 
-function refusalByTable(members: readonly MemberRow[], { member, directory, isFounded }: PeerFacts): string | null {
+function refusalByTable(members: readonly MemberRow[], version: number, facts: PeerFacts): string | null {
+  const { member, directory, isFounded } = facts;
   const row = members.find(({ id }) => id === member);
+  // One that knows a newer table may have been taken in while this member was away.
+  if (row === undefined && facts.version > version) return null;
   if (row === undefined) return `member ${member} is not of this ensemble: copse member add ${member} takes it in`;
   if (row.directory !== null && row.directory !== directory) {
     return (

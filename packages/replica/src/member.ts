@@ -103,6 +103,7 @@ export class Member {
         deliver,
         send: (to, message) => this.#post(to, message),
         defer: (next) => this.submit({ kind: "performed", next }),
+        takeSnapshot: () => this.#compaction.take(),
         touch: (sessions) => this.#replica.touch(sessions),
         restorer: () => {
           const fresh = newHistory();

@@ -61,6 +61,8 @@ export interface RaftOrderOptions {
   /** Counts signs of life, as the coordinator. False where one of the sessions is being expired. */
   readonly touch: (sessions: readonly string[]) => boolean;
   readonly restorer: () => Restorer;
+  /** Takes a snapshot of the state as it is now, unless one is under way. */
+  readonly takeSnapshot: () => void;
 }
 
 /** Bytes (UTF-16 units) of entries in one message, in one Ready to be applied, and not yet applied. */
@@ -326,9 +328,17 @@ export class RaftOrder implements Order, Membership {
   }
 
   #send(message: Message): void {
-    if (message.kind === "snapshot") return this.#exchange.send(message);
+    if (message.kind === "snapshot") return this.#sendSnapshot(message);
     const touched = message.kind === "read-index" ? this.#barriers.touchedBy(message.context) : [];
     this.#options.send(message.to, { kind: "raft", message, touched });
+  }
+
+  /** One that does not know its receiver as a member would not be taken: then a newer one is wanted first. */
+  #sendSnapshot(message: Message): void {
+    const { voters, learners, outgoing } = this.#options.store.newest!.configuration;
+    if ([...voters, ...learners, ...outgoing].includes(message.to)) return this.#exchange.send(message);
+    this.#options.takeSnapshot();
+    this.#raft.reportSnapshot(message.to, false);
   }
 
   /** A snapshot from elsewhere stands on disk: it becomes the log's beginning, unless the log has come further meanwhile. */

@@ -124,7 +124,9 @@ export class Handshake {
     if (!Array.isArray(given.founders) || given.founders.length > 64) return this.#refuse("what it says of itself is not understood");
     const { member, url, peer, directory, cluster } = given;
     if (member !== this.#peer) return this.#refuse("it says two different ids");
-    const facts = { member, url, peer, directory, cluster, isFounded: given.isFounded === true, founders: given.founders.map(String) };
+    const version = Number.isSafeInteger(given.version) ? given.version : 0;
+    const isFounded = given.isFounded === true;
+    const facts = { member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String) };
     const refusal = this.#options.refusal(facts);
     return refusal === null ? facts : this.#refuse(refusal);
   }

@@ -38,7 +38,8 @@ interface Dialling {
 
 export class PeerMesh implements Mesh {
   readonly #options: PeerMeshOptions;
-  readonly #up: Map<string, PeerLink> = new Map();
+  /** The links that stand, with what the members said of themselves. */
+  readonly #up: Map<string, { readonly link: PeerLink; readonly facts: PeerFacts }> = new Map();
   readonly #dialling: Map<string, Dialling> = new Map();
   readonly #strangers: Set<PeerLink> = new Set();
   #server: net.Server | null = null;
@@ -68,7 +69,7 @@ export class PeerMesh implements Mesh {
   }
 
   send(member: string, messages: readonly PeerMessage[]): void {
-    this.#up.get(member)?.send(messages);
+    this.#up.get(member)?.link.send(messages);
   }
 
   connect(peers: readonly PeerAddress[], own: string): void {
@@ -77,7 +78,10 @@ export class PeerMesh implements Mesh {
     }
     const wanted = new Map(peers.map(({ id, address }) => [id, address]));
     for (const [id, dialling] of this.#dialling) if (wanted.get(id) !== dialling.address) this.#stopDialling(id, dialling);
-    for (const [id, link] of this.#up) if (!wanted.has(id)) link.cut("it is not a member any more");
+    for (const { link, facts } of this.#up.values()) {
+      const why = wanted.has(link.member) ? null : this.#options.refusal(facts);
+      if (why !== null) link.cut(why);
+    }
     for (const [id, address] of wanted) {
       if (Number(id) > Number(this.#options.member) || this.#dialling.has(id)) continue;
       const dialling: Dialling = { address, timer: null, retryMs: retryMsMin, link: null, said: "" };
@@ -89,7 +93,7 @@ export class PeerMesh implements Mesh {
   async stop(): Promise<void> {
     this.#isStopping = true;
     for (const [id, dialling] of this.#dialling) this.#stopDialling(id, dialling);
-    for (const link of [...this.#up.values(), ...this.#strangers]) link.cut("this member stops");
+    for (const link of [...[...this.#up.values()].map((held) => held.link), ...this.#strangers]) link.cut("this member stops");
     const server = this.#server;
     if (server !== null) await new Promise((resolve) => server.close(resolve));
   }
@@ -145,8 +149,8 @@ export class PeerMesh implements Mesh {
       { ...meeting, secret, facts, refusal },
       {
         onUp: (link, met) => {
-          const older = this.#up.get(met.member);
-          this.#up.set(met.member, link);
+          const older = this.#up.get(met.member)?.link;
+          this.#up.set(met.member, { link, facts: met });
           this.#strangers.delete(link);
           const dialling = this.#dialling.get(met.member);
           if (dialling !== undefined) Object.assign(dialling, { retryMs: retryMsMin, said: "" });
@@ -159,7 +163,7 @@ export class PeerMesh implements Mesh {
         },
         onMessages: (link, messages) => submit({ kind: "peer", member: link.member, messages }),
         onDown: (link, why) => {
-          if (this.#up.get(link.member) === link) {
+          if (this.#up.get(link.member)?.link === link) {
             this.#up.delete(link.member);
             logger.info({ peer: link.member, why }, "link lost");
             submit({ kind: "peer-down", member: link.member });

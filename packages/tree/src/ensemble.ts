@@ -7,8 +7,8 @@
  */
 export interface MemberRow {
   readonly id: string;
-  /** What it is meant to be. */
-  readonly role: "voter" | "observer";
+  /** What it is meant to be; leaving, until consensus does not count it any more. */
+  readonly role: "voter" | "observer" | "leaving";
   /** True once consensus counts its vote. */
   readonly isVoting: boolean;
   /** What clients are told; "" until the member has said it. */
@@ -37,6 +37,10 @@ export const noEnsemble: EnsembleTable = { cluster: "", version: 0, leader: "", 
 /** The znode that holds the ensemble's configuration. */
 export const configPath = "/copse/config";
 
+export function isStaying({ role }: MemberRow): boolean {
+  return role !== "leaving";
+}
+
 export type ShownRole = "leader" | "follower" | "observer";
 
 export function shownRole({ id, isVoting }: MemberRow, leader: string): ShownRole {
@@ -45,7 +49,7 @@ export function shownRole({ id, isVoting }: MemberRow, leader: string): ShownRol
 
 /** The configuration as JSON, as the znode holds it. */
 export function encodeConfig({ members, leader, version }: EnsembleTable): string {
-  const shown = members.map((row) => ({
+  const shown = members.filter(isStaying).map((row) => ({
     id: row.id,
     role: shownRole(row, leader),
     url: row.url,

@@ -2,7 +2,16 @@ export { type Acl, aclOf, type Caller, mayDo, open, shownItems } from "./acl.ts"
 export { type Applied, apply, isReapable } from "./apply.ts";
 export type { Change } from "./change.ts";
 export { digestOf } from "./digest.ts";
-export { configPath, type EnsembleTable, encodeConfig, type MemberRow, noEnsemble, type ShownRole, shownRole } from "./ensemble.ts";
+export {
+  configPath,
+  type EnsembleTable,
+  encodeConfig,
+  isStaying,
+  type MemberRow,
+  noEnsemble,
+  type ShownRole,
+  shownRole,
+} from "./ensemble.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
 export { ShardedMap } from "./sharded-map.ts";

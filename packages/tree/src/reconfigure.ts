@@ -17,7 +17,11 @@ export function reconfigure(work: Work, { add, remove, version }: Reconfig, call
   }
   if (!table.isSettled) return refuse("RECONFIG_IN_PROGRESS", "the change before is still being carried out; try again");
   const rows = new Map(table.members.map((row) => [row.id, row]));
-  for (const id of remove) if (!rows.delete(id)) return refuse("BAD_ARGUMENTS", `remove: ${id} is not a member`);
+  for (const id of remove) {
+    const row = rows.get(id);
+    if (row === undefined) return refuse("BAD_ARGUMENTS", `remove: ${id} is not a member`);
+    rows.set(id, { ...row, role: "leaving" });
+  }
   for (const wanted of add) {
     const row = rowOf(wanted, rows.get(wanted.id));
     if (row === null) return refuse("BAD_ARGUMENTS", `add: ${wanted.id} is new, and needs a peer address`);

@@ -6,7 +6,7 @@
  * (reliability: S1 to S19) and ends the run.
  */
 import { recover } from "@copse/log";
-import type { Entry } from "@copse/raft";
+import type { Configuration, Entry } from "@copse/raft";
 import { orderedEntry, type PeerMessage } from "@copse/replica";
 import { type Applied, apply, decodeTxns, digestOf, Tree, type Txn } from "@copse/tree";
 import type { ClientConnection, EnsembleWatcher, Node, SimulatedEnsemble } from "../ensemble.ts";
@@ -43,6 +43,8 @@ interface Sniffed {
 const fastClock = 1.1;
 /** Share of commits behind which the synced logs are read. */
 const syncedShare = 0.04;
+/** Entries by which the applying of a change may lag behind its place. */
+const appliedLagMax = 30;
 /** Share of turns behind which whole states are compared. */
 const digestShare = 0.1;
 
@@ -191,7 +193,7 @@ export class Invariants implements EnsembleWatcher {
   /** What a member has acknowledged is on its disk, synced. */
   #checkAcknowledged(node: Node, term: number, index: number): void {
     const { raft } = node.member!.order;
-    if (raft.term !== term || index > raft.log.lastIndex) return;
+    if (raft.term !== term || index > raft.log.lastIndex || node.isRotten) return;
     const held = this.#durable(node);
     if (held.snapshot.index < index && (held.entries[held.entries.length - 1]?.index ?? 0) < index) {
       violate("S4", `member ${node.id} acknowledged entry ${index}, and its disk has not`);
@@ -202,16 +204,31 @@ export class Invariants implements EnsembleWatcher {
   #checkSynced(entry: Entry): void {
     const shown = this.ensemble.nodes.find((node) => node.isUp && node.member!.order.raft.log.committed >= entry.index);
     if (shown === undefined) return;
-    const { voters, outgoing } = shown.member!.order.configuration(entry.index);
+    const { order } = shown.member!;
+    // A change counts from where it is applied, which may be a little behind its place: one of the newest has to be met.
+    const faults = new Set<string>();
+    for (let at = entry.index; at > Math.max(0, entry.index - appliedLagMax); at--) {
+      const fault = this.#quorumFault(entry, order.configuration(at));
+      if (fault === null) return;
+      faults.add(fault);
+    }
+    violate("S4", [...faults].join("; "));
+  }
+
+  #quorumFault(entry: Entry, { voters, outgoing }: Configuration): string | null {
     for (const group of [voters, outgoing]) {
       const holding = group.filter((id) => {
-        const held = this.#durable(this.ensemble.node(String(id)));
+        const node = this.ensemble.node(String(id));
+        // One whose disk was damaged has had it, and says itself that it has not any more.
+        if (node.isRotten) return true;
+        const held = this.#durable(node);
         return held.snapshot.index >= entry.index || held.entries.some(({ index, term }) => index === entry.index && term === entry.term);
       });
       if (group.length > 0 && holding.length * 2 <= group.length) {
-        violate("S4", `entry ${entry.index} counts as committed, and only ${holding.length} of ${group.length} have it on disk`);
+        return `entry ${entry.index} counts as committed, and only ${holding.length} of ${group.length} have it on disk`;
       }
     }
+    return null;
   }
 
   #durable(node: Node): Pick<ReturnType<typeof recover>, "snapshot" | "entries"> {
