@@ -40,6 +40,8 @@ export function explain(error: unknown, url: string): { readonly code: number; r
     case "BAD_VERSION":
     case "NOT_EMPTY":
     case "GUARD_FAILED":
+    case "RECONFIG_IN_PROGRESS":
+    case "NO_QUORUM_IN_NEW_CONFIG":
     case "NO_CHILDREN_FOR_EPHEMERALS":
       return { code: exitCode.conflict, message: error.stat === undefined ? message : `${message}; it has version ${error.stat.version}` };
     case "UNAVAILABLE":

@@ -4,6 +4,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
 import { campaign, holdLock } from "./holding.ts";
+import { type AddFlags, addMember, listMembers, removeMember } from "./members.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { note, type Shared } from "./terminal.ts";
 import { exportTree, importTree } from "./transfer.ts";
@@ -131,6 +132,24 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--data <text>", "what the candidate's znode says")
     .option("--once", "end behind the first term")
     .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
+
+  const member = program.command("member").description("list, add and remove members of the ensemble");
+  member
+    .command("list")
+    .description("the members, their roles and how far they are")
+    .action(() => listMembers(shared()));
+  member
+    .command("add <id>")
+    .description("take a member in, or give it another role or address")
+    .requiredOption("--peer <host:port>", "where its peers reach it")
+    .option("--client-url <url>", "what its clients are told; it says it itself where this is missing")
+    .option("--observer", "it follows and serves, and has no vote")
+    .option("--hub-peer <host:port>", "where a hub that was alone is to listen for peers (default: 100 above its port)")
+    .action((id: string, flags: AddFlags) => addMember(id, flags, shared()));
+  member
+    .command("remove <id>")
+    .description("take a member out")
+    .action((id: string) => removeMember(id, shared()));
 
   try {
     await program.parseAsync(argv);

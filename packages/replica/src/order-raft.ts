@@ -254,9 +254,12 @@ export class RaftOrder implements Order, Membership {
     return new Raft(options, start);
   }
 
+  /** Stands, and again soon where the votes were split: nobody has to wait for the clock to say that the leader is gone. */
   #standInHaste(): void {
     this.#haste = null;
-    if (this.#raft.lead === nobody) this.#raft.campaign();
+    if (this.#raft.lead !== nobody) return;
+    this.#raft.campaign();
+    this.#haste = 1 + this.#options.random(2 * hastyTicks + 1);
   }
 
   #step(message: Message, touched: readonly string[]): void {

@@ -1,8 +1,8 @@
 /**
- * How two members meet: four frames, in which each proves that it knows the secret before anybody says anything else.
+ * How two members meet: five frames, in which each proves that it knows the secret before anybody says anything else.
  *
  * dialer: its id, whom it means, a nonce · acceptor: a nonce, its proof · dialer: its proof, what it says of itself ·
- * acceptor: what it says of itself, or why not. Invariants: a proof covers both nonces and both ids, so none can be used
+ * acceptor: what it says of itself, or why not · dialer: welcome, or why not. Invariants: a proof covers both nonces and both ids, so none can be used
  * again; what is said before the proof changes nothing; formats that the other side does not read end it with both named.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
@@ -46,6 +46,8 @@ export class Handshake {
   #step = 0;
   #peer = "";
   #nonces = "";
+  /** What the dialer has said of itself, while its welcome is missing. */
+  #facts: PeerFacts | null = null;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
@@ -71,10 +73,11 @@ export class Handshake {
       this.#say({ nonce: this.#nonce, formats, proof: this.#proof("acceptor") });
       return null;
     }
+    if (this.#facts !== null) return this.#met(this.#facts);
     this.#checkProof(said, "dialer");
-    const facts = this.#checkFacts(said);
+    this.#facts = this.#checkFacts(said);
     this.#say({ facts: this.#options.facts() });
-    return this.#met(facts);
+    return null;
   }
 
   #dial(said: Said): Met | null {
@@ -85,7 +88,9 @@ export class Handshake {
       this.#say({ proof: this.#proof("dialer"), facts: this.#options.facts() });
       return null;
     }
-    return this.#met(this.#checkFacts(said));
+    const facts = this.#checkFacts(said);
+    this.#say({ welcome: true });
+    return this.#met(facts);
   }
 
   #met(facts: PeerFacts): Met {

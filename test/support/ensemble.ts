@@ -1,0 +1,121 @@
+/**
+ * An ensemble of real processes, each with a data directory of its own.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { temporaryFolder } from "./hub.ts";
+import { command, freePort, Process } from "./processes.ts";
+
+export interface MemberProcess {
+  readonly id: string;
+  readonly port: number;
+  readonly url: string;
+  readonly data: string;
+  process: Process;
+}
+
+export interface ShownMember {
+  readonly id: string;
+  readonly role: string;
+  readonly state: string;
+  readonly zxid: number;
+  readonly url: string;
+}
+
+export class EnsembleProcesses {
+  readonly members: MemberProcess[] = [];
+  readonly folder: string = temporaryFolder("ensemble");
+  readonly #flags: readonly string[];
+  #peers = "";
+
+  private constructor(flags: readonly string[]) {
+    this.#flags = flags;
+  }
+
+  /** Starts members and waits until one of them coordinates. */
+  static async start(count: number, ...flags: string[]): Promise<EnsembleProcesses> {
+    const ensemble = new EnsembleProcesses(flags);
+    const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
+    ensemble.#peers = ports.map(([, peer], at) => `${at + 1}=127.0.0.1:${peer}`).join(",");
+    for (const [at, [port, peer]] of ports.entries()) {
+      const id = String(at + 1);
+      const data = join(ensemble.folder, id);
+      const member = { id, port, url: `ws://127.0.0.1:${port}`, data };
+      ensemble.members.push({ ...member, process: ensemble.#launch(member, `127.0.0.1:${peer}`) });
+    }
+    await Promise.all(ensemble.members.map(({ process }) => process.printed(/copse serves ws:/)));
+    await ensemble.leader();
+    return ensemble;
+  }
+
+  get urls(): string[] {
+    return this.members.map(({ url }) => url);
+  }
+
+  peerAddress(id: string): string {
+    return this.#peers
+      .split(",")
+      .find((peer) => peer.startsWith(`${id}=`))!
+      .slice(id.length + 1);
+  }
+
+  /** Starts a member's process again, on what its disk has. */
+  async restart(member: MemberProcess): Promise<void> {
+    member.process = this.#launch(member, this.peerAddress(member.id));
+    await member.process.printed(/copse serves ws:/);
+  }
+
+  /** The member that all who run take for their leader, as soon as there is one. */
+  async leader(): Promise<MemberProcess> {
+    return until(async () => {
+      for (const { port } of this.members) {
+        const text = await metric(port, "copse_coordinates").catch(() => 0);
+        if (text === 1) return this.members.find((member) => member.port === port);
+      }
+      return undefined;
+    });
+  }
+
+  async follower(): Promise<MemberProcess> {
+    const leader = await this.leader();
+    return this.members.find((member) => member !== leader)!;
+  }
+
+  /** Settings for every member, as a file. */
+  static config(settings: object): string[] {
+    const file = join(temporaryFolder("config"), "copse.json");
+    writeFileSync(file, JSON.stringify(settings));
+    return ["--config", file];
+  }
+
+  #launch({ id, port, data }: Omit<MemberProcess, "process">, peer: string): Process {
+    const addresses = ["--listen", `127.0.0.1:${port}`, "--peer-listen", peer, "--peers", this.#peers];
+    return new Process(process.execPath, [
+      command,
+      "serve",
+      "--id",
+      id,
+      ...addresses,
+      "--data",
+      data,
+      "--log-level",
+      "warn",
+      ...this.#flags,
+    ]);
+  }
+}
+
+/** One figure of a member's metrics. */
+export async function metric(port: number, name: string): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
+}
+
+/** Looks again and again until there is something; the test's own limit ends it if there never is. */
+export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
