@@ -9,6 +9,9 @@ import { crc32 } from "node:zlib";
 import type { Disk, Done } from "@copse/log";
 import type { World } from "./world.ts";
 
+/** Of a record of the log. */
+const headBytes = 12;
+
 interface File {
   bytes: Buffer;
   /** How many bytes survive a power cut. */
@@ -124,13 +127,20 @@ export class FaultDisk implements Disk {
     }
   }
 
-  /** Flips a bit of what is durable, in the log alone. False where there is nothing to flip. */
+  /**
+   * Flips a bit of what is durable, in the log alone, and never in its last record: damage there looks like a torn write,
+   * and no log can tell the two apart. False where there is nothing to flip.
+   */
   rot(): boolean {
     const { random } = this.#world;
-    const names = [...this.#files].filter(([name, { durable }]) => name.endsWith(".wal") && durable > 400).map(([name]) => name);
-    if (names.length === 0) return false;
-    const { bytes, durable } = this.#files.get(random.pick(names))!;
-    const at = random.below(durable);
+    const names = [...this.#files.keys()].filter((name) => name.endsWith(".wal")).sort();
+    const name = names.length === 0 ? "" : random.pick(names);
+    const { bytes, durable } = this.#files.get(name) ?? { bytes: Buffer.alloc(0), durable: 0 };
+    let last = 0;
+    for (let next = 0; next + headBytes <= durable; next += headBytes + bytes.readUInt32BE(next + 4)) last = next;
+    const end = name === names[names.length - 1] ? last : durable;
+    if (end < headBytes) return false;
+    const at = random.below(end);
     bytes[at] = bytes[at]! ^ (1 << random.below(8));
     return true;
   }

@@ -110,7 +110,11 @@ async function settle(
   if (!isAtRest()) violate("L3", `members do not come to one state: ${ensemble.nodes.map((node) => node.member?.tree.index).join(", ")}`);
   // What was committed last still travels to those who follow; sessions of clients that died may go on expiring meanwhile.
   await world.run(world.now + 3_000);
-  await world.run(world.now + 5_000, isAtRest);
+  for (let index = -1; index !== invariants.reference.index; ) {
+    index = invariants.reference.index;
+    await world.run(world.now + 200);
+    await world.run(world.now + 5_000, isAtRest);
+  }
   for (const node of ensemble.nodes) if (node.isUp) invariants.compare(node);
   workload.verify();
 }

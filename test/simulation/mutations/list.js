@@ -1,0 +1,277 @@
+/**
+ * Known ways to be wrong, as changes of the product's sources: the simulator has to notice each of them.
+ *
+ * `seed` is one that caught it: the test run tries that one alone. A patch whose text is gone fails.
+ */
+const raft = "packages/raft/src";
+const replica = "packages/replica/src";
+const tree = "packages/tree/src";
+
+export const mutations = [
+  {
+    name: "M1",
+    what: "a vote leaves before it is synced",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/core.ts`,
+        from: 'kind === "append-reply" || kind === "vote-reply" || kind === "pre-vote-reply"',
+        to: 'kind === "append-reply" || (kind === "vote-reply" && to === this.id) || kind === "pre-vote-reply"',
+      },
+    ],
+  },
+  {
+    name: "M2",
+    what: "an append is acknowledged before it is synced",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/core.ts`,
+        from: 'kind === "append-reply" || kind === "vote-reply" || kind === "pre-vote-reply"',
+        to: '(kind === "append-reply" && to === this.id) || kind === "vote-reply" || kind === "pre-vote-reply"',
+      },
+    ],
+  },
+  {
+    name: "M3",
+    what: "a quorum is half of the members",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/quorum.ts`,
+        from: "indexes[voters.size - (Math.floor(voters.size / 2) + 1)]!",
+        to: "indexes[voters.size - Math.max(1, Math.floor(voters.size / 2))]!",
+      },
+    ],
+  },
+  {
+    name: "M4",
+    what: "entries of older terms are committed by counting",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/core.ts`,
+        from: "if (index <= this.log.committed || this.log.term(index) !== this.term) return false;",
+        to: "if (index <= this.log.committed) return false;",
+      },
+    ],
+  },
+  {
+    name: "M5",
+    what: "the entry before is not checked",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/raft-log.ts`,
+        from: "if (!this.matches(term, index)) return null;\n    const conflict",
+        to: "if (index > this.lastIndex) return null;\n    const conflict",
+      },
+    ],
+  },
+  {
+    name: "M6",
+    what: "an append that matches cuts what is behind it",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/raft-log.ts`,
+        from: "if (conflict >= 0) this.append(entries.slice(conflict));",
+        to: "if (conflict >= 0) this.append(entries.slice(conflict));\n    else if (entries.length > 0 && entries[0]!.index > this.committed) this.append(entries);",
+      },
+    ],
+  },
+  {
+    name: "M7",
+    what: "a vote does not look at how new the candidate's log is",
+    seed: 1,
+    patches: [{ file: `${raft}/raft.ts`, from: "if (!isFree || !core.log.isUpToDate(logTerm, index))", to: "if (!isFree)" }],
+  },
+  {
+    name: "M8",
+    what: "a higher term in a reply is ignored",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/raft.ts`,
+        from: "if (!keepsTerm) core.becomeFollower(",
+        to: 'if (!keepsTerm && kind !== "append-reply" && kind !== "heartbeat-reply" && kind !== "vote-reply") core.becomeFollower(',
+      },
+    ],
+  },
+  {
+    name: "M9",
+    what: "entries are applied before they are committed",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/raft-log.ts`,
+        from: "if (this.#isApplyingPaused || this.hasSnapshot || this.applying >= this.committed) return [];\n    return this.slice(this.applying + 1, this.committed + 1,",
+        to: "if (this.#isApplyingPaused || this.hasSnapshot || this.applying >= this.lastIndex) return [];\n    return this.slice(this.applying + 1, this.lastIndex + 1,",
+      },
+      {
+        file: `${raft}/raft-log.ts`,
+        from: "if (index > this.committed) throw new Error(`applied",
+        to: "if (index > this.lastIndex) throw new Error(`applied",
+      },
+    ],
+  },
+  {
+    name: "M10",
+    what: "a read index is given without asking a quorum",
+    seed: 1,
+    patches: [
+      { file: `${raft}/leader.ts`, from: 'if (core.options.reads === "lease") return', to: 'if (core.options.reads !== "lease") return' },
+    ],
+  },
+  {
+    name: "M11",
+    what: "a new leader answers reads before its term has committed",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/leader.ts`,
+        from: "if (core.log.term(core.log.committed) !== core.term) {\n    core.waitingReads.push(request);\n    return;\n  }\n",
+        to: "",
+      },
+      {
+        file: `${replica}/order-raft.ts`,
+        from: "if (this.#raft.lead === nobody) return;\n    const question",
+        to: "if (this.#raft.lead === nobody) return;\n    const question",
+      },
+    ],
+  },
+  {
+    name: "M12",
+    what: "two membership changes are under way at once",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/leader.ts`,
+        from: "if (core.pendingChangeIndex > core.log.applied) return false;\n  return core.isJoint === leavesJoint(change);",
+        to: "return core.isJoint === leavesJoint(change) || change.changes.length > 0;",
+      },
+      { file: `${raft}/membership.ts`, from: 'if (isJoint(this.#members)) throw new MembershipError("config is already joint");', to: "" },
+      {
+        file: `${raft}/membership.ts`,
+        from: 'if (isJoint(this.#members)) throw new MembershipError("can\'t apply simple config change in joint config");',
+        to: "",
+      },
+      {
+        file: `${raft}/membership.ts`,
+        from: 'if (differing > 1) throw new MembershipError("more than one voter changed without entering joint config");',
+        to: "if (differing > 9) return draft.finish();",
+      },
+      {
+        file: `${raft}/membership.ts`,
+        from: 'return transition === "auto" && changes.length <= 1 ? null : { autoLeave: transition !== "explicit" };',
+        to: 'return transition === "auto" ? null : { autoLeave: true };',
+      },
+    ],
+  },
+  {
+    name: "M13",
+    what: "taking a snapshot keeps a tail that conflicts with it",
+    seed: 1,
+    patches: [
+      {
+        file: `${raft}/raft-log.ts`,
+        from: "this.#base = { index: snapshot.index, term: snapshot.term };\n    this.#entries = [];",
+        to: "this.#entries = this.#entries.filter(({ index }) => index > snapshot.index);\n    this.#base = { index: snapshot.index, term: snapshot.term };",
+      },
+      { file: `${raft}/raft-log.ts`, from: "this.#handedOut = snapshot.index;", to: "this.#handedOut = this.lastIndex;" },
+    ],
+  },
+  {
+    name: "M14",
+    what: "damage in the middle of the log is taken for a torn tail",
+    seed: 1,
+    patches: [
+      {
+        file: "packages/log/src/recovery.ts",
+        from: "if (!isNewest) throw new Error(`a record",
+        to: "if (offset < 0) throw new Error(`a record",
+      },
+      { file: "packages/log/src/recovery.ts", from: "if (whole >= 0) throw", to: "if (whole < -1) throw" },
+    ],
+  },
+  {
+    name: "M15",
+    what: "the applied index is kept apart from the state it belongs to",
+    seed: 1,
+    patches: [
+      {
+        file: `${replica}/compaction.ts`,
+        from: "store.write({ index, term, configuration }",
+        to: "store.write({ index: index + 1, term, configuration }",
+      },
+    ],
+  },
+  {
+    name: "M16",
+    what: "every member decides on expiry by its own clock",
+    seed: 1,
+    patches: [
+      { file: `${replica}/sessions.ts`, from: "if (this.#coordinator.isHere && !hasPaused)", to: "if (!hasPaused)" },
+      { file: `${replica}/sessions.ts`, from: "this.#coordinator.isHere && this.#coordinator.term === term;", to: "true;" },
+    ],
+  },
+  {
+    name: "M17",
+    what: "expiry leaves an ephemeral behind",
+    seed: 1,
+    patches: [
+      {
+        file: `${tree}/apply.ts`,
+        from: "removeEphemerals(work, session.ephemerals.after(null));",
+        to: "removeEphemerals(work, [...session.ephemerals.after(null)].slice(1));",
+      },
+    ],
+  },
+  {
+    name: "M18",
+    what: "an event leaves behind the reply that shows its change",
+    seed: 1,
+    patches: [
+      {
+        file: `${replica}/applier.ts`,
+        from: "this.#history.add(applied.zxid, applied.changes);\n",
+        to: "this.#history.add(applied.zxid, applied.changes);\n      settle?.(applied);\n",
+      },
+      {
+        file: `${replica}/applier.ts`,
+        from: "told.onApplied(txn, applied);\n      }\n      settle?.(applied);",
+        to: "told.onApplied(txn, applied);\n      }",
+      },
+    ],
+  },
+  {
+    name: "M19",
+    what: "what is caught up on behind a reconnect begins one too late",
+    seed: 1,
+    patches: [
+      { file: `${replica}/history.ts`, from: "if (this.#txns[middle]!.zxid <= zxid)", to: "if (this.#txns[middle]!.zxid <= zxid + 1)" },
+    ],
+  },
+  {
+    name: "M20",
+    what: "a write that comes again is done again",
+    seed: 1,
+    patches: [
+      { file: `${tree}/apply.ts`, from: "if (kept !== undefined) {", to: "if (kept === null) {" },
+      { file: `${tree}/apply.ts`, from: "if (txn.id <= session.lastId) {", to: "if (txn.id < 0) {" },
+      { file: `${tree}/apply.ts`, from: "if (txn.after !== session.lastId) return", to: "if (txn.after > session.lastId) return" },
+    ],
+  },
+  {
+    name: "M21",
+    what: "a ping is answered by the member it reached",
+    seed: 1,
+    patches: [
+      {
+        file: `${replica}/requests.ts`,
+        from: "if (!sessions.touch(connection)) return;\n    const barrier",
+        to: "if (!sessions.touch(connection)) return;\n    if (connection.number > 0) return connection.reply(id, this.#done());\n    const barrier",
+      },
+    ],
+  },
+];
