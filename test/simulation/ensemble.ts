@@ -50,6 +50,8 @@ export interface ClientConnection {
 }
 
 const tickMs = 50;
+/** Milliseconds until an end of a broken link notices, at most. */
+const noticeMsMax = 5;
 /** How long a link that carries nothing is believed in. */
 const silenceMs = 5_000;
 
@@ -63,6 +65,8 @@ export class Node {
   life = 0;
   /** Stopped as by SIGSTOP until then. */
   pausedUntil = 0;
+  /** What has come meanwhile, in order. */
+  held: (() => void)[] = [];
   /** A bit of its log is not what it was. */
   isRotten = false;
   /** Its log is damaged, and it says so: it does not run again. */
@@ -93,6 +97,8 @@ export class SimulatedEnsemble {
   readonly #cut: Set<string> = new Set();
   /** Links that stand, as "low-high", with the lives of both ends. */
   readonly #links: Map<string, string> = new Map();
+  /** Both ends hear of a link's end before it can stand again. */
+  readonly #quietUntil: Map<string, number> = new Map();
   /** Faults of single messages are on. */
   isRough = true;
 
@@ -187,6 +193,7 @@ export class SimulatedEnsemble {
     node.member = null;
     node.life++;
     node.pausedUntil = 0;
+    node.held = [];
     node.disk.crash();
     for (const connection of [...this.#connections.values()]) if (connection.node === node) this.#break(connection);
     this.lookAtLinks();
@@ -228,12 +235,19 @@ export class SimulatedEnsemble {
     if (open.length > 0) this.#break(this.#world.random.pick(open));
   }
 
-  /** Runs what concerns a process: later, where it is stopped; never, where it has ended. */
+  /** Runs what concerns a process: later and in order, where it is stopped; never, where it has ended. */
   #within(node: Node, life: number, work: () => void): void {
     if (node.life !== life) return;
-    const left = node.pausedUntil - this.#world.now;
-    if (left > 0) this.#world.after(left + 0.001, () => this.#within(node, life, work));
-    else work();
+    if (this.#world.now >= node.pausedUntil && node.held.length === 0) return work();
+    node.held.push(() => node.life === life && work());
+    if (node.held.length === 1) this.#wake(node);
+  }
+
+  #wake(node: Node): void {
+    this.#world.after(node.pausedUntil - this.#world.now, () => {
+      if (this.#world.now < node.pausedUntil) return this.#wake(node);
+      for (const work of node.held.splice(0)) work();
+    });
   }
 
   #reaches(from: string, to: string): boolean {
@@ -278,12 +292,13 @@ export class SimulatedEnsemble {
         const present = this.#links.get(name);
         if (present !== undefined && (!canStand || present !== lives)) {
           this.#links.delete(name);
+          this.#quietUntil.set(name, this.#world.now + noticeMsMax);
           for (const [one, other] of [
             [a, b],
             [b, a],
           ] as const) {
             const { life } = one;
-            this.#world.after(this.#world.random.between(0, 5), () =>
+            this.#world.after(this.#world.random.between(0, noticeMsMax), () =>
               this.#within(one, life, () => one.member?.submit({ kind: "peer-down", member: other.id })),
             );
           }
@@ -296,7 +311,8 @@ export class SimulatedEnsemble {
   #link(a: Node, b: Node, lives: string): void {
     const name = linkName(a.id, b.id);
     const isStill = a.isUp && b.isUp && `${a.life} ${b.life}` === lives;
-    if (!isStill || this.#links.has(name) || !this.#reaches(a.id, b.id) || !this.#reaches(b.id, a.id)) return;
+    const isQuiet = this.#world.now <= (this.#quietUntil.get(name) ?? 0);
+    if (!isStill || isQuiet || this.#links.has(name) || !this.#reaches(a.id, b.id) || !this.#reaches(b.id, a.id)) return;
     const { facts: one } = a.member!;
     const { facts: other } = b.member!;
     if (a.member!.refusal(other) !== null || b.member!.refusal(one) !== null) return;

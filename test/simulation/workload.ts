@@ -266,9 +266,20 @@ export class Workload {
     while (!this.#isOver) {
       await this.#pause(random.between(300, 2_000));
       const id = random.pick(ids);
-      const what = random.below(4);
-      const change = what === 0 ? { remove: [id] } : { add: [member(id, what === 1 ? "observer" : "voter")] };
-      await client.reconfig(change, { timeoutMs: 4_000 }).catch(ifCopseError);
+      const other = random.pick(ids.filter((one) => one !== id));
+      const all = ids.map((one) => member(one, "voter"));
+      const change = random.pick([
+        { remove: [id] },
+        { remove: [id, other] },
+        { remove: [id], add: [member(other, "observer")] },
+        { add: [member(id, "observer")] },
+        { add: [member(id, "voter")] },
+        { add: all },
+        { add: all },
+      ]);
+      // Now and then the next one does not wait for the answer.
+      const asked = client.reconfig(change, { timeoutMs: 4_000 }).catch(ifCopseError);
+      if (random.chance(0.7)) await asked;
       this.ended++;
     }
     await this.#insist(() => client.reconfig({ add: ids.map((id) => member(id, "voter")) }));

@@ -133,11 +133,6 @@ export const mutations = [
         from: "if (core.log.term(core.log.committed) !== core.term) {\n    core.waitingReads.push(request);\n    return;\n  }\n",
         to: "",
       },
-      {
-        file: `${replica}/order-raft.ts`,
-        from: "if (this.#raft.lead === nobody) return;\n    const question",
-        to: "if (this.#raft.lead === nobody) return;\n    const question",
-      },
     ],
   },
   {
@@ -165,6 +160,12 @@ export const mutations = [
         file: `${raft}/membership.ts`,
         from: 'return transition === "auto" && changes.length <= 1 ? null : { autoLeave: transition !== "explicit" };',
         to: 'return transition === "auto" ? null : { autoLeave: true };',
+      },
+      { file: `${tree}/reconfigure.ts`, from: "if (!table.isSettled) return", to: "if (table.version < 0) return" },
+      {
+        file: `${replica}/ensemble.ts`,
+        from: "if (changes.length === 0 || this.#isJoint) return;",
+        to: "if (changes.length === 0) return;",
       },
     ],
   },

@@ -1,0 +1,4 @@
+/** Half of the gate. */
+import { gate } from "./gate.ts";
+
+gate(0);
