@@ -1,7 +1,7 @@
 /**
  * `pnpm bench`: the hub under load, as a table and as JSON in test/.artifacts/bench.json.
  *
- *   pnpm bench [--quick] [--size] [--page] [--only get,set,create,lone,fan-out]
+ *   pnpm bench [--quick] [--size] [--page] [--failover] [--only get,set,create,lone,fan-out]
  *
  * Absolute figures drift with the machine: compare within one run. Every load comes from a process of its own that tells its
  * own share of a core.
@@ -98,6 +98,16 @@ if (given.includes("--page")) {
   rmSync(folder, { recursive: true, force: true });
   report.page = JSON.parse(String(stdout));
   printFigures(report.page);
+}
+if (given.includes("--failover")) {
+  const folder = mkdtempSync(join(tmpdir(), "copse-failover-"));
+  const task = { folder, command, firstPort: port + 10, rounds: isQuick ? 3 : 9 };
+  const { stdout } = spawnSync(process.execPath, [join(here, "failover.js"), JSON.stringify(task)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  rmSync(folder, { recursive: true, force: true });
+  report.failover = JSON.parse(String(stdout));
+  printFigures(report.failover);
 }
 mkdirSync(join(root, "test/.artifacts"), { recursive: true });
 writeFileSync(join(root, "test/.artifacts/bench.json"), JSON.stringify(report, null, 2));

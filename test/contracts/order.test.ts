@@ -1,7 +1,7 @@
 /** The order contract on each engine there is. */
 import { recover, SnapshotStore, Wal } from "@copse/log";
 import { emptyConfiguration } from "@copse/raft";
-import { defaultElectionTimes, type OrderEvent, orderedEntry, RaftOrder } from "@copse/replica";
+import { defaultElectionTimes, defaultRaftSizes, type OrderEvent, orderedEntry, RaftOrder } from "@copse/replica";
 import { describe } from "vitest";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { settled } from "../support/simulated-world.ts";
@@ -21,6 +21,7 @@ async function alone(): Promise<OrderUnderTest> {
       id: 1,
       boot: "b",
       times: defaultElectionTimes,
+      sizes: defaultRaftSizes,
       wal: new Wal(disk, [], 0, { directory, nextIndex: 1, onError }),
       store: new SnapshotStore(disk, [], null, directory, onError),
       clock: { now: () => 1, wall: () => Date.now() },

@@ -7,7 +7,7 @@
 import type { ClientPorts, SocketEvents } from "@copse/client";
 import { CorruptLogError } from "@copse/log";
 import { type Chunk, decodeFrame, defaultLimits, encodeFrames } from "@copse/protocol";
-import { decodePeerMessages, encodePeerMessages, Member, type MemberOptions, type PeerMessage } from "@copse/replica";
+import { decodePeerMessages, encodePeerMessages, Member, type MemberOptions, type PeerMessage, type RaftSizes } from "@copse/replica";
 import { FaultDisk } from "./fault-disk.ts";
 import type { World } from "./world.ts";
 
@@ -25,6 +25,7 @@ export interface EnsembleFaults {
   readonly drift: number;
   /** Bytes of log behind which a snapshot is taken. */
   readonly snapshotLogBytes: number;
+  readonly sizes: RaftSizes;
 }
 
 export interface EnsembleWatcher {
@@ -154,6 +155,7 @@ export class SimulatedEnsemble {
       timeoutMsDefault: 4_000,
       isReadOnly: false,
       reapMs: 5_000,
+      sizes: this.faults.sizes,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
       clock: { now: () => world.now * node.speed, wall: () => Math.floor(1e12 + world.now + node.wallOffset) },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },

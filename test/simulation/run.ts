@@ -81,6 +81,8 @@ function chooseFaults({ random }: World): EnsembleFaults {
     diskErrors: some(0.0006),
     drift: random.chance(0.5) ? 0.09 : 0,
     snapshotLogBytes: random.pick([4_000, 20_000, 1e7]),
+    // One entry at a time, and no entry behind a snapshot, meet situations that large ones hide.
+    sizes: { appendUnitsMax: random.pick([1, 1e6, 1e6]), tailUnits: random.pick([0, 2_000, 1e7]) },
   };
 }
 

@@ -5,7 +5,7 @@
 import { type ClientPorts, type ConnectOptions, Copse, type SocketEvents } from "@copse/client";
 import type { MemoryDisk } from "@copse/log";
 import { type Chunk, decodeFrame, defaultLimits, encodeFrames, type Limits } from "@copse/protocol";
-import { defaultElectionTimes, Member } from "@copse/replica";
+import { defaultElectionTimes, defaultRaftSizes, Member } from "@copse/replica";
 import { memoryDisk } from "./memory-disk.ts";
 import { SimulatedTime } from "./simulated-world.ts";
 
@@ -90,6 +90,7 @@ export class SimulatedHub {
       founders: [{ id: "1", address: "" }],
       isJoining: false,
       times: defaultElectionTimes,
+      sizes: defaultRaftSizes,
       chance: () => 0,
       mesh: { send: () => {}, connect: () => {} },
       limits: this.#limits,

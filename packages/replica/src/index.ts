@@ -2,7 +2,15 @@ export type { EnsembleOptions, PeerFacts } from "./ensemble.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";
 export type { Order, OrderEvent, OrderedEntry } from "./order.ts";
-export { defaultElectionTimes, type ElectionTimes, orderedEntry, RaftOrder, type RaftOrderOptions } from "./order-raft.ts";
+export {
+  defaultElectionTimes,
+  defaultRaftSizes,
+  type ElectionTimes,
+  orderedEntry,
+  RaftOrder,
+  type RaftOrderOptions,
+  type RaftSizes,
+} from "./order-raft.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./peer-message.ts";
 export {
   backlogBytesHigh,

@@ -16,7 +16,7 @@ import type { PeerFacts } from "./ensemble.ts";
 import { History } from "./history.ts";
 import type { Input } from "./input.ts";
 import type { OrderEvent } from "./order.ts";
-import { type ElectionTimes, RaftOrder } from "./order-raft.ts";
+import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order-raft.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Gateway, Mesh } from "./ports.ts";
 import { type Figures, Replica, type ReplicaOptions } from "./replica.ts";
@@ -26,6 +26,7 @@ export interface MemberOptions extends ReplicaOptions {
   readonly gateway: Gateway;
   readonly mesh: Mesh;
   readonly times: ElectionTimes;
+  readonly sizes: RaftSizes;
   /** In [0, below): the share of chance in elections. */
   readonly chance: (below: number) => number;
   /** Calls `run` soon, behind what is happening now. */
@@ -96,6 +97,7 @@ export class Member {
         id: Number(options.member),
         boot: options.boot,
         times: options.times,
+        sizes: options.sizes,
         wal: this.#wal,
         store: this.#store,
         clock,

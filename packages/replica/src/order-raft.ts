@@ -47,6 +47,7 @@ export interface RaftOrderOptions {
   /** Differs each time the member starts. */
   readonly boot: string;
   readonly times: ElectionTimes;
+  readonly sizes: RaftSizes;
   readonly wal: Wal;
   readonly store: SnapshotStore;
   readonly clock: Clock;
@@ -65,14 +66,21 @@ export interface RaftOrderOptions {
   readonly takeSnapshot: () => void;
 }
 
-/** Bytes (UTF-16 units) of entries in one message, in one Ready to be applied, and not yet applied. */
-const appendBytesMax = 1_048_576;
+/** Sizes in UTF-16 units of entries' payloads. */
+export interface RaftSizes {
+  /** Entries in one message; one entry always fits. */
+  readonly appendUnitsMax: number;
+  /** Entries that stay in memory behind a snapshot, so that a follower a little behind needs none. */
+  readonly tailUnits: number;
+}
+
+export const defaultRaftSizes: RaftSizes = { appendUnitsMax: 1_048_576, tailUnits: 16_777_216 };
+
+/** Units of entries in one Ready to be applied, and not yet applied. */
 const applyBytesMax = 4_194_304;
 const uncommittedBytesMax = 268_435_456;
 /** Appends on their way to one follower, and their bytes. */
 const window = { countMax: 256, bytesMax: 67_108_864 } as const;
-/** Bytes of entries that stay behind a snapshot, so that a follower a little behind needs none. */
-const tailBytes = 16_777_216;
 /** A voter in waiting counts as caught up when it lacks at most so many entries. */
 const caughtUpEntries = 1_000;
 /** Where a leader's connection broke, the election waits a random part of this, so that not all stand at once. */
@@ -146,12 +154,12 @@ export class RaftOrder implements Order, Membership {
   }
 
   trim(index: number): void {
-    const { wal, store } = this.#options;
+    const { wal, store, sizes } = this.#options;
     const { log } = this.#raft;
     const bound = Math.min(index, store.oldestRead, log.applied);
     let bytes = 0;
     let keepFrom = bound + 1;
-    while (keepFrom > log.firstIndex && bytes < tailBytes) bytes += log.slice(--keepFrom, keepFrom + 1)[0]!.payload.length;
+    while (keepFrom > log.firstIndex && bytes < sizes.tailUnits) bytes += log.slice(--keepFrom, keepFrom + 1)[0]!.payload.length;
     // The first entry always goes: who has nothing at all begins with a snapshot, which says who the members are.
     if (bound > 0) log.compact(Math.max(keepFrom - 1, 1));
     wal.truncateBefore(Math.min(index, bound));
@@ -234,12 +242,12 @@ export class RaftOrder implements Order, Membership {
   }
 
   #begin(start: RaftStart): Raft {
-    const { id, times, random, store } = this.#options;
+    const { id, times, sizes, random, store } = this.#options;
     const options: RaftOptions = {
       id,
       electionTicks: times.electionTicks,
       heartbeatTicks: times.heartbeatTicks,
-      appendBytesMax,
+      appendBytesMax: sizes.appendUnitsMax,
       applyBytesMax,
       uncommittedBytesMax,
       window,

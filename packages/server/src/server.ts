@@ -7,7 +7,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
-import { type Input, Member } from "@copse/replica";
+import { defaultRaftSizes, type Input, Member } from "@copse/replica";
 import { ConfigError, type ServerConfig } from "./config.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
 import { FileDisk } from "./file-disk.ts";
@@ -89,6 +89,7 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
       peer: config.peerListen ?? "",
       founders: config.peers.length > 0 ? config.peers : [{ id: config.member, address: "" }],
       chance: (below) => Math.floor(Math.random() * below),
+      sizes: defaultRaftSizes,
       mesh,
       disk,
       clock: systemClock,

@@ -42,11 +42,11 @@ interface Sniffed {
 /** Clocks run at most ten percent fast: what is `timeout` for one is at least so much of it for the world. */
 const fastClock = 1.1;
 /** Share of commits behind which the synced logs are read. */
-const syncedShare = 0.04;
+const syncedShare = 0.02;
 /** Entries by which the applying of a change may lag behind its place. */
 const appliedLagMax = 30;
 /** Share of turns behind which whole states are compared. */
-const digestShare = 0.1;
+const digestShare = 0.03;
 
 export class Invariants implements EnsembleWatcher {
   readonly #world: World;
