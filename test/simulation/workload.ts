@@ -65,6 +65,7 @@ export class Workload {
     this.#run(this.#prepare());
     for (let number = 0; number < clients; number++) this.#run(this.#operate(number));
     for (let number = 0; number < 2; number++) this.#run(this.#contend(number));
+    for (const { id } of this.#ensemble.nodes) this.#run(this.#readOn(id));
     this.#run(this.#follow());
     this.#run(this.#watch());
     if (isAdministered) this.#run(this.#administer());
@@ -195,6 +196,17 @@ export class Workload {
     const calledAt = this.#world.now;
     const { data } = await client.get(path, { linearizable: true, timeoutMs: 3_000 });
     this.#histories.get(path)!.push({ kind: "read", saw: data, calledAt, returnedAt: this.#world.now });
+  }
+
+  /** Reads on one member alone, whatever becomes of it: who believes that it leads has to find out that it does not. */
+  async #readOn(id: string): Promise<void> {
+    const { random } = this.#world;
+    const client = new Copse([`ws://member-${id}`], { readOnly: true, timeoutMs: 4_000, ports: this.#ensemble.clientPorts(1) });
+    while (!this.#isOver) {
+      await this.#pause(random.between(50, 200));
+      await this.#get(client, registers[0]!).catch(ifCopseError);
+    }
+    await client.close();
   }
 
   /** A client never sees an older state than it saw before. */

@@ -25,16 +25,22 @@ export interface ShownMember {
 export class EnsembleProcesses {
   readonly members: MemberProcess[] = [];
   readonly folder: string = temporaryFolder("ensemble");
-  readonly #flags: readonly string[];
+  /** Further flags of a member, the next time it starts. */
+  flagsOf: (id: string) => readonly string[];
   #peers = "";
 
-  private constructor(flags: readonly string[]) {
-    this.#flags = flags;
+  private constructor(flagsOf: (id: string) => readonly string[]) {
+    this.flagsOf = flagsOf;
   }
 
   /** Starts members and waits until one of them coordinates. */
-  static async start(count: number, ...flags: string[]): Promise<EnsembleProcesses> {
-    const ensemble = new EnsembleProcesses(flags);
+  static start(count: number, ...flags: string[]): Promise<EnsembleProcesses> {
+    return EnsembleProcesses.startEach(count, () => flags);
+  }
+
+  /** As `start`, each member with flags of its own. */
+  static async startEach(count: number, flagsOf: (id: string) => readonly string[]): Promise<EnsembleProcesses> {
+    const ensemble = new EnsembleProcesses(flagsOf);
     const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
     ensemble.#peers = ports.map(([, peer], at) => `${at + 1}=127.0.0.1:${peer}`).join(",");
     for (const [at, [port, peer]] of ports.entries()) {
@@ -100,7 +106,7 @@ export class EnsembleProcesses {
       data,
       "--log-level",
       "warn",
-      ...this.#flags,
+      ...this.flagsOf(id),
     ]);
   }
 }
