@@ -77,6 +77,10 @@ export class Invariants implements EnsembleWatcher {
       this.leaders.set(raft.term, node.id);
     }
     if (raft.term < (this.#promised.get(node.id) ?? 0)) violate("S7", `member ${node.id} forgot a term it had promised something in`);
+    const { log } = raft;
+    if (log.lastIndex >= log.firstIndex && log.term(log.firstIndex - 1)! > log.term(log.firstIndex)!) {
+      violate("S3", `member ${node.id} holds an entry of an older term behind its snapshot`);
+    }
     this.#takeCommitted(node);
     const { tree } = node.member!;
     if (tree.index === this.reference.index && this.#world.random.chance(digestShare)) this.compare(node);
