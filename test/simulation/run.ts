@@ -4,7 +4,7 @@
 import { Invariants, Violation, violate } from "./checkers/invariants.ts";
 import { type EnsembleFaults, SimulatedEnsemble } from "./ensemble.ts";
 import { Workload } from "./workload.ts";
-import { World } from "./world.ts";
+import { Prng, World } from "./world.ts";
 
 export interface RunReport {
   readonly seed: number;
@@ -43,6 +43,7 @@ export async function runSeed(seed: number): Promise<RunReport> {
     for (const node of ensemble.nodes) ensemble.start(node);
     workload.start(3, isAdministered);
     nemesis.start();
+    if (seed % 4 === 0) nemesis.killNewLeaders(invariants, new Prng(seed));
     const look = (): void => {
       ensemble.lookAtLinks();
       world.after(500, look);
@@ -165,6 +166,20 @@ class Nemesis {
       this.#world.after(this.#world.random.between(100, 2_500), strike);
     };
     this.#world.after(1_500, strike);
+  }
+
+  /** Kills who has just begun to lead: what it has replicated so far is on few logs. Every fourth seed does this too. */
+  killNewLeaders(invariants: Invariants, random: Prng): void {
+    invariants.onLeader = (node) => {
+      const { life } = node;
+      if (this.#isOver || random.chance(0.3)) return;
+      this.#world.after(random.between(0.5, 40), () => {
+        if (this.#isOver || node.life !== life) return;
+        this.counts["death of a new leader"] = (this.counts["death of a new leader"] ?? 0) + 1;
+        this.#ensemble.crash(node);
+        this.#world.after(random.between(20, 400), () => this.#ensemble.start(node));
+      });
+    };
   }
 
   stop(): void {

@@ -51,6 +51,8 @@ const digestShare = 0.03;
 export class Invariants implements EnsembleWatcher {
   readonly #world: World;
   ensemble!: SimulatedEnsemble;
+  /** Somebody leads for the first time in its term. */
+  onLeader: (node: Node) => void = () => {};
   /** Committed entries by index, from 2 on. */
   readonly committed: Entry[] = [];
   readonly reference: Tree = new Tree();
@@ -72,8 +74,10 @@ export class Invariants implements EnsembleWatcher {
     const { raft } = node.member!.order;
     if (raft.role === "leader") {
       const known = this.leaders.get(raft.term);
-      if (known === undefined) this.#checkNewLeader(node);
-      else if (known !== node.id) violate("S1", `members ${known} and ${node.id} both lead in term ${raft.term}`);
+      if (known === undefined) {
+        this.#checkNewLeader(node);
+        this.onLeader(node);
+      } else if (known !== node.id) violate("S1", `members ${known} and ${node.id} both lead in term ${raft.term}`);
       this.leaders.set(raft.term, node.id);
     }
     if (raft.term < (this.#promised.get(node.id) ?? 0)) violate("S7", `member ${node.id} forgot a term it had promised something in`);

@@ -47,7 +47,7 @@ export const mutations = [
   {
     name: "M4",
     what: "entries of older terms are committed by counting",
-    seed: null,
+    seed: 620,
     patches: [
       {
         file: `${raft}/core.ts`,
@@ -89,7 +89,7 @@ export const mutations = [
   {
     name: "M8",
     what: "a higher term in a reply is ignored",
-    seed: null,
+    seed: 1148,
     patches: [
       {
         file: `${raft}/raft.ts`,
