@@ -3,8 +3,9 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from "node:path";
 import { type Change, connect } from "@copse/client";
 import { afterEach, describe, expect, it } from "vitest";
+import { CertificateAuthority } from "../support/certificates.ts";
 import { temporaryFolder } from "../support/hub.ts";
-import { command, copse, freePort, killAll, Process, root, serve } from "../support/processes.ts";
+import { command, copse, freePort, killAll, Process, root, serve, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 
 afterEach(killAll);
@@ -98,7 +99,7 @@ describe("kill -9", () => {
       expect((await client.get("/n")).stat.version).toBe(written);
     }
     const files = (suffix: string): string[] => readdirSync(folder).filter((name) => name.endsWith(suffix));
-    await until(() => files(".snap").length === 1 && files(".wal").length < 3);
+    await until(async () => files(".snap").length === 1 && files(".wal").length < 3);
     hub.process.child.kill("SIGKILL");
     await hub.process.exited;
     await serve(folder, port, "--log-level", "error", "--config", config);
@@ -106,11 +107,6 @@ describe("kill -9", () => {
     await client.close();
   });
 });
-
-/** Looks again and again until it holds; vitest's own limit ends it if it never does. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
 
 describe("a data directory", () => {
   it("serves one process at a time, and a lock left by kill -9 is not in the way", async () => {
@@ -218,35 +214,19 @@ describe("secrets", () => {
 
 describe("TLS", () => {
   it("serves wss and https", async () => {
-    const folder = temporaryFolder("tls");
-    const openssl = new Process("openssl", [
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-keyout",
-      join(folder, "key.pem"),
-      "-out",
-      join(folder, "cert.pem"),
-      "-days",
-      "2",
-      "-subj",
-      "/CN=localhost",
-    ]);
-    expect(await openssl.exited).toBe(0);
+    const { key, cert } = new CertificateAuthority().sign("localhost");
     const port = await freePort();
     const hub = new Process(process.execPath, [
       command,
       "serve",
       "--data",
-      join(folder, "data"),
+      temporaryFolder("tls"),
       "--listen",
       `127.0.0.1:${port}`,
       "--tls-cert",
-      join(folder, "cert.pem"),
+      cert,
       "--tls-key",
-      join(folder, "key.pem"),
+      key,
     ]);
     await hub.printed(/copse serves wss:/);
     const get = new Process(process.execPath, [command, "--url", `wss://127.0.0.1:${port}`, "get", "/copse/config"], {

@@ -8,9 +8,9 @@ import { type Change, type Copse, connect, isCopseError } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
 import { afterEach, describe, expect, it } from "vitest";
 import { isRegisterLinearizable, type RegisterOperation } from "../simulation/checkers/linearizability.ts";
-import { EnsembleProcesses, type MemberProcess, metric, type ShownMember, until } from "../support/ensemble.ts";
+import { EnsembleProcesses, type MemberProcess, metric, type ShownMember } from "../support/ensemble.ts";
 import { temporaryFolder } from "../support/hub.ts";
-import { copse, freePort, killAll, serve } from "../support/processes.ts";
+import { copse, freePort, killAll, serve, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
 
 afterEach(killAll);

@@ -5,10 +5,11 @@ import { spawn } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { type Copse, connect } from "@copse/client";
 import { afterEach, describe, expect, it } from "vitest";
-import { EnsembleProcesses, type MemberProcess, until } from "../support/ensemble.ts";
+import { CertificateAuthority } from "../support/certificates.ts";
+import { EnsembleProcesses, type MemberProcess } from "../support/ensemble.ts";
 import { temporaryFolder } from "../support/hub.ts";
 import { mayUse, run } from "../support/machine.ts";
-import { command, killAll, Process } from "../support/processes.ts";
+import { command, killAll, Process, until } from "../support/processes.ts";
 
 const cleanUps: (() => void)[] = [];
 
@@ -141,40 +142,10 @@ describe("the power", () => {
 
 describe("certificates", () => {
   it("say who a member is: one with another's name is refused", async () => {
-    if (!mayUse("certificates", ["openssl", "openssl"])) return;
-    const folder = temporaryFolder("tls");
-    run(
-      "openssl",
-      "req",
-      "-x509",
-      "-newkey",
-      "rsa:2048",
-      "-nodes",
-      "-keyout",
-      `${folder}/ca.key`,
-      "-out",
-      `${folder}/ca.pem`,
-      "-subj",
-      "/CN=ca",
-    );
+    const authority = new CertificateAuthority();
     const flagsOf = (name: string): string[] => {
-      const [key, request, cert] = [`${folder}/${name}.key`, `${folder}/${name}.csr`, `${folder}/${name}.pem`];
-      run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", `/CN=${name}`);
-      run(
-        "openssl",
-        "x509",
-        "-req",
-        "-in",
-        request,
-        "-CA",
-        `${folder}/ca.pem`,
-        "-CAkey",
-        `${folder}/ca.key`,
-        "-CAcreateserial",
-        "-out",
-        cert,
-      );
-      return ["--peer-tls-cert", cert, "--peer-tls-key", key, "--peer-tls-ca", `${folder}/ca.pem`];
+      const { key, cert, ca } = authority.sign(name);
+      return ["--peer-tls-cert", cert, "--peer-tls-key", key, "--peer-tls-ca", ca];
     };
     const ensemble = await EnsembleProcesses.startEach(3, (id) => flagsOf(`copse-member-${id}`));
     const client = await connect(ensemble.urls);

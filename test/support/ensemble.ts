@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./hub.ts";
-import { command, freePort, Process } from "./processes.ts";
+import { command, freePort, Process, until } from "./processes.ts";
 
 export interface MemberProcess {
   readonly id: string;
@@ -115,13 +115,4 @@ export class EnsembleProcesses {
 export async function metric(port: number, name: string): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   return Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1] ?? Number.NaN);
-}
-
-/** Looks again and again until there is something; the test's own limit ends it if there never is. */
-export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }

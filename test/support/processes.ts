@@ -102,3 +102,12 @@ export async function copseWith(input: string, url: string, ...args: string[]): 
   const code = await run.exited;
   return { code, out: run.out, err: run.err };
 }
+
+/** Looks again and again until there is something; the test's own limit ends it if there never is. */
+export async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -5,24 +5,13 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepare, root } from "./bootstrap.js";
+import { freePort } from "./free-port.js";
 
 prepare();
 const folder = mkdtempSync(join(tmpdir(), "copse-demo-"));
-/** The wanted port, or a free one where something else is there: a hub of `npm start`, perhaps. */
-function freePort(wanted) {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(freePort(0)));
-    probe.listen(wanted, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 const hubPort = await freePort(Number(process.env.COPSE_DEMO_PORT ?? 7181));
 const pagePort = await freePort(Number(process.env.COPSE_DEMO_PAGE_PORT ?? 7182));

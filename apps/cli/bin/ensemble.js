@@ -5,28 +5,16 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { prepare, root } from "./bootstrap.js";
+import { freePort } from "./free-port.js";
 
 prepare();
 const ids = [1, 2, 3];
 const folder = mkdtempSync(join(tmpdir(), "copse-ensemble-"));
 const first = Number(process.env.COPSE_ENSEMBLE_PORT ?? 7181);
 const members = new Map();
-
-/** The wanted port, or a free one where something else is there. */
-function freePort(wanted) {
-  return new Promise((resolve) => {
-    const probe = createServer();
-    probe.once("error", () => resolve(freePort(0)));
-    probe.listen(wanted, "127.0.0.1", () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
 
 const ports = await Promise.all(ids.map((_, at) => freePort(first + at)));
 const peerPorts = await Promise.all(ids.map((_, at) => freePort(first + 100 + at)));

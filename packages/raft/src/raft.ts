@@ -119,11 +119,6 @@ export class Raft {
     return this.#propose({ kind: "normal", payload, change: null });
   }
 
-  /** True if every Ready that was taken is durable. */
-  get isDurable(): boolean {
-    return this.#storing.length === 0;
-  }
-
   /** Proposes a membership change. `asSimple`: as an entry of the older kind, which holds a single change. */
   proposeChange(change: MembershipChange, asSimple = false): StepResult {
     return this.#propose({ kind: asSimple ? "simple-change" : "change", payload: "", change });

@@ -84,11 +84,4 @@ export class Barriers {
   tick(): void {
     if (this.#asked !== null && this.#clock.now() - this.#asked.at >= this.#patienceMs) this.again();
   }
-
-  /** Nobody waits for the answers any more. */
-  forget(): void {
-    this.#waiting = [];
-    this.#asked = null;
-    this.#answered = [];
-  }
 }

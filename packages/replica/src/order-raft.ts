@@ -94,6 +94,7 @@ export class RaftOrder implements Order, Membership {
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
   /** The configurations behind the entries at which they changed, oldest first. */
   #configurations: { readonly index: number; readonly configuration: Configuration }[];
+  /** Entries up to this index have been given out. */
   #given: number;
   #announced = "";
   readonly #exchange: SnapshotExchange;
@@ -133,11 +134,6 @@ export class RaftOrder implements Order, Membership {
 
   get raft(): Raft {
     return this.#raft;
-  }
-
-  /** Entries up to this index have been given out. */
-  get given(): number {
-    return this.#given;
   }
 
   /** True if this member leads, and has given out an entry of its own term: it knows all that was committed before. */

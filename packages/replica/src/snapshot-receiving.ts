@@ -53,7 +53,7 @@ export class SnapshotReceiving {
     this.#send({ kind: "wanted", index: this.place.index, number: this.#next });
   }
 
-  /** True while another piece could be used. */
+  /** True once no other piece is of use: it is whole, or was given up. */
   get isOver(): boolean {
     return this.#isOver;
   }
