@@ -4,14 +4,14 @@
  */
 import { rmSync, writeFileSync } from "node:fs";
 import { connect as connectSocket } from "node:net";
-import { type Change, type Copse, connect, isCopseError } from "@copse/client";
-import { lock } from "@copse/recipes/lock";
+import { type Copse, connect, isCopseError } from "@copse/client";
 import { afterEach, describe, expect, it } from "vitest";
 import { isRegisterLinearizable, type RegisterOperation } from "../simulation/checkers/linearizability.ts";
 import { EnsembleProcesses, type MemberProcess, metric, type ShownMember } from "../support/ensemble.ts";
 import { temporaryFolder } from "../support/hub.ts";
 import { copse, freePort, killAll, serve, until } from "../support/processes.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { expectRollingRestart } from "../support/rolling-restart.ts";
 
 afterEach(killAll);
 
@@ -152,36 +152,7 @@ describe("three members", () => {
 
   it("restart one after the other while one session holds one lock, and a subscriber misses nothing", async () => {
     const ensemble = await EnsembleProcesses.start(3);
-    const holder = await connect(ensemble.urls);
-    const held = await lock(holder, "/lock");
-    const session = holder.sessionId;
-    const follower = await connect(ensemble.urls);
-    await holder.create("/n", "0");
-    await follower.sync();
-    const seen: string[] = [];
-    const broken: Change[] = [];
-    (async () => {
-      for await (const change of follower.changes("/n")) {
-        if (change.kind === "changed") seen.push(change.data ?? "");
-        else if (change.kind === "resync") broken.push(change);
-      }
-    })().catch((error: unknown) => seen.push(String(error)));
-    await follower.sync();
-    let count = 0;
-    for (const member of ensemble.members) {
-      member.process.child.kill("SIGTERM");
-      for (let write = 0; write < 20; write++) await holder.set("/n", String(++count), { guard: held.guard });
-      expect(await member.process.exited).toBe(0);
-      await ensemble.restart(member);
-      for (let write = 0; write < 20; write++) await holder.set("/n", String(++count), { guard: held.guard });
-    }
-    await until(async () => seen.length >= count);
-    expect(seen).toEqual(Array.from({ length: count }, (_, at) => String(at + 1)));
-    expect(broken).toEqual([]);
-    expect([holder.sessionId, held.signal.aborted]).toEqual([session, false]);
-    await held.close();
-    await holder.close();
-    await follower.close();
+    await expectRollingRestart(ensemble);
   });
 
   it("serve readers without a quorum, refuse sessions with UNAVAILABLE, and come back with it", async () => {
@@ -208,7 +179,9 @@ describe("three members", () => {
   });
 
   it("catch up an empty member by a snapshot while writes go on; a wiped one is told how to come back", async () => {
-    const ensemble = await EnsembleProcesses.start(3, ...EnsembleProcesses.config({ snapshotLogBytes: 30_000, segmentBytes: 20_000 }));
+    const ensemble = await EnsembleProcesses.start(3, {
+      flags: EnsembleProcesses.config({ snapshotLogBytes: 30_000, segmentBytes: 20_000 }),
+    });
     const client = await connect(ensemble.urls);
     const wiped = await ensemble.follower();
     for (let at = 0; at < 300; at++) await client.create(`/n${at}`, "x".repeat(300));
@@ -317,7 +290,7 @@ describe("a shared secret", () => {
     const folder = temporaryFolder("secret");
     writeFileSync(`${folder}/secret`, "correct horse\n");
     writeFileSync(`${folder}/other`, "wrong horse\n");
-    const ensemble = await EnsembleProcesses.start(3, "--peer-secret-file", `${folder}/secret`);
+    const ensemble = await EnsembleProcesses.start(3, { flags: ["--peer-secret-file", `${folder}/secret`] });
     const client = await connect(ensemble.urls);
     await client.create("/a", "1");
     const stranger = await ensemble.follower();

@@ -147,7 +147,7 @@ describe("certificates", () => {
       const { key, cert, ca } = authority.sign(name);
       return ["--peer-tls-cert", cert, "--peer-tls-key", key, "--peer-tls-ca", ca];
     };
-    const ensemble = await EnsembleProcesses.startEach(3, (id) => flagsOf(`copse-member-${id}`));
+    const ensemble = await EnsembleProcesses.start(3, { flagsOf: (id) => flagsOf(`copse-member-${id}`) });
     const client = await connect(ensemble.urls);
     await client.create("/n", "1");
     const masked = await ensemble.follower();

@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./hub.ts";
-import { command, freePort, Process, until } from "./processes.ts";
+import { command as builtCommand, freePort, Process, until } from "./processes.ts";
 
 export interface MemberProcess {
   readonly id: string;
@@ -22,25 +22,31 @@ export interface ShownMember {
   readonly url: string;
 }
 
+export interface EnsembleOptions {
+  /** For every member. */
+  readonly flags?: readonly string[];
+  /** For each member its own, instead. */
+  readonly flagsOf?: (id: string) => readonly string[];
+  readonly command?: string;
+}
+
 export class EnsembleProcesses {
   readonly members: MemberProcess[] = [];
   readonly folder: string = temporaryFolder("ensemble");
   /** Further flags of a member, the next time it starts. */
   flagsOf: (id: string) => readonly string[];
+  /** The built command that a member runs, the next time it starts. */
+  command: string;
   #peers = "";
 
-  private constructor(flagsOf: (id: string) => readonly string[]) {
+  private constructor({ flags = [], flagsOf = () => flags, command = builtCommand }: EnsembleOptions) {
     this.flagsOf = flagsOf;
+    this.command = command;
   }
 
   /** Starts members and waits until one of them coordinates. */
-  static start(count: number, ...flags: string[]): Promise<EnsembleProcesses> {
-    return EnsembleProcesses.startEach(count, () => flags);
-  }
-
-  /** As `start`, each member with flags of its own. */
-  static async startEach(count: number, flagsOf: (id: string) => readonly string[]): Promise<EnsembleProcesses> {
-    const ensemble = new EnsembleProcesses(flagsOf);
+  static async start(count: number, options: EnsembleOptions = {}): Promise<EnsembleProcesses> {
+    const ensemble = new EnsembleProcesses(options);
     const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
     ensemble.#peers = ports.map(([, peer], at) => `${at + 1}=127.0.0.1:${peer}`).join(",");
     for (const [at, [port, peer]] of ports.entries()) {
@@ -97,7 +103,7 @@ export class EnsembleProcesses {
   #launch({ id, port, data }: Omit<MemberProcess, "process">, peer: string): Process {
     const addresses = ["--listen", `127.0.0.1:${port}`, "--peer-listen", peer, "--peers", this.#peers];
     return new Process(process.execPath, [
-      command,
+      this.command,
       "serve",
       "--id",
       id,
