@@ -2,48 +2,34 @@
  * Clients that use the product as its users would, and write down what they saw.
  *
  * Each runs on a clock of its own, loses its connection now and then, and sometimes dies without a word. What they saw is
- * checked against the committed txns when the run is over (`verify`), locks at every moment.
+ * checked against the committed txns when the run is over (checkers/outcomes), locks at every moment.
  */
 import { Copse, isCopseError, type MemberWanted } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
 import { type Invariants, violate } from "./checkers/invariants.ts";
-import { isRegisterLinearizable, type RegisterOperation } from "./checkers/linearizability.ts";
+import type { Followed, Outcomes, Written } from "./checkers/outcomes.ts";
 import type { SimulatedEnsemble } from "./ensemble.ts";
-import type { World } from "./world.ts";
+import { Secrets } from "./secrets.ts";
+import type { Prng, World } from "./world.ts";
 
 const registers = ["/r/0", "/r/1"];
 const urlsOf = (ensemble: SimulatedEnsemble): string[] => ensemble.nodes.map(({ id }) => `ws://member-${id}`);
-
-interface Written {
-  readonly data: string;
-  outcome: "done" | "none" | "unknown";
-}
 
 interface Holder {
   readonly signal: AbortSignal;
   readonly name: string;
 }
 
-interface Followed {
-  /** What the follower holds, by path. */
-  state: Map<string, string | null>;
-  since: number;
-  /** Changes since the state, as text. */
-  changes: string[];
-  readonly client: Copse;
-}
-
 export class Workload {
   readonly #world: World;
   readonly #ensemble: SimulatedEnsemble;
   readonly #invariants: Invariants;
-  readonly #histories: Map<string, RegisterOperation[]> = new Map(registers.map((path) => [path, []]));
-  readonly #written: Written[] = [];
+  /** For the checks at the end. */
+  readonly seen: Outcomes = { histories: new Map(registers.map((path) => [path, []])), written: [], followed: [], watched: [] };
   #holders: Holder[] = [];
   #tokens: number[] = [];
-  readonly #followed: Followed[] = [];
-  readonly #watched: { readonly since: number; events: string[]; isBroken: boolean; readonly client: Copse }[] = [];
   #count = 0;
+  #secrets: Secrets | null = null;
   #isOver = false;
   #running = 0;
   /** Operations that ended, for the report. */
@@ -71,9 +57,19 @@ export class Workload {
     if (isAdministered) this.#run(this.#administer());
   }
 
+  /** One more znode, which nobody may read by turns (S17). */
+  keepSecrets(random: Prng): void {
+    const secrets = new Secrets(this.#world, random, () => this.#client());
+    this.#secrets = secrets;
+    this.#invariants.onDelivery = (text) => secrets.toClient(text);
+    this.#run(secrets.keep());
+    this.#run(secrets.spy());
+  }
+
   /** Clients begin nothing new. */
   stop(): void {
     this.#isOver = true;
+    this.#secrets?.stop();
   }
 
   #run(work: Promise<void>): void {
@@ -161,9 +157,9 @@ export class Workload {
   async #set(client: Copse, path: string): Promise<void> {
     const value = this.#value();
     const calledAt = this.#world.now;
-    const record = (returnedAt: number): void => void this.#histories.get(path)!.push({ kind: "write", value, calledAt, returnedAt });
+    const record = (returnedAt: number): void => void this.seen.histories.get(path)!.push({ kind: "write", value, calledAt, returnedAt });
     const written: Written = { data: value, outcome: "unknown" };
-    this.#written.push(written);
+    this.seen.written.push(written);
     try {
       await client.set(path, value);
       written.outcome = "done";
@@ -179,7 +175,7 @@ export class Workload {
     const { data: from, stat } = await client.get(path, { linearizable: true, timeoutMs: 3_000 });
     const to = this.#value();
     const calledAt = this.#world.now;
-    const history = this.#histories.get(path)!;
+    const history = this.seen.histories.get(path)!;
     try {
       await client.set(path, to, { version: stat.version });
       history.push({ kind: "cas", from, to, outcome: true, calledAt, returnedAt: this.#world.now });
@@ -195,7 +191,7 @@ export class Workload {
   async #get(client: Copse, path: string): Promise<void> {
     const calledAt = this.#world.now;
     const { data } = await client.get(path, { linearizable: true, timeoutMs: 3_000 });
-    this.#histories.get(path)!.push({ kind: "read", saw: data, calledAt, returnedAt: this.#world.now });
+    this.seen.histories.get(path)!.push({ kind: "read", saw: data, calledAt, returnedAt: this.#world.now });
   }
 
   /** Reads on one member alone, whatever becomes of it: who believes that it leads has to find out that it does not. */
@@ -222,7 +218,7 @@ export class Workload {
   async #write(work: () => Promise<unknown>): Promise<void> {
     const data = `v${this.#count + 1}`;
     const written: Written = { data, outcome: "unknown" };
-    this.#written.push(written);
+    this.seen.written.push(written);
     try {
       await work();
       written.outcome = "done";
@@ -301,7 +297,7 @@ export class Workload {
   async #follow(): Promise<void> {
     const client = this.#client();
     const followed: Followed = { state: new Map(), since: 0, changes: [], client };
-    this.#followed.push(followed);
+    this.seen.followed.push(followed);
     client.observe(
       "/",
       { scope: "tree" },
@@ -340,7 +336,7 @@ export class Workload {
     // The watch stands once a request behind it is answered.
     await client.sync({ timeoutMs: 4_000 }).catch(() => (watched.isBroken = true));
     const standsAt = client.zxid;
-    this.#watched.push(watched);
+    this.seen.watched.push(watched);
     (async () => {
       for await (const event of events) {
         if (event.event === "resync") watched.isBroken = true;
@@ -352,78 +348,6 @@ export class Workload {
       // A new session is a new watch: what came between belongs to nobody.
       if (state === "expired") watched.isBroken = true;
     });
-  }
-
-  /** What was seen against what was committed, once everything has come to rest. */
-  verify(): void {
-    for (const [path, history] of this.#histories) {
-      if (!isRegisterLinearizable(history)) violate("S9", `the history of ${path} is not linearizable`);
-    }
-    this.#verifyWrites();
-    const { happened, reference } = this.#invariants;
-    for (const { since, state, changes, client } of this.#followed) {
-      if (client.state !== "connected") continue;
-      const expected = happened.flatMap(({ zxid, applied }) => (zxid <= since ? [] : changesOf(zxid, applied.changes)));
-      compareLists("S15", "a subscription", changes, expected);
-      for (const [path, data] of state) {
-        const znode = reference.find(path);
-        const held = znode?.value === null || znode === undefined ? null : (JSON.parse(znode.value.json) as string);
-        if (znode === undefined || held !== data) violate("S15", `a subscriber holds ${path} = ${data}, and it is ${held}`);
-      }
-      if (state.size !== reference.root.descendants + 1)
-        violate("S15", `a subscriber holds ${state.size} znodes of ${reference.root.descendants + 1}`);
-    }
-    for (const { since, events, isBroken, client } of this.#watched) {
-      if (isBroken || client.state !== "connected") continue;
-      const expected = happened.flatMap(({ zxid, applied }) =>
-        zxid <= since ? [] : changesOf(zxid, applied.changes).filter((text) => / \/q(\/|$)/.test(text)),
-      );
-      compareLists("S15", "a watch", events, expected);
-    }
-    this.#verifyEphemerals();
-  }
-
-  /** Done once where it was acknowledged, at most once where that is unknown, never where it was refused. */
-  #verifyWrites(): void {
-    const done = new Map<string, number>();
-    for (const { applied, txn } of this.#invariants.happened) {
-      if (applied.outcome !== "done" || txn.kind !== "write") continue;
-      for (const { value, kind } of applied.changes) {
-        if (kind !== "created" && kind !== "changed") continue;
-        const data = value === null ? "" : String(JSON.parse(value.json));
-        done.set(data, (done.get(data) ?? 0) + 1);
-      }
-    }
-    for (const { data, outcome } of this.#written) {
-      const times = done.get(data) ?? 0;
-      if (outcome === "done" && times !== 1) violate("S8", `an acknowledged write of ${data} was done ${times} times`);
-      if (outcome === "unknown" && times > 1) violate("S8", `a write of ${data} was done ${times} times`);
-      if (outcome === "none" && times !== 0) violate("S8", `a refused write of ${data} was done`);
-    }
-  }
-
-  /** An ephemeral stands exactly while its session does. */
-  #verifyEphemerals(): void {
-    const { reference } = this.#invariants;
-    for (const parent of ["/e", "/lock"]) {
-      for (const child of reference.find(parent)?.children?.after(null) ?? []) {
-        if (child.owner !== null && !reference.sessions.has(child.owner)) violate("S12", `${parent}/${child.name} outlived its session`);
-      }
-    }
-  }
-}
-
-function changesOf(zxid: number, changes: readonly { readonly kind: string; readonly path: string }[]): string[] {
-  return changes
-    .filter(({ kind }) => kind === "created" || kind === "changed" || kind === "deleted")
-    .map(({ kind, path }) => `${zxid} ${kind} ${path}`);
-}
-
-function compareLists(invariant: string, who: string, seen: readonly string[], expected: readonly string[]): void {
-  const length = Math.max(seen.length, expected.length);
-  for (let at = 0; at < length; at++) {
-    if (seen[at] !== expected[at])
-      violate(invariant, `${who} saw "${seen[at] ?? "nothing"}" where "${expected[at] ?? "nothing"}" happened`);
   }
 }
 

@@ -53,12 +53,16 @@ export class Invariants implements EnsembleWatcher {
   ensemble!: SimulatedEnsemble;
   /** Somebody leads for the first time in its term. */
   onLeader: (node: Node) => void = () => {};
+  /** A frame leaves for a client. */
+  onDelivery: (text: string) => void = () => {};
   /** Committed entries by index, from 2 on. */
   readonly committed: Entry[] = [];
   readonly reference: Tree = new Tree();
   readonly happened: Happened[] = [];
   readonly #seen: Map<string, { life: number; index: number }> = new Map();
   readonly leaders: Map<number, string> = new Map();
+  /** The end of each leader's log, as it was last seen. */
+  readonly #ends: Map<number, { readonly index: number; readonly term: number }> = new Map();
   readonly #votes: Map<string, number> = new Map();
   readonly #promised: Map<string, number> = new Map();
   readonly #sniffed: Map<number, Sniffed> = new Map();
@@ -79,6 +83,7 @@ export class Invariants implements EnsembleWatcher {
         this.onLeader(node);
       } else if (known !== node.id) violate("S1", `members ${known} and ${node.id} both lead in term ${raft.term}`);
       this.leaders.set(raft.term, node.id);
+      this.#checkAppendOnly(node);
     }
     if (raft.term < (this.#promised.get(node.id) ?? 0)) violate("S7", `member ${node.id} forgot a term it had promised something in`);
     const { log } = raft;
@@ -120,6 +125,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   toClient(connection: ClientConnection, text: string): void {
+    this.onDelivery(text);
     const sniffed = this.#sniff(connection);
     for (const message of messagesOf(text)) {
       const zxid = (message["zxid"] as number | undefined) ?? 0;
@@ -148,6 +154,16 @@ export class Invariants implements EnsembleWatcher {
     if (sniffed.session === null || request === undefined || error !== undefined || request.op !== "ping" || isAgain) return;
     const proven = this.proven.get(sniffed.session);
     if (proven !== undefined) proven.at = Math.max(proven.at, request.at);
+  }
+
+  /** A leader only appends to its own log (S2). */
+  #checkAppendOnly(node: Node): void {
+    const { log, term } = node.member!.order.raft;
+    const end = this.#ends.get(term);
+    // What a snapshot has replaced was committed.
+    const isGone = end !== undefined && end.index >= log.firstIndex - 1 && log.term(end.index) !== end.term;
+    if (isGone) violate("S2", `the leader of term ${term} lost or changed its own entry ${end.index}`);
+    this.#ends.set(term, { index: log.lastIndex, term: log.term(log.lastIndex)! });
   }
 
   #promise({ id }: Node, term: number): void {

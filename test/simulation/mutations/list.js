@@ -83,7 +83,7 @@ export const mutations = [
   {
     name: "M7",
     what: "a vote does not look at how new the candidate's log is",
-    seed: 3,
+    seed: 4,
     patches: [{ file: `${raft}/raft.ts`, from: "if (!isFree || !core.log.isUpToDate(logTerm, index))", to: "if (!isFree)" }],
   },
   {
@@ -172,7 +172,7 @@ export const mutations = [
   {
     name: "M13",
     what: "taking a snapshot keeps a tail that conflicts with it",
-    seed: null,
+    seed: 19,
     patches: [
       {
         file: `${raft}/raft-log.ts`,
@@ -274,5 +274,36 @@ export const mutations = [
         to: "if (!sessions.touch(connection)) return;\n    if (connection.number > 0) return connection.reply(id, this.#done());\n    const barrier",
       },
     ],
+  },
+  // Beyond the list of the design: what its own invariants would otherwise show on no seed.
+  {
+    name: "M22",
+    what: "whoever asks may read",
+    seed: 5,
+    patches: [
+      {
+        file: `${tree}/acl.ts`,
+        from: "if ((acl.world & wanted) !== 0) return true;",
+        to: 'if (permission === "read" || (acl.world & wanted) !== 0) return true;',
+      },
+    ],
+  },
+  {
+    name: "M23",
+    what: "a child's end is not counted in its parent's cversion",
+    seed: 1,
+    patches: [
+      {
+        file: `${tree}/tree.ts`,
+        from: "parent.cversion = nextVersion(cversion);",
+        to: "if (step > 0) parent.cversion = nextVersion(cversion);",
+      },
+    ],
+  },
+  {
+    name: "M24",
+    what: "who hears no leader stands without asking first",
+    seed: 9,
+    patches: [{ file: `${raft}/follower.ts`, from: 'core.options.preVotes ? "pre-election" : "election"', to: '"election"' }],
   },
 ];
