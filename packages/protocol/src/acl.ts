@@ -51,3 +51,12 @@ export function decodeAcl(member: unknown): AclItem[] | Refusal {
   }
   return items;
 }
+
+/** The items without those that say again what one before them said (ZOOKEEPER-1877). */
+export function uniqueItems(items: readonly AclItem[]): readonly AclItem[] {
+  const said = new Set<string>();
+  return items.filter(({ perms, scheme, id }) => {
+    const text = JSON.stringify([permissions.filter((name) => perms.includes(name)), perms.length, scheme, id]);
+    return !said.has(text) && said.add(text);
+  });
+}

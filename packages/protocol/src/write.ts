@@ -3,7 +3,7 @@
  *
  * Invariant: `decodeWrite(JSON.parse(encodeWrite(write)), noLimits)` gives the write again. Versions of -1 match any.
  */
-import { type AclItem, decodeAcl } from "./acl.ts";
+import { type AclItem, decodeAcl, uniqueItems } from "./acl.ts";
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
 import { guardsMax, type Limits, ttlMsMax } from "./limits.ts";
 import { isWireInteger, MemberReader } from "./member.ts";
@@ -183,4 +183,11 @@ export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "setAcl") text += `,"acl":${JSON.stringify(write.acl)}`;
   if (write.op === "delete" && write.isRecursive) text += ',"recursive":true';
   return write.version === -1 ? `${text}}` : `${text},"version":${write.version}}`;
+}
+
+/** The write with each of its ACLs without repetitions. */
+export function withUniqueAcls<W extends SingleWrite | Write>(write: W): W {
+  if (write.op === "multi") return { ...write, ops: write.ops.map(withUniqueAcls) };
+  if ((write.op !== "create" && write.op !== "setAcl") || write.acl === null) return write;
+  return { ...write, acl: uniqueItems(write.acl) };
 }

@@ -17,6 +17,7 @@ import {
   refuse,
   type Subscribe,
   type Write,
+  withUniqueAcls,
 } from "@copse/protocol";
 import { type Applied, type Authenticate, printOf, type Tree } from "@copse/tree";
 import type { Answer, Connection, Slot } from "./connection.ts";
@@ -133,8 +134,10 @@ export class Requests {
     connection.lastWriteId = Math.max(after, id);
     const print = printOf(write, guards);
     const { address } = connection;
+    // Here and not where it is applied: members of different builds apply the same txn.
+    const plain = write.op === "auth" ? write : withUniqueAcls(write);
     proposals.add(
-      { kind: "write", session, generation, id, after, ack, print, address, guards, write },
+      { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain },
       (applied) => this.#settle(connection, slot, applied),
       () => !connection.isClosed,
     );
