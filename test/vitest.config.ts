@@ -25,6 +25,8 @@ export default defineConfig({
       project("shape", ["test/*.test.ts", "test/contracts/**/*.test.ts"], 60_000),
       project("simulation", ["test/simulation/**/*.test.ts"], 300_000),
       project("protocol", ["test/protocol/**/*.test.ts"], 60_000),
+      project("exactly-once", ["test/exactly-once/**/*.test.ts"], 60_000),
+      project("hostile", ["test/hostile/**/*.test.ts"], 300_000),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 180_000),
       project("browser", ["test/browser/**/*.test.ts"], 180_000),

@@ -94,10 +94,10 @@ function label<T>(known: Map<T, number>, value: T): number {
   return known.size;
 }
 
-/** An ACL in one order and one spelling. */
+/** An ACL in one spelling, sorted: ZooKeeper keeps no order among the identities that `auth` stands for. */
 export function plainAcl(acl: readonly AclItem[]): string[] {
   const order = ["read", "write", "create", "delete", "admin"];
-  return acl.map(
-    ({ scheme, id, perms }) => `${scheme}:${id}:${order.filter((perm) => (perms as readonly string[]).includes(perm)).join()}`,
-  );
+  const text = ({ scheme, id, perms }: AclItem): string =>
+    `${scheme}:${id}:${order.filter((perm) => (perms as readonly string[]).includes(perm)).join()}`;
+  return acl.map(text).sort();
 }

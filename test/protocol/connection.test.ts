@@ -1,10 +1,9 @@
 /** C: the connection, from the upgrade to its limits. */
-import { request } from "node:http";
-import { connect as connectTcp } from "node:net";
 import { defaultLimits } from "@copse/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Hub, startHub } from "../support/hub.ts";
 import { RawClient } from "../support/raw-client.ts";
+import { upgrade } from "../support/raw-socket.ts";
 
 let hub: Hub;
 
@@ -13,76 +12,18 @@ beforeAll(async () => {
 });
 afterAll(() => hub.destroy());
 
-/** The HTTP status of an upgrade, 101 where it succeeds. */
-function upgrade(path: string, headers: Record<string, string> = {}): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const handshake = {
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      "Sec-WebSocket-Version": "13",
-      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    };
-    const asked = request({ host: "127.0.0.1", port: hub.port, path, headers: { ...handshake, ...headers } });
-    asked.on("upgrade", (response, socket) => {
-      socket.destroy();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on("response", (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    asked.on("error", reject);
-    asked.end();
-  });
-}
-
 async function get(path: string): Promise<{ status: number; text: string; headers: Headers }> {
   const response = await fetch(`${hub.page}${path}`);
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
 
-/** Sends bytes as they are behind a good upgrade, and gives what the server's close frame says. */
-function closeCodeFor(bytes: Buffer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = connectTcp(hub.port, "127.0.0.1");
-    let received = Buffer.alloc(0);
-    socket.on("error", reject);
-    socket.on("connect", () => {
-      socket.write(
-        "GET /v1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-      );
-    });
-    let isUp = false;
-    socket.on("data", (chunk) => {
-      received = Buffer.concat([received, chunk]);
-      if (!isUp && received.includes("\r\n\r\n")) {
-        isUp = true;
-        received = received.subarray(received.indexOf("\r\n\r\n") + 4);
-        socket.write(bytes);
-      }
-      if (isUp && received[0] === 0x88) {
-        socket.destroy();
-        resolve(received.readUInt16BE(2));
-      }
-    });
-    socket.on("close", () => resolve(1006));
-  });
-}
-
-/** A client frame, masked with zeros unless told otherwise. */
-function frame(opcode: number, payload: Buffer, { fin = true, isMasked = true, rsv = 0 } = {}): Buffer {
-  const length = payload.length < 126 ? Buffer.from([payload.length]) : Buffer.from([126, payload.length >> 8, payload.length & 255]);
-  length[0]! |= isMasked ? 0x80 : 0;
-  return Buffer.concat([Buffer.from([(fin ? 0x80 : 0) | rsv | opcode]), length, Buffer.alloc(isMasked ? 4 : 0), payload]);
-}
-
 describe("the upgrade", () => {
   it("[C1] takes copse.v1, or no subprotocol at all, and refuses others", async () => {
-    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "copse.v1" })).toBe(101);
-    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "other, copse.v1" })).toBe(101);
-    expect(await upgrade("/v1")).toBe(101);
-    expect(await upgrade("/v1", { "Sec-WebSocket-Protocol": "copse.v2" })).toBe(400);
-    expect(await upgrade("/elsewhere")).toBe(404);
+    expect(await upgrade(hub.port, "/v1", { "Sec-WebSocket-Protocol": "copse.v1" })).toBe(101);
+    expect(await upgrade(hub.port, "/v1", { "Sec-WebSocket-Protocol": "other, copse.v1" })).toBe(101);
+    expect(await upgrade(hub.port, "/v1")).toBe(101);
+    expect(await upgrade(hub.port, "/v1", { "Sec-WebSocket-Protocol": "copse.v2" })).toBe(400);
+    expect(await upgrade(hub.port, "/elsewhere")).toBe(404);
   });
 
   it("[C1] selects copse.v1 where it was offered", async () => {
@@ -102,13 +43,7 @@ describe("the upgrade", () => {
     ["http://127.0.0.1.evil.com", 403],
     ["file://127.0.0.1", 403],
   ])("[C2] origin %s gets %i", async (origin, status) => {
-    expect(await upgrade("/v1", { Origin: origin, Host: "evil.example.com" })).toBe(status);
-  });
-
-  it("refuses a bad handshake", async () => {
-    expect(await upgrade("/v1", { "Sec-WebSocket-Version": "7" })).toBe(400);
-    expect(await upgrade("/v1", { "Sec-WebSocket-Key": "x" })).toBe(400);
-    expect(await upgrade("/v1", { "X-Long": "x".repeat(20_000) })).toBe(431);
+    expect(await upgrade(hub.port, "/v1", { Origin: origin, Host: "evil.example.com" })).toBe(status);
   });
 });
 
@@ -129,46 +64,6 @@ describe("plain HTTP", () => {
     expect((await get("/etc/passwd")).status).toBe(404);
     expect((await get("/..%2f..%2fpackage.json")).status).toBe(404);
     expect((await fetch(`${hub.page}/`, { method: "POST" })).status).toBe(405);
-  });
-});
-
-describe("frames", () => {
-  it("[C4] a binary frame closes with 1003", async () => {
-    const client = await RawClient.connect(hub.url);
-    client.socket.send(Buffer.from("{}"), { binary: true });
-    expect((await client.closed).code).toBe(1003);
-  });
-
-  it("[C4] a text frame that is not UTF-8 closes with 1007", async () => {
-    expect(await closeCodeFor(frame(1, Buffer.from([0x22, 0xc0, 0x80, 0x22])))).toBe(1007);
-  });
-
-  it("broken frames close with 1002: unmasked, reserved bits, a bad opcode", async () => {
-    expect(await closeCodeFor(frame(1, Buffer.from("{}"), { isMasked: false }))).toBe(1002);
-    expect(await closeCodeFor(frame(1, Buffer.from("{}"), { rsv: 0x40 }))).toBe(1002);
-    expect(await closeCodeFor(frame(3, Buffer.from("{}")))).toBe(1002);
-  });
-
-  it("[C5] a frame over the limit closes with 1009, before it is buffered", async () => {
-    const huge = Buffer.from([0x81, 0xff, 0x00, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    expect(await closeCodeFor(huge)).toBe(1009);
-    const client = await RawClient.connect(hub.url);
-    client.sendText(JSON.stringify({ id: 2, op: "set", path: "/a", data: "x".repeat(2_097_152) }));
-    expect((await client.closed).code).toBe(1009);
-  });
-
-  it("endless fragments close the connection", async () => {
-    const fragments = [
-      frame(1, Buffer.from("["), { fin: false }),
-      ...Array.from({ length: 200 }, () => frame(0, Buffer.from(" "), { fin: false })),
-    ];
-    expect([1008, 1009]).toContain(await closeCodeFor(Buffer.concat(fragments)));
-  });
-
-  it("no extension is negotiated, so nothing inflates", async () => {
-    const client = await RawClient.open(hub.url);
-    expect(client.socket.extensions).toBe("");
-    await client.cut();
   });
 });
 

@@ -157,30 +157,6 @@ describe("data", () => {
   });
 });
 
-describe("malformed messages", () => {
-  it.each(["not json", "[1]", '{"op":"get"}', '{"id":0,"op":"ping"}', `{"id":99999,"x":${"[".repeat(200_000)}`])(
-    "[M9] [M10] %.20s closes with 4400 and a reason that echoes nothing",
-    async (text) => {
-      const victim = await RawClient.connect(hub.url);
-      victim.sendText(text);
-      const { code, reason } = await victim.closed;
-      expect(code).toBe(4400);
-      expect(reason).not.toContain("99999");
-    },
-  );
-
-  it("[M9] an id that is still unanswered closes; one that was answered does not", async () => {
-    const victim = await RawClient.connect(hub.url);
-    await victim.ask({ id: 50, op: "get", path: "/" });
-    await victim.ask({ id: 50, op: "get", path: "/" });
-    victim.send([
-      { id: 60, op: "get", path: "/", atLeast: 10_000_000 },
-      { id: 60, op: "ping" },
-    ]);
-    expect((await victim.closed).code).toBe(4400);
-  });
-});
-
 describe("waiting", () => {
   it("[M12] [O15] atLeast waits, a third of the timeout at most", async () => {
     const waiting = await RawClient.connect(hub.url, { timeout: 4_000 });

@@ -4,12 +4,12 @@
 import { readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { bundle } from "./bundle.js";
+import { bundle } from "../support/bundle.js";
 
 const [command, ...given] = process.argv.slice(2);
 
 async function load(mutation = null) {
-  const file = await bundle(mutation);
+  const file = await bundle("simulation/main.ts", mutation);
   try {
     return await import(pathToFileURL(file).href);
   } finally {

@@ -3,7 +3,7 @@
  */
 import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
-import { bundle } from "../bundle.js";
+import { bundle } from "../../support/bundle.js";
 import { mutations } from "./list.js";
 
 const script = `
@@ -38,7 +38,7 @@ function firstFailure(file, first, count) {
 
 /** @returns the mutation's catch, or null where `count` seeds from `first` did not notice it */
 export async function tryMutation(mutation, first, count) {
-  const file = await bundle(mutation);
+  const file = await bundle("simulation/main.ts", mutation);
   try {
     return await firstFailure(`file://${file}`, first, count);
   } finally {

@@ -1,11 +1,11 @@
 /**
- * The simulator and the product's sources as one module that Node runs as it is.
+ * A tool and the product's sources as one module that Node runs as it is.
  *
  * A mutation is a change of the sources on their way into the bundle: the product's code holds no switches for it. One
  * whose text is no longer there fails, so that none is silently without effect.
  */
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { build } from "vite";
 
 const root = join(import.meta.dirname, "../..");
@@ -16,12 +16,13 @@ const alias = [
 ];
 
 /**
+ * @param {string} entry what to run, from the folder of the tests
  * @param {{ name: string, patches: { file: string, from: string, to: string }[] } | null} mutation
  * @returns {Promise<string>} the file of the bundle
  */
-export async function bundle(mutation = null) {
+export async function bundle(entry, mutation = null) {
   const folder = join(root, "test/.build");
-  const name = `simulation-${mutation?.name ?? "clean"}-${process.pid}`;
+  const name = `${basename(entry, ".ts")}-${mutation?.name ?? "clean"}-${process.pid}`;
   mkdirSync(folder, { recursive: true });
   const left = new Set(mutation?.patches ?? []);
   const mutate = {
@@ -45,12 +46,12 @@ export async function bundle(mutation = null) {
     resolve: { alias },
     plugins: [mutate],
     build: {
-      ssr: join(import.meta.dirname, "main.ts"),
+      ssr: join(root, "test", entry),
       outDir: folder,
       emptyOutDir: false,
       minify: false,
       target: "node20",
-      rollupOptions: { output: { entryFileNames: `${name}.mjs` }, external: ["ws"] },
+      rollupOptions: { output: { entryFileNames: `${name}.mjs` }, external: ["ws", "pino"] },
     },
     ssr: { noExternal: [/@copse/] },
   });
