@@ -1,4 +1,6 @@
 /** The disk contract on each disk there is. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { MemoryDisk } from "@copse/log";
 import { FileDisk } from "@copse/server";
 import { describe, expect, it } from "vitest";
@@ -8,6 +10,20 @@ import { diskContract } from "./disk.ts";
 
 describe("the disk in memory", () => diskContract(memoryDisk));
 describe("the real disk", () => diskContract(() => new FileDisk(temporaryFolder("disk"))));
+
+describe("closing the real disk", () => {
+  it("waits for what is under way, calls nobody back, and begins nothing more", async () => {
+    const folder = temporaryFolder("disk");
+    const disk = new FileDisk(folder);
+    const called: string[] = [];
+    disk.append("a", disk.encode("whole"), true, () => called.push("appended"));
+    const closed = disk.close();
+    disk.rename("a", "b", () => called.push("renamed"));
+    await closed;
+    expect([called, new FileDisk(folder).list()]).toEqual([[], ["a"]]);
+    expect(readFileSync(join(folder, "a"), "utf8")).toBe("whole");
+  });
+});
 
 describe("a crash of the disk in memory", () => {
   it("loses what was not synced, and nothing else", async () => {

@@ -35,6 +35,23 @@ describe("znodes", () => {
     expect(await run("rm", "/cli/q-0000000000")).toBe("deleted /cli/q-0000000000\n");
   });
 
+  it("are bounded by quotas, which show what is used", async () => {
+    expect(await run("quota", "list")).toMatch(/^no quotas; /);
+    await run("create", "/bounded", "12345");
+    await run("quota", "set", "/bounded", "--count", "2", "--soft-bytes", "4");
+    await run("create", "/bounded/a");
+    expect(await copse(hub.url, "create", "/bounded/b")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("the quota of /bounded is used up"),
+    });
+    expect(await run("quota", "list")).toMatch(/^\/bounded +2 of – \/ 2 +5 of 4 \/ –$/m);
+    await run("quota", "set", "/bounded", "--count", "3");
+    await run("create", "/bounded/b");
+    await run("quota", "remove", "/bounded");
+    await run("create", "/bounded/c");
+    expect((await copse(hub.url, "quota", "set", "/bounded")).code).toBe(2);
+  });
+
   it("with options before or behind the subcommand", async () => {
     const { code, out } = await copse("ws://127.0.0.1:9", "get", "/copse/config", "-o", "json", "--url", hub.url);
     expect([code, JSON.parse(out).path]).toEqual([0, "/copse/config"]);

@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
 import { campaign, holdLock } from "./holding.ts";
 import { type AddFlags, addMember, listMembers, removeMember } from "./members.ts";
+import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./quotas.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { note, type Shared } from "./terminal.ts";
 import { exportTree, importTree } from "./transfer.ts";
@@ -132,6 +133,24 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--data <text>", "what the candidate's znode says")
     .option("--once", "end behind the first term")
     .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
+
+  const quota = program.command("quota").description("bound the znodes and bytes of a subtree");
+  quota
+    .command("list")
+    .description("the quotas, and what is used of each")
+    .action(() => listQuotas(shared()));
+  quota
+    .command("set <path>")
+    .description("bound a subtree: hard bounds refuse, soft ones only tell")
+    .option("--count <n>", "znodes, the path itself included", integer)
+    .option("--bytes <n>", "bytes of data", integer)
+    .option("--soft-count <n>", "znodes from which on it shows", integer)
+    .option("--soft-bytes <n>", "bytes from which on it shows", integer)
+    .action((path: string, flags: QuotaFlags) => setQuota(path, flags, shared()));
+  quota
+    .command("remove <path>")
+    .description("take a quota away")
+    .action((path: string) => removeQuota(path, shared()));
 
   const member = program.command("member").description("list, add and remove members of the ensemble");
   member

@@ -2,7 +2,7 @@
  * member: who is of the ensemble, who comes, who goes.
  */
 import { type Copse, isCopseError, type MemberWanted } from "@copse/client";
-import { print, type Shared, withClient } from "./terminal.ts";
+import { print, printTable, type Shared, withClient } from "./terminal.ts";
 
 interface ShownMember {
   readonly id: string;
@@ -36,15 +36,7 @@ export async function listMembers(shared: Shared): Promise<void> {
     const ensemble = await read(client);
     if (shared.output === "json") return print(JSON.stringify(ensemble));
     const rows = ensemble.members.map(({ id, role, state, zxid, url, peer }) => [id, role, state, String(zxid), url, peer || "–"]);
-    const table = [["id", "role", "state", "zxid", "clients", "peers"], ...rows];
-    const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-    for (const row of table)
-      print(
-        row
-          .map((cell, column) => cell.padEnd(widths[column]!))
-          .join("  ")
-          .trimEnd(),
-      );
+    printTable([["id", "role", "state", "zxid", "clients", "peers"], ...rows]);
   });
 }
 

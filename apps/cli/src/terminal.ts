@@ -16,6 +16,15 @@ export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Prints rows in columns; the first is the heading. */
+export function printTable(rows: readonly (readonly string[])[]): void {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  for (const row of rows) {
+    const cells = row.map((cell, column) => cell.padEnd(widths[column]!));
+    print(cells.join("  ").trimEnd());
+  }
+}
+
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }

@@ -2,7 +2,18 @@ export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent 
 export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
-export type { CallOptions, CreateOptions, Data, Guard, MemberWanted, MultiOp, ReadOptions, WriteOptions, Znode } from "./operations.ts";
+export type {
+  CallOptions,
+  CreateOptions,
+  Data,
+  Guard,
+  MemberWanted,
+  MultiOp,
+  ReadOptions,
+  ShownQuota,
+  WriteOptions,
+  Znode,
+} from "./operations.ts";
 export type { SessionState } from "./session.ts";
 export type { Store, StoreStatus } from "./store.ts";
 export type { Change, LiveZnode, Observer } from "./subscriptions.ts";

@@ -45,6 +45,16 @@ export interface CreateOptions extends WriteOptions {
   readonly parents?: boolean;
 }
 
+/** A bound on a subtree, and what is used of it: znodes, the path itself included, and bytes of data. Soft bounds only tell. */
+export interface ShownQuota {
+  readonly path: string;
+  readonly count?: number;
+  readonly bytes?: number;
+  readonly softCount?: number;
+  readonly softBytes?: number;
+  readonly used: { readonly count: number; readonly bytes: number };
+}
+
 /** A member to add, or to give another role or address. */
 export interface MemberWanted {
   readonly id: string;
@@ -181,6 +191,11 @@ export class Operations extends EventTarget {
   /** The paths of this session's ephemerals, sorted. */
   async ephemerals(prefix?: string, options: CallOptions = {}): Promise<readonly string[]> {
     return (await this.#read({ op: "ephemerals", prefix }, options)).paths!;
+  }
+
+  /** The quotas that this session may read, by path, and what is used of each. They are set as znodes below `/copse/quota`. */
+  async quotas(options: CallOptions = {}): Promise<readonly ShownQuota[]> {
+    return ((await this.#read({ op: "quotas" }, options)) as Reply & { quotas: readonly ShownQuota[] }).quotas;
   }
 
   /** The members, their roles and their state. */

@@ -10,6 +10,8 @@ import { isWellFormed, utf8Length } from "./text.ts";
 
 /** The root of what the system keeps for itself. */
 export const reservedRoot = "/copse";
+/** Below it each znode is the quota of the path that follows: the part of the reserved tree that clients write. */
+export const quotaRoot = "/copse/quota";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const forbidden = /[\u0000-\u001f\u007f-\u009f\ufff0-\uffff]/;

@@ -45,6 +45,7 @@ export type Read =
   | { readonly op: "ephemerals"; readonly prefix: string }
   | { readonly op: "count"; readonly path: string }
   | { readonly op: "whoami" }
+  | { readonly op: "quotas" }
   | { readonly op: "ensemble" }
   | { readonly op: "sync" };
 
@@ -145,6 +146,7 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
       return readRequest(reader, id, ack, { op: message["op"], path: reader.path() });
     case "ephemerals":
       return readRequest(reader, id, ack, { op: "ephemerals", prefix: reader.optional("prefix") === null ? "/" : reader.text("prefix") });
+    case "quotas":
     case "whoami":
     case "ensemble":
     case "sync":

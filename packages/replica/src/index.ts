@@ -1,3 +1,4 @@
+export { txnFormats } from "@copse/tree";
 export type { EnsembleOptions, PeerFacts } from "./ensemble.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";

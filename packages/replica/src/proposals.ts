@@ -6,7 +6,7 @@
  * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
  * not lost after all.
  */
-import { type Applied, decodeTxns, encodeEntry, encodeTxn, type Txn } from "@copse/tree";
+import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } from "@copse/tree";
 import type { Order } from "./order.ts";
 import type { Clock } from "./ports.ts";
 
@@ -15,6 +15,7 @@ export type Settle = (applied: Applied) => void;
 interface Proposal {
   readonly txn: Txn;
   readonly text: string;
+  readonly format: number;
   readonly settle: Settle;
   /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
   readonly isWanted: () => boolean;
@@ -56,7 +57,7 @@ export class Proposals {
   }
 
   add(txn: Txn, settle: Settle, isWanted: () => boolean = always): void {
-    this.#gather({ txn, text: encodeTxn(txn), settle, isWanted });
+    this.#gather({ txn, text: encodeTxn(txn), format: formatOf(txn), settle, isWanted });
   }
 
   /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
@@ -115,7 +116,9 @@ export class Proposals {
 
   #close(): void {
     if (this.#gathered.length === 0) return;
-    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#gathered.map(({ text }) => text))}`;
+    const format = this.#gathered.reduce((newest, proposal) => Math.max(newest, proposal.format), 1);
+    const texts = this.#gathered.map(({ text }) => text);
+    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(texts, format)}`;
     if (this.#inFlight.size === 0) this.#heardAt = this.#clock.now();
     this.#inFlight.set(this.#count, this.#gathered);
     this.#size += this.#gathered.length;

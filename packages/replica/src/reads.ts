@@ -18,7 +18,7 @@ import {
   serverFrameBytesMax,
   utf8Length,
 } from "@copse/protocol";
-import { type Caller, mayDo, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
+import { type Caller, mayDo, type QuotaUse, quotaPath, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
 
 /** Who reads, and what a read may touch besides the tree. */
 export interface Reader {
@@ -86,6 +86,13 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
       const { identities, address } = reader.caller;
       return `,"identities":${JSON.stringify(address === "" ? identities : [...identities, { scheme: "ip", id: address }])}`;
     }
+    case "quotas":
+      return `,"quotas":${JSON.stringify(
+        tree.quotas
+          .all()
+          .filter(({ path }) => mayRead(tree, quotaPath(path), reader))
+          .map(shownQuota),
+      )}`;
     case "ensemble":
       return reader.ensemble();
     case "sync":
@@ -124,6 +131,15 @@ function readable(tree: Tree, path: string, reader: Reader): Znode | Refusal {
   const znode = tree.find(path);
   if (znode === undefined) return noNode(path);
   return mayDo(znode.acl, "read", reader.caller) ? znode : noAuth(path);
+}
+
+function mayRead(tree: Tree, path: string, { caller }: Reader): boolean {
+  const znode = tree.find(path);
+  return znode !== undefined && mayDo(znode.acl, "read", caller);
+}
+
+function shownQuota({ path, quota, used }: QuotaUse): object {
+  return { path, ...Object.fromEntries(Object.entries(quota).filter(([, bound]) => bound !== null)), used };
 }
 
 function noNode(path: string): Refusal {

@@ -194,6 +194,9 @@ export class Replica {
       zxid: tree.zxid,
       index: tree.index,
       pending: this.#proposals.size,
+      get quotasOverSoftBound() {
+        return tree.quotas.overSoftBound;
+      },
       snapshots: this.#state.compaction.snapshots,
       requests: this.#requests.counts,
     };
@@ -288,6 +291,8 @@ export interface Figures {
   readonly zxid: number;
   readonly index: number;
   readonly pending: number;
+  /** Quotas past one of their soft bounds. */
+  readonly quotasOverSoftBound: number;
   readonly snapshots: number;
   readonly requests: ReadonlyMap<string, number>;
 }

@@ -2,7 +2,8 @@
  * The Disk port over a real directory.
  *
  * Invariants: appends to one file are issued one after the other by their owner; a file's first synced append also makes
- * its name durable. Errors are handed on as they are: what to do about them is not decided here.
+ * its name durable. Errors are handed on as they are: what to do about them is not decided here. Behind `close` nothing
+ * begins and nobody is called back; what was under way ends before it resolves, so that the directory may go to another owner.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -12,6 +13,8 @@ import type { Disk, Done } from "@copse/log";
 export class FileDisk implements Disk {
   readonly #directory: string;
   readonly #open: Map<string, { readonly fd: number; isNameDurable: boolean }> = new Map();
+  #underWay = 0;
+  #closed: (() => void) | null = null;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -67,7 +70,9 @@ export class FileDisk implements Disk {
     }
   }
 
-  append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void {
+  append(name: string, bytes: Uint8Array, isSynced: boolean, onDone: Done): void {
+    const done = this.#begin(onDone);
+    if (done === null) return;
     let file = this.#open.get(name);
     if (file === undefined) {
       try {
@@ -90,7 +95,9 @@ export class FileDisk implements Disk {
     });
   }
 
-  readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void {
+  readLater(name: string, offset: number, length: number, onDone: (error: Error | null, bytes: Uint8Array) => void): void {
+    const done = this.#begin(onDone);
+    if (done === null) return;
     const nothing = Buffer.alloc(0);
     fs.open(this.#path(name), "r", (failure, fd) => {
       if (failure !== null) return done(failure, nothing);
@@ -105,19 +112,38 @@ export class FileDisk implements Disk {
     });
   }
 
-  rename(from: string, to: string, done: Done): void {
+  rename(from: string, to: string, onDone: Done): void {
+    const done = this.#begin(onDone);
+    if (done === null) return;
     this.#close(from);
     fs.rename(this.#path(from), this.#path(to), (error) => (error === null ? this.#syncDirectory(done) : done(error)));
   }
 
-  remove(name: string, done: Done): void {
+  remove(name: string, onDone: Done): void {
+    const done = this.#begin(onDone);
+    if (done === null) return;
     this.#close(name);
     fs.unlink(this.#path(name), (error) => done(error !== null && error.code === "ENOENT" ? null : error));
   }
 
-  /** Closes every file, at the end. */
-  close(): void {
+  /** Closes every file, at the end, as soon as nothing is under way. */
+  async close(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#closed = resolve;
+      if (this.#underWay === 0) resolve();
+    });
     for (const name of [...this.#open.keys()]) this.#close(name);
+  }
+
+  /** What an operation is to call at its end, or null where none may begin any more. */
+  #begin<Results extends unknown[]>(onDone: (...results: Results) => void): ((...results: Results) => void) | null {
+    if (this.#closed !== null) return null;
+    this.#underWay++;
+    return (...results) => {
+      this.#underWay--;
+      if (this.#closed === null) return onDone(...results);
+      if (this.#underWay === 0) this.#closed();
+    };
   }
 
   #path(name: string): string {

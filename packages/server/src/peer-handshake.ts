@@ -6,11 +6,14 @@
  * again; what is said before the proof changes nothing; formats that the other side does not read end it with both named.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import type { PeerFacts } from "@copse/replica";
+import { type PeerFacts, txnFormats } from "@copse/replica";
 import { checksum, type Sealer, sealer } from "./peer-frame.ts";
 
 /** What this build reads and writes, oldest and newest: peer frames, and the txns inside entries. */
-export const formats = { peer: [1, 1], txn: [1, 1] } as const;
+export const formats: { readonly peer: readonly [number, number]; readonly txn: readonly [number, number] } = {
+  peer: [1, 1],
+  txn: txnFormats,
+};
 
 type Role = "dialer" | "acceptor";
 

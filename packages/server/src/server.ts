@@ -142,7 +142,7 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
     await mesh.stop();
     web.closeAllConnections();
     await closed;
-    disk.close();
+    await disk.close();
     await release();
     logger.info("stopped");
   };

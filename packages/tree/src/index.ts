@@ -12,6 +12,7 @@ export {
   type ShownRole,
   shownRole,
 } from "./ensemble.ts";
+export { type Quota, type QuotaUse, quotaPath } from "./quota.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
 export { ShardedMap } from "./sharded-map.ts";
@@ -26,10 +27,12 @@ export {
   type ExpireTxn,
   encodeEntry,
   encodeTxn,
+  formatOf,
   type OpenTxn,
   printOf,
   type ReapTxn,
   type Txn,
+  txnFormats,
   type WriteTxn,
 } from "./txn.ts";
 export { pathOf, statOf, type Znode } from "./znode.ts";

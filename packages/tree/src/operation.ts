@@ -14,6 +14,7 @@ import {
   joinPath,
   nameOf,
   parentOf,
+  quotaRoot,
   type Refusal,
   refuse,
   type SetAcl,
@@ -25,6 +26,7 @@ import {
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
 import type { Change } from "./change.ts";
+import { isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
 import type { Tree } from "./tree.ts";
 import { pathOf, statOf, Znode } from "./znode.ts";
 
@@ -114,7 +116,10 @@ const ancestorsMax = 10_000;
 function create(work: Work, write: Create, caller: Caller, session: string): Members | Refusal {
   const { tree } = work;
   const pathAsked = write.isSequential ? `${write.path}0` : write.path;
-  if (isReserved(pathAsked)) return reserved(write.path);
+  const isQuota = isQuotaPath(pathAsked);
+  if (isReserved(pathAsked) && !isQuota) return reserved(write.path);
+  const fault = isQuota ? quotaFault(write) : null;
+  if (fault !== null) return refuse("BAD_ARGUMENTS", fault, write.path);
   const acl = write.acl === null ? open : expandAcl(write.acl, caller, write.path);
   if (isRefusal(acl)) return acl;
   const parentPath = parentOf(pathAsked);
@@ -134,6 +139,9 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   if (work.ancestors + missing.length > ancestorsMax) {
     return refuse("TOO_LARGE", `parents creates at most ${ancestorsMax} ancestors in one txn`, path);
   }
+  if (isQuota && tree.quotas.size >= quotasMax) return refuse("QUOTA_EXCEEDED", `there are at most ${quotasMax} quotas`, path);
+  const full = tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
+  if (full !== null) return quotaExceeded(path, full);
   work.ancestors += missing.length;
   let above = parentPath
     .split("/")
@@ -154,18 +162,22 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
 }
 
 function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
-  const { path, version } = write;
-  if (isReserved(path)) return reserved(path);
+  const { path, version, value } = write;
+  if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
+  const quota = isQuotaPath(path) ? quotaOf(value) : null;
+  if (typeof quota === "string") return refuse("BAD_ARGUMENTS", quota, path);
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "write", caller)) return noAuth("write", path);
   if (version !== -1 && version !== znode.version) return badVersion(path, znode, caller);
+  const full = work.tree.quotas.exceeded(path, 0, (value?.bytes ?? 0) - (znode.value?.bytes ?? 0));
+  if (full !== null) return quotaExceeded(path, full);
   return `,"stat":${encodeStat(work.setValue(path, znode, write.value))}`;
 }
 
 function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
   const { path, version } = write;
-  if (isReserved(path)) return reserved(path);
+  if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
   const acl = expandAcl(write.acl, caller, path);
   if (isRefusal(acl)) return acl;
   const znode = work.tree.find(path);
@@ -186,7 +198,8 @@ function check(work: Work, write: Check, caller: Caller): Members | Refusal {
 /** The checks of a delete up to and including the version. */
 function deletable(work: Work, write: Delete, caller: Caller): Znode | Refusal {
   const { path, version } = write;
-  if (path === "/" || isReserved(path)) return reserved(path);
+  // The quotas' own root stays: what is above it is not for clients to change.
+  if (path === "/" || (isReserved(path) && (!isQuotaPath(path) || path === quotaRoot))) return reserved(path);
   const parent = work.tree.find(parentOf(path));
   if (parent === undefined) return noNode(path);
   if (!mayDo(parent.acl, "delete", caller)) return noAuth("delete", path);
@@ -230,6 +243,19 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
 
 function unvisited(znode: Znode): { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null } {
   return { znode, items: znode.children === null ? null : znode.children.after(null) };
+}
+
+/** A quota is a plain znode, of a path that is not reserved itself. */
+function quotaFault(write: Create): string | null {
+  const { path, value, isEphemeral, isSequential, isContainer, ttl } = write;
+  if (isEphemeral || isSequential || isContainer || ttl !== null) return "a quota is a plain znode";
+  if (isReserved(path.slice(quotaRoot.length))) return "what is reserved has no quota";
+  const quota = quotaOf(value);
+  return typeof quota === "string" ? quota : null;
+}
+
+function quotaExceeded(path: string, full: string): Refusal {
+  return refuse("QUOTA_EXCEEDED", `the quota of ${full} is used up`, path);
 }
 
 function noNode(path: string): Refusal {

@@ -5,7 +5,7 @@
  * the moment it was opened, however long the pieces take (reader.ts). The reader takes lines and gives a tree; a
  * line it can't read means another format or a damaged file, and throws.
  */
-import type { AclItem, Identity } from "@copse/protocol";
+import { type AclItem, type Identity, quotaRoot } from "@copse/protocol";
 import { aclOf, open } from "./acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
@@ -13,8 +13,8 @@ import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
 import { Znode } from "./znode.ts";
 
-/** Raised by whatever changes the lines. */
-export const snapshotFormat = 1;
+/** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. */
+const snapshotFormats = [1, 2] as const;
 
 interface Head {
   readonly format: number;
@@ -37,7 +37,7 @@ export class SnapshotWriter {
   /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
   constructor(tree: Tree, asideMax: number = Number.POSITIVE_INFINITY) {
     const { zxid, index, time, limits, ensemble } = tree;
-    const head: Head = { format: snapshotFormat, zxid, index, time, limits, ensemble };
+    const head: Head = { format: tree.find(quotaRoot) === undefined ? 1 : 2, zxid, index, time, limits, ensemble };
     this.#head = JSON.stringify(head);
     this.#reader = tree.read("/", Number.POSITIVE_INFINITY, asideMax);
     this.#sessions = [...tree.sessions.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -135,7 +135,10 @@ export class SnapshotLoader {
   }
 
   #takeHead(head: Head): void {
-    if (head.format !== snapshotFormat) throw new Error(`a snapshot has format ${head.format}; this build reads format ${snapshotFormat}`);
+    const [oldest, newest] = snapshotFormats;
+    if (head.format < oldest || head.format > newest) {
+      throw new Error(`a snapshot has format ${head.format}; this build reads formats ${oldest} to ${newest}`);
+    }
     this.#isHeadRead = true;
     this.#tree.zxid = head.zxid;
     this.#tree.index = head.index;

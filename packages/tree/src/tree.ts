@@ -5,9 +5,10 @@
  * point-in-time readers, so that they may put the old znode aside, and leaves its inverse in the journal while one is
  * kept, so that a multi can be undone. Whether a change is allowed is not decided here (operation.ts).
  */
-import { nameOf, parentOf, type Value, versionMax } from "@copse/protocol";
+import { isWithin, nameOf, parentOf, quotaRoot, type Value, versionMax } from "@copse/protocol";
 import { type Acl, open } from "./acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
+import { QuotaTable } from "./quota.ts";
 import { TreeReader } from "./reader.ts";
 import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
 import { siblings, Znode } from "./znode.ts";
@@ -32,6 +33,7 @@ export class Tree {
   restricted = 0;
   /** Containers and TTL znodes: those the reaper looks at. */
   reapable: Set<Znode> = new Set();
+  readonly quotas: QuotaTable = new QuotaTable(this);
   #journal: (() => void)[] | null = null;
   readonly #readers: Set<TreeReader> = new Set();
   readonly #sessionReaders: Set<(session: Session) => void> = new Set();
@@ -49,6 +51,7 @@ export class Tree {
   adopt(other: Tree): void {
     const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable } = other;
     Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable });
+    this.quotas.forget();
     this.#readers.clear();
     this.#sessionReaders.clear();
   }
@@ -82,6 +85,7 @@ export class Tree {
   /** Replaces the first state by the root of a snapshot. */
   plant(root: Znode): void {
     this.root = root;
+    this.quotas.forget();
     this.restricted = 0;
     this.reapable.clear();
     this.#count(root, 1);
@@ -105,6 +109,7 @@ export class Tree {
     this.#journal?.push(() => parent.creations--);
     this.#link(znode, path);
     this.#journal?.push(() => this.#unlink(znode, path));
+    this.#charge(path, znode.value?.bytes ?? 0);
   }
 
   /** Removes a znode that has no children. */
@@ -113,6 +118,7 @@ export class Tree {
     this.#touchChildren(znode.parent!, path, zxid, -1);
     this.#unlink(znode, path);
     this.#journal?.push(() => this.#link(znode, path));
+    this.#charge(path, -(znode.value?.bytes ?? 0));
   }
 
   setValue(znode: Znode, path: string, value: Value | null, zxid: number): void {
@@ -123,6 +129,7 @@ export class Tree {
     znode.mzxid = zxid;
     znode.mtime = this.time;
     znode.version = nextVersion(version);
+    this.#charge(path, (value?.bytes ?? 0) - (old?.bytes ?? 0));
   }
 
   setAcl(znode: Znode, path: string, acl: Acl): void {
@@ -168,6 +175,18 @@ export class Tree {
   /** To be called before a session changes. */
   keepSession(session: Session): void {
     for (const keep of this.#sessionReaders) keep(session);
+  }
+
+  /** Keeps the quotas in line: what they are, and what is used of them. */
+  #charge(path: string, bytes: number): void {
+    const { quotas } = this;
+    if (isWithin(path, quotaRoot)) {
+      quotas.forget();
+      this.#journal?.push(() => quotas.forget());
+    } else {
+      quotas.charge(path, bytes);
+      this.#journal?.push(() => quotas.charge(path, -bytes));
+    }
   }
 
   #keep(path: string, znode: Znode | null): void {

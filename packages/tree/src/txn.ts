@@ -13,9 +13,11 @@ import {
   type Identity,
   isRefusal,
   noLimits,
+  type SingleWrite,
   type Write,
 } from "@copse/protocol";
 import type { EnsembleTable } from "./ensemble.ts";
+import { isQuotaPath } from "./quota.ts";
 import type { TreeLimits } from "./tree.ts";
 
 /** Adds proved identities to the session. */
@@ -85,8 +87,21 @@ export interface ConfigureTxn {
 
 export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | ReapTxn | ConfigureTxn;
 
-/** Raised by whatever changes the text of entries; see `decodeTxns`. */
-export const txnFormat = 1;
+/**
+ * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
+ * it ends, and never takes the txn for something else. 2: writes of quotas.
+ */
+export const txnFormats = [1, 2] as const;
+
+/** The format of an entry that holds this txn. */
+export function formatOf(txn: Txn): number {
+  return txn.kind === "write" && touchesQuota(txn.write) ? 2 : 1;
+}
+
+function touchesQuota(write: Write | Authenticate | SingleWrite): boolean {
+  if (write.op === "multi") return write.ops.some(touchesQuota);
+  return "path" in write && isQuotaPath(write.path);
+}
 
 /** Tells two requests under one id apart. `ack` is no part of it. */
 export function printOf(write: Write | Authenticate, guards: readonly Guard[]): number {
@@ -106,15 +121,16 @@ export function encodeTxn(txn: Txn): string {
   return `${text},"write":${encodeOperation(txn.write)}}`;
 }
 
-/** One entry's payload, from the texts of its txns. */
-export function encodeEntry(texts: readonly string[]): string {
-  return `{"format":${txnFormat},"txns":[${texts.join(",")}]}`;
+/** One entry's payload, from the texts of its txns and the newest of their formats. */
+export function encodeEntry(texts: readonly string[], format = 1): string {
+  return `{"format":${format},"txns":[${texts.join(",")}]}`;
 }
 
 /** @throws Error where the payload is of another format or not a payload at all: it was never acknowledged as such */
 export function decodeTxns(payload: string): Txn[] {
   const { format, txns } = JSON.parse(payload) as { format: number; txns: Record<string, unknown>[] };
-  if (format !== txnFormat) throw new Error(`an entry has format ${format}; this build reads format ${txnFormat}`);
+  const [oldest, newest] = txnFormats;
+  if (format < oldest || format > newest) throw new Error(`an entry has format ${format}; this build reads formats ${oldest} to ${newest}`);
   return txns.map(decodeTxn);
 }
 
