@@ -155,6 +155,7 @@ export class SimulatedEnsemble {
       timeoutMsDefault: 4_000,
       isReadOnly: false,
       reapMs: 5_000,
+      audit: null,
       sizes: this.faults.sizes,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
       clock: { now: () => world.now * node.speed, wall: () => Math.floor(1e12 + world.now + node.wallOffset) },

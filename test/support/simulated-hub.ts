@@ -99,6 +99,7 @@ export class SimulatedHub {
       timeoutMsDefault: 30_000,
       isReadOnly: false,
       reapMs: 60_000,
+      audit: null,
       clock: { now: this.time.now, wall: this.time.now },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },
       hash: { sha256: (text) => `hash of ${text}` },

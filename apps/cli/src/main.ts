@@ -5,6 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
 import { campaign, holdLock } from "./holding.ts";
 import { type AddFlags, addMember, listMembers, removeMember } from "./members.ts";
+import { printPasswordHash } from "./password.ts";
 import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./quotas.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { note, type Shared } from "./terminal.ts";
@@ -21,6 +22,14 @@ function collect(value: string, before: readonly string[] | undefined): readonly
   return [...(before ?? []), value];
 }
 
+interface Opts {
+  readonly url: string;
+  readonly output: "text" | "json";
+  readonly auth?: string;
+  readonly super?: string;
+  readonly timeout: number;
+}
+
 /** Runs the command; sets the exit code, and prints one line on what went wrong. */
 export async function main(argv: readonly string[]): Promise<void> {
   const program = new Command("copse")
@@ -28,13 +37,18 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--url <url>", "one or more members, separated by commas", process.env["COPSE_URL"] ?? "ws://127.0.0.1:7181")
     .addOption(new Option("-o, --output <form>", "text or json").choices(["text", "json"]).default("text"))
     .option("--auth <user:password>", "prove a digest credential", process.env["COPSE_AUTH"])
+    .option("--super <password>", "prove the super password (COPSE_SUPER keeps it out of sight)", process.env["COPSE_SUPER"])
     .option("--timeout <ms>", "how long to wait for a connection", integer, 5_000)
     .addHelpText("after", exitCodeHelp)
     .showHelpAfterError("(copse --help lists the commands, copse COMMAND --help its flags)")
     .exitOverride();
   const shared = (): Shared => {
-    const { url, output, auth, timeout } = program.opts<{ url: string; output: "text" | "json"; auth?: string; timeout: number }>();
-    return { url, output, auth, waitMs: timeout };
+    const { url, output, auth, super: superPassword, timeout } = program.opts<Opts>();
+    const credentials = [
+      ...(auth === undefined ? [] : [{ scheme: "digest", credential: auth }]),
+      ...(superPassword === undefined ? [] : [{ scheme: "super", credential: superPassword }]),
+    ];
+    return { url, output, credentials, waitMs: timeout };
   };
 
   program
@@ -52,6 +66,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--peer-tls-cert <file>", "certificate for peers, its name copse-member-ID")
     .option("--peer-tls-key <file>", "its key")
     .option("--peer-tls-ca <file>", "who signs the members' certificates")
+    .option("--super-file <file>", "what copse hash-password printed: who knows the password may do everything")
+    .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
     .option("--transport <name>", "auto, ws or uws")
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
@@ -61,6 +77,11 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--config <file>", "settings as JSON, by the names of these flags")
     .addOption(new Option("--welcome").hideHelp())
     .action((flags: ServeFlags) => serve(flags));
+
+  program
+    .command("hash-password")
+    .description("read a password from standard input and print what --super-file takes")
+    .action(() => printPasswordHash());
 
   program
     .command("get <path>")

@@ -23,6 +23,8 @@ export interface ServeFlags {
   readonly peerTlsKey?: string;
   readonly peerTlsCa?: string;
   readonly transport?: string;
+  readonly superFile?: string;
+  readonly auditFile?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly readOnly?: boolean;
@@ -42,6 +44,7 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
     >
   > & {
     readonly limits?: Partial<ServerConfig["limits"]>;
+    readonly handshakes?: ServerConfig["handshakes"];
   };
 
 export async function serve(given: ServeFlags): Promise<void> {
@@ -101,6 +104,9 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     isJoining: flags.join ?? false,
     peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8").trim(),
     peerTls: peerTls(flags),
+    superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
+    auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
+    ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
     tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
     isReadOnly: flags.readOnly ?? false,
     isInsecure: flags.insecure ?? false,

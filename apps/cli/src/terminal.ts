@@ -1,13 +1,13 @@
 /**
  * Where the command writes, and how it asks for a connection: one place for all subcommands.
  */
-import { type Copse, CopseError, connect } from "@copse/client";
+import { type Copse, CopseError, type Credential, connect } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
 
 export interface Shared {
   readonly url: string;
   readonly output: "text" | "json";
-  readonly auth: string | undefined;
+  readonly credentials: readonly Credential[];
   /** Milliseconds to wait for a connection. */
   readonly waitMs: number;
 }
@@ -36,14 +36,14 @@ export function progress(line: string): void {
 
 /** Connects, runs, and closes, whatever happens. */
 export async function withClient(shared: Shared, options: { readOnly?: boolean }, work: (copse: Copse) => Promise<void>): Promise<void> {
-  const { url, auth, waitMs } = shared;
+  const { url, credentials, waitMs } = shared;
   for (const one of url.split(",")) {
     if (!/^(wss?|https?):\/\//.test(one) || !URL.canParse(one))
       throw new UsageError(`${one} is not an address such as ws://127.0.0.1:7181`);
   }
   const deadline = AbortSignal.timeout(waitMs);
-  const credentials = auth === undefined ? {} : { auth: () => [{ scheme: "digest", credential: auth }] };
-  const copse = await connect(url.split(","), { ...options, ...credentials, signal: deadline }).catch((error: unknown) => {
+  const auth = credentials.length === 0 ? {} : { auth: () => [...credentials] };
+  const copse = await connect(url.split(","), { ...options, ...auth, signal: deadline }).catch((error: unknown) => {
     throw deadline.aborted ? new CopseError("UNAVAILABLE", `nothing answered at ${url} within ${waitMs} ms`) : error;
   });
   try {

@@ -1,4 +1,5 @@
 export { txnFormats } from "@copse/tree";
+export type { Audit, AuditRecord } from "./audit.ts";
 export type { EnsembleOptions, PeerFacts } from "./ensemble.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";

@@ -8,6 +8,7 @@
 import { closeCode, connectWaitMs, type RawMessage } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
 import type { Applier } from "./applier.ts";
+import type { Audit } from "./audit.ts";
 import type { Compaction } from "./compaction.ts";
 import { Connection } from "./connection.ts";
 import { type Effect, Effects } from "./effect.ts";
@@ -29,6 +30,8 @@ export interface ReplicaOptions extends SessionOptions, Omit<EnsembleOptions, "l
   readonly boot: string;
   /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
   readonly reapMs: number;
+  /** Is told of every write of this member's clients and of every credential that fails; null where nobody listens. */
+  readonly audit: Audit | null;
   readonly clock: Clock;
   readonly random: Random;
   readonly hash: Hash;
@@ -67,7 +70,7 @@ export class Replica {
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
     this.#waits = new Waits(order);
     this.#subscriptions = new Subscriptions(tree, history);
-    const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock };
+    const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock, audit: options.audit };
     const { ephemerals, recursiveDeletes } = limits;
     this.ensemble = new Ensemble(
       { ...options, limits: { ephemerals, recursiveDeletes } },

@@ -20,6 +20,7 @@ import {
   withUniqueAcls,
 } from "@copse/protocol";
 import { type Applied, type Authenticate, printOf, type Tree } from "@copse/tree";
+import { type Audit, auditOf, authFailure } from "./audit.ts";
 import type { Answer, Connection, Slot } from "./connection.ts";
 import type { Effects } from "./effect.ts";
 import type { History } from "./history.ts";
@@ -47,6 +48,7 @@ export interface RequestsState {
   readonly clock: Clock;
   /** The reply members of `ensemble`. */
   readonly ensemble: () => string;
+  readonly audit: Audit | null;
 }
 
 type Of<Kind extends Request["kind"]> = Extract<Request, { readonly kind: Kind }>;
@@ -98,6 +100,7 @@ export class Requests {
     connection.phase = { kind: "ready" };
     if (identities === null) {
       const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
+      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
       return connection.answer(slot, {
         body: this.#error(refusal),
         close: { code: closeCode.authenticationFailed, reason: refusal.message },
@@ -138,7 +141,10 @@ export class Requests {
     const plain = write.op === "auth" ? write : withUniqueAcls(write);
     proposals.add(
       { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain },
-      (applied) => this.#settle(connection, slot, applied),
+      (applied) => {
+        this.#state.audit?.(auditOf(connection, write, applied));
+        this.#settle(connection, slot, applied);
+      },
       () => !connection.isClosed,
     );
   }

@@ -22,6 +22,7 @@ import {
   refuse,
 } from "@copse/protocol";
 import type { Applied, OpenTxn, ShownRole, Tree, Txn } from "@copse/tree";
+import { type Audit, authFailure } from "./audit.ts";
 import type { Connection } from "./connection.ts";
 import type { Effects } from "./effect.ts";
 import type { Clock, Hash, Random } from "./ports.ts";
@@ -54,6 +55,7 @@ export interface SessionsState {
   readonly release: (connection: Connection, held: readonly RawMessage[]) => void;
   readonly identitiesChanged: (connection: Connection) => void;
   readonly role: () => ShownRole;
+  readonly audit: Audit | null;
 }
 
 /** Who decides expiry and reaping. */
@@ -123,6 +125,7 @@ export class Sessions {
     if (connecting === undefined) return;
     const { id, connect } = connecting;
     if (identities === null) {
+      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
       return this.#refuse(
         connection,
         id,

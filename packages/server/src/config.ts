@@ -6,6 +6,8 @@
 import { defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
 import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
 import type { Logger } from "pino";
+import { isPasswordHash } from "./credentials.ts";
+import type { Rate } from "./token-bucket.ts";
 
 /** A file of the page, ready to be sent. */
 export interface StaticFile {
@@ -42,6 +44,12 @@ export interface ServerConfig {
   readonly peerSecret: string | null;
   readonly peerTls: PeerTls | null;
   readonly times: ElectionTimes;
+  /** What the super password hashes to (`copse hash-password`), or null where nobody is super. */
+  readonly superHash: string | null;
+  /** File of the audit log, or null for none. */
+  readonly auditFile: string | null;
+  /** New connections, from all addresses together; others get HTTP 503. */
+  readonly handshakes: Rate;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly isReadOnly: boolean;
   /** Serve on a public address although anyone who reaches it may do anything. */
@@ -86,6 +94,9 @@ export function completeConfig(given: Given): ServerConfig {
     peerSecret: null,
     peerTls: null,
     times: defaultElectionTimes,
+    superHash: null,
+    auditFile: null,
+    handshakes: { perSecond: 2_000, burst: 10_000 },
     tls: null,
     isReadOnly: false,
     isInsecure: false,
@@ -108,6 +119,9 @@ export function completeConfig(given: Given): ServerConfig {
       `listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`,
     );
   }
+  if (config.superHash !== null && !isPasswordHash(config.superHash)) throw new ConfigError("super: is what copse hash-password prints");
+  const { perSecond, burst } = config.handshakes;
+  if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);

@@ -4,8 +4,15 @@
  */
 import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { AuditLog } from "./audit-log.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
-export function createMetrics(member: Member, limits: Readonly<Record<string, number>>): Registry {
+interface Doors {
+  readonly handshakes: TokenBucket;
+  readonly audit: AuditLog | null;
+}
+
+export function createMetrics(member: Member, limits: Readonly<Record<string, number>>, { handshakes, audit }: Doors): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -37,6 +44,8 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
     });
   };
   total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
+  total("handshakes_refused", "New connections refused because too many came at once", () => handshakes.refused);
+  total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
   total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
   total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
   total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);

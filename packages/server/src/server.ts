@@ -8,7 +8,9 @@ import * as http from "node:http";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import { defaultRaftSizes, type Input, Member } from "@copse/replica";
+import { AuditLog } from "./audit-log.ts";
 import { ConfigError, type ServerConfig } from "./config.ts";
+import { CredentialProver } from "./credentials.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
 import { FileDisk } from "./file-disk.ts";
 import { createHttp } from "./http.ts";
@@ -16,6 +18,7 @@ import { createMetrics } from "./metrics.ts";
 import { OriginList } from "./origin.ts";
 import { PeerMesh } from "./peer-mesh.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import { WsListener } from "./ws-listener.ts";
 
 export interface Server {
@@ -68,7 +71,10 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
   let member: Member | null = null;
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
-  const listener = new WsListener({ limits, cluster: () => member?.cluster ?? "", origins, submit });
+  const handshakes = new TokenBucket(config.handshakes);
+  const prover = new CredentialProver(config.superHash);
+  const listener = new WsListener({ limits, cluster: () => member?.cluster ?? "", origins, submit, prover, handshakes });
+  const audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
   const mesh = new PeerMesh({
     member: config.member,
     secret: config.peerSecret,
@@ -84,6 +90,7 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
     member = new Member({
       ...config,
       ...identity,
+      audit: audit === null ? null : (record) => audit.write(record),
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
       peer: config.peerListen ?? "",
@@ -114,7 +121,11 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
   let isReady = true;
   web.on(
     "request",
-    createHttp({ files: config.files, metrics: createMetrics(running, { ...limits }), isReady: () => isReady && running.isServing }),
+    createHttp({
+      files: config.files,
+      metrics: createMetrics(running, { ...limits }, { handshakes, audit }),
+      isReady: () => isReady && running.isServing,
+    }),
   );
   web.on("upgrade", (request, socket, head) => listener.upgrade(request, socket, head));
   logger.info(
@@ -143,6 +154,7 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
     web.closeAllConnections();
     await closed;
     await disk.close();
+    await audit?.close();
     await release();
     logger.info("stopped");
   };
@@ -157,6 +169,14 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
     member: running,
     stop: once(stop),
   };
+}
+
+function openAuditLog(file: string, member: string): AuditLog {
+  try {
+    return new AuditLog(file, member);
+  } catch (error) {
+    throw new ConfigError(`audit-file: ${file} can't be written (${(error as NodeJS.ErrnoException).code})`);
+  }
 }
 
 const options: http.ServerOptions = {

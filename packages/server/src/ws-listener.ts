@@ -8,8 +8,9 @@ import { type Chunk, encodeFrames, type Limits, subprotocol } from "@copse/proto
 import type { Gateway, Input } from "@copse/replica";
 import { WebSocketServer } from "ws";
 import { ClientSocket } from "./client-socket.ts";
-import { prove } from "./credentials.ts";
+import type { CredentialProver } from "./credentials.ts";
 import type { OriginList } from "./origin.ts";
+import type { TokenBucket } from "./token-bucket.ts";
 
 /** Fragments of one message: a whole message is one frame in every client we know of. */
 const fragmentsMax = 64;
@@ -21,6 +22,8 @@ export interface WsListenerOptions {
   readonly cluster: () => string;
   readonly origins: OriginList;
   readonly submit: (input: Input) => void;
+  readonly prover: CredentialProver;
+  readonly handshakes: TokenBucket;
 }
 
 export class WsListener implements Gateway {
@@ -66,8 +69,8 @@ export class WsListener implements Gateway {
   }
 
   authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
-    const { cluster, submit } = this.#options;
-    prove(credentials, cluster(), (identities) => submit({ kind: "authenticated", connection, ticket, identities }));
+    const { cluster, submit, prover } = this.#options;
+    prover.prove(credentials, cluster(), (identities) => submit({ kind: "authenticated", connection, ticket, identities }));
   }
 
   /** Accepts no more connections, and resolves once those there are have closed. */
@@ -79,7 +82,7 @@ export class WsListener implements Gateway {
   }
 
   #refusal(request: IncomingMessage): number | null {
-    if (this.#isStopping) return 503;
+    if (this.#isStopping || !this.#options.handshakes.take()) return 503;
     if (request.url?.split("?", 1)[0] !== endpoint) return 404;
     const { origin } = request.headers;
     if (!this.#options.origins.allows(origin)) return 403;
@@ -104,6 +107,6 @@ export function refuseUpgrade(socket: Duplex, status: number): void {
   socket.once("finish", () => socket.destroy());
   socket.on("error", () => {}); // The peer may be gone already; there is nobody left to tell.
   socket.end(
-    `HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    `HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n${status === 503 ? "Retry-After: 1\r\n" : ""}Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
   );
 }
