@@ -202,6 +202,7 @@ export class Replica {
       },
       snapshots: this.#state.compaction.snapshots,
       requests: this.#requests.counts,
+      refusals: this.#requests.refusals,
     };
   }
 
@@ -298,4 +299,6 @@ export interface Figures {
   readonly quotasOverSoftBound: number;
   readonly snapshots: number;
   readonly requests: ReadonlyMap<string, number>;
+  /** By error code. */
+  readonly refusals: ReadonlyMap<string, number>;
 }

@@ -58,6 +58,8 @@ export class Requests {
   readonly #authenticating: Map<Connection, { readonly request: Of<"auth">; readonly slot: Slot }> = new Map();
   /** Requests taken, by op: for metrics. */
   readonly counts: Map<string, number> = new Map();
+  /** Requests that were refused, by code: for metrics. */
+  readonly refusals: Map<string, number> = new Map();
 
   constructor(state: RequestsState) {
     this.#state = state;
@@ -151,6 +153,7 @@ export class Requests {
 
   #settle(connection: Connection, slot: Slot, { code, body }: Applied): void {
     const isGone = code === "SESSION_EXPIRED";
+    if (code !== null) increment(this.refusals, code);
     connection.answer(slot, isGone ? { body, close: { code: closeCode.sessionExpired, reason: "the session has expired" } } : { body });
   }
 
@@ -288,13 +291,17 @@ export class Requests {
   }
 
   #error(refusal: Refusal): string {
+    increment(this.refusals, refusal.code);
     return errorBody(this.#state.tree.zxid, refusal);
   }
 
   #count(request: Request): void {
-    const name = opName(request);
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+    increment(this.counts, opName(request));
   }
+}
+
+function increment(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }
 
 function opName(request: Request): string {

@@ -124,6 +124,7 @@ export function completeConfig(given: Given): ServerConfig {
   if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
+    if (!Object.hasOwn(defaultLimits, name)) throw new ConfigError(`limits.${name}: there is no such limit`);
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
   }
   return config;

@@ -49,16 +49,20 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
   total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
   total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
   total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);
-  const requests: Counter<"op"> = new Counter({
-    name: "copse_requests_total",
-    help: "Requests taken, by op",
-    labelNames: ["op"],
-    registers: [registry],
-    collect: () => {
-      requests.reset();
-      for (const [op, count] of member.figures.requests) requests.inc({ op }, count);
-    },
-  });
+  const counts = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void => {
+    const metric: Counter = new Counter({
+      name: `copse_${name}_total`,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect: () => {
+        metric.reset();
+        for (const [value, count] of read()) metric.inc({ [label]: value }, count);
+      },
+    });
+  };
+  counts("requests", "Requests taken, by op", "op", () => member.figures.requests);
+  counts("refusals", "Requests refused, by error code", "code", () => member.figures.refusals);
   const announced: Gauge<"limit"> = new Gauge({
     name: "copse_limit",
     help: "Announced limits",
