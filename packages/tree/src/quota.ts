@@ -6,7 +6,6 @@
  * give, or nothing, and then is counted anew when it is next asked; so it is no part of the state.
  */
 import { isWithin, joinPath, parentOf, quotaRoot, type Value } from "@copse/protocol";
-import type { Tree } from "./tree.ts";
 import type { Znode } from "./znode.ts";
 
 /** Hard bounds refuse, soft ones only tell; null for none. A znode counts itself; bytes are those of data. */
@@ -21,6 +20,11 @@ export interface QuotaUse {
   readonly path: string;
   readonly quota: Quota;
   readonly used: { readonly count: number; readonly bytes: number };
+}
+
+/** The tree, as far as it is looked at here. */
+interface Finder {
+  find(path: string): Znode | undefined;
 }
 
 interface Held {
@@ -60,10 +64,10 @@ export function quotaPath(path: string): string {
 }
 
 export class QuotaTable {
-  readonly #tree: Tree;
+  readonly #tree: Finder;
   #held: Map<string, Held> | null = null;
 
-  constructor(tree: Tree) {
+  constructor(tree: Finder) {
     this.#tree = tree;
   }
 
