@@ -48,7 +48,7 @@ export async function setQuota(path: string, flags: QuotaFlags, shared: Shared):
       if (!isCopseError(error, "NODE_EXISTS")) throw error;
       await client.set(at, data);
     });
-    if (shared.output === "json") print(data);
+    print(shared.output === "json" ? data : `${path} has a quota`);
   });
 }
 
@@ -63,5 +63,6 @@ export async function removeQuota(path: string, shared: Shared): Promise<void> {
         await client.set(at, null);
       });
     }
+    if (shared.output === "text") print(`${path} has no quota`);
   });
 }
