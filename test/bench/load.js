@@ -1,36 +1,52 @@
 /**
- * One workload against one server, from a process of its own: closed loop, so many connections, so many outstanding each.
+ * One workload against one system, from a process of its own: closed loop, so many connections, so many outstanding each.
  *
- *   node load.js '{"work":"get","port":7181,"pid":123,"connections":10,"outstanding":20,"seconds":5,"bytes":100}'
+ *   node load.js '{"system":"copse","work":"get","ports":[7181],"pids":[123],"connections":10,"outstanding":20,"seconds":5,"bytes":100}'
  *
- * Prints one line of JSON: operations per second, p50 and p99 in milliseconds, the server's CPU per operation in microseconds
- * (user and system, from /proc), and this process's own share of a core, so that a generator at its limit is noticed.
+ * Prints one line of JSON: operations per second, p50 and p99 in milliseconds, the CPU of all members per operation in
+ * microseconds (user and system, from /proc), and this process's own share of a core, so that a generator at its limit is
+ * noticed. Both systems are asked by prepared bytes, and their replies are counted, not read.
  */
 import { readFileSync } from "node:fs";
 import { frame, RawConnection } from "./raw-connection.js";
+import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
 
-const { work, port, pid, connections, outstanding, seconds, bytes = 100 } = JSON.parse(process.argv[2] ?? "{}");
+const { system, work, ports, pids, connections, outstanding, seconds, bytes = 100 } = JSON.parse(process.argv[2] ?? "{}");
 const warmMs = Math.min(1_500, seconds * 300);
 const data = "x".repeat(bytes);
+/** The znode that is followed. */
+const followed = "/bench/n0";
 
-const requests = {
-  get: (id) => `{"id":${id},"op":"get","path":"/bench/n${id % 100}"}`,
-  set: (id) => `{"id":${id},"op":"set","path":"/bench/n${id % 100}","data":"${data}","ack":${id - 1}}`,
-  create: (id) => `{"id":${id},"op":"create","path":"/bench/q/n-","sequential":true,"data":"${data}","ack":${id - 1}}`,
+const copse = {
+  open: (port) => RawConnection.open(port, work === "get" ? { readOnly: true } : {}),
+  requests: {
+    get: (id) => frame(`{"id":${id},"op":"get","path":"/bench/n${id % 100}"}`),
+    set: (id) => frame(`{"id":${id},"op":"set","path":"/bench/n${id % 100}","data":"${data}","ack":${id - 1}}`),
+    create: (id) => frame(`{"id":${id},"op":"create","path":"/bench/q/n-","sequential":true,"data":"${data}","ack":${id - 1}}`),
+    make: (id, path) => frame(`{"id":${id},"op":"create","path":"${path}","data":"${data}"}`),
+    follow: (id, path) => frame(`{"id":${id},"op":"subscribe","path":"${path}","scope":"node"}`),
+    change: (id, path) => frame(`{"id":${id},"op":"set","path":"${path}","data":"${data}"}`),
+  },
+  /** A change brings the data with it. */
+  isReadAgain: false,
 };
+const zookeeper = { open: (port) => ZooKeeperConnection.open(port), requests: zookeeperRequests(data), isReadAgain: true };
+const { open, requests, isReadAgain } = system === "zookeeper" ? zookeeper : copse;
 
-/** The server's CPU time so far, in microseconds; NaN where the system does not tell. */
+/** The members' CPU time so far, in microseconds; NaN where the system does not tell. */
 function serverCpu() {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    return pids.reduce((sum, pid) => {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");
+      return sum + (Number(fields[11]) + Number(fields[12])) * 10_000;
+    }, 0);
   } catch {
     return Number.NaN;
   }
 }
 
 async function prepare() {
-  const setUp = await RawConnection.open(port);
+  const setUp = await open(ports[0]);
   const wanted = ["/bench", "/bench/q", ...Array.from({ length: 100 }, (_, at) => `/bench/n${at}`)];
   let answered = 0;
   await new Promise((resolve) => {
@@ -38,9 +54,10 @@ async function prepare() {
       answered += replies;
       if (answered >= wanted.length) resolve();
     };
-    for (const path of wanted) setUp.send(`{"id":${setUp.nextId++},"op":"create","path":"${path}","data":"${data}"}`);
+    for (const path of wanted) setUp.write(requests.make(setUp.nextId++, path));
   });
-  setUp.send(`{"id":${setUp.nextId++},"op":"close"}`);
+  // Every member has to have them before it is asked.
+  await new Promise((resolve) => setTimeout(resolve, ports.length > 1 ? 500 : 0));
 }
 
 function percentile(sorted, share) {
@@ -52,14 +69,14 @@ async function closedLoop() {
   let isMeasuring = false;
   const latencies = [];
   for (let number = 0; number < connections; number++) {
-    const connection = await RawConnection.open(port, work === "get" ? { readOnly: true } : {});
+    const connection = await open(ports[number % ports.length]);
     const sentAt = [];
     let head = 0;
     const send = (times) => {
       const now = performance.now();
       const frames = [];
       for (let left = times; left > 0; left--) {
-        frames.push(frame(requests[work](connection.nextId++)));
+        frames.push(requests[work](connection.nextId++));
         sentAt.push(now);
       }
       connection.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));
@@ -84,8 +101,44 @@ async function closedLoop() {
   isMeasuring = true;
   const [from, cpu, own, start] = [done, serverCpu(), process.cpuUsage(), performance.now()];
   await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+  return figures(done - from, latencies, { cpu, own, start });
+}
+
+/** One writer, many who follow one znode: milliseconds until the last has the new value. */
+async function fanOut() {
+  const writer = await open(ports[0]);
+  let got = 0;
+  let resolveRound = () => {};
+  for (let number = 0; number < connections; number++) {
+    const connection = await open(ports[number % ports.length]);
+    await new Promise((resolve) => {
+      connection.onFrame = resolve;
+      connection.write(requests.follow(connection.nextId++, followed));
+    });
+    connection.onFrame = (replies, changes) => {
+      if (isReadAgain && changes > 0) connection.write(requests.read(connection.nextId++, followed));
+      got += isReadAgain ? replies : changes;
+      if (got >= connections) resolveRound();
+    };
+  }
+  const times = [];
+  const from = { cpu: serverCpu(), own: process.cpuUsage(), start: performance.now() };
+  const until = from.start + seconds * 1_000;
+  while (performance.now() < until) {
+    got = 0;
+    const sentAt = performance.now();
+    const round = new Promise((resolve) => {
+      resolveRound = resolve;
+    });
+    writer.write(requests.change(writer.nextId++, followed));
+    await round;
+    times.push(performance.now() - sentAt);
+  }
+  return figures(times.length * connections, times, from);
+}
+
+function figures(operations, latencies, { cpu, own, start }) {
   const elapsed = (performance.now() - start) / 1_000;
-  const operations = done - from;
   const used = process.cpuUsage(own);
   latencies.sort((a, b) => a - b);
   return {
@@ -93,51 +146,6 @@ async function closedLoop() {
     p50Ms: round(percentile(latencies, 0.5)),
     p99Ms: round(percentile(latencies, 0.99)),
     serverCpuUs: round((serverCpu() - cpu) / operations),
-    loadCpuShare: round((used.user + used.system) / 1e6 / elapsed),
-  };
-}
-
-/** One writer, many subscribers of one znode: milliseconds until the last has the new value. */
-async function fanOut() {
-  const writer = await RawConnection.open(port);
-  let got = 0;
-  let resolveRound = () => {};
-  const subscribers = connections;
-  for (let number = 0; number < subscribers; number++) {
-    const connection = await RawConnection.open(port, { readOnly: true });
-    await new Promise((resolve) => {
-      connection.onFrame = resolve;
-      connection.send(`{"id":${connection.nextId++},"op":"subscribe","path":"/bench/n0","scope":"node"}`);
-    });
-    connection.onFrame = (_replies, changes) => {
-      got += changes;
-      if (got >= subscribers) resolveRound();
-    };
-  }
-  const times = [];
-  const cpu = serverCpu();
-  const until = performance.now() + seconds * 1_000;
-  const own = process.cpuUsage();
-  const start = performance.now();
-  while (performance.now() < until) {
-    got = 0;
-    const from = performance.now();
-    const round = new Promise((resolve) => {
-      resolveRound = resolve;
-    });
-    writer.send(`{"id":${writer.nextId++},"op":"set","path":"/bench/n0","data":"${data}"}`);
-    await round;
-    times.push(performance.now() - from);
-  }
-  const elapsed = (performance.now() - start) / 1_000;
-  const deliveries = times.length * subscribers;
-  const used = process.cpuUsage(own);
-  times.sort((a, b) => a - b);
-  return {
-    opsPerSecond: Math.round(deliveries / elapsed),
-    p50Ms: round(percentile(times, 0.5)),
-    p99Ms: round(percentile(times, 0.99)),
-    serverCpuUs: round((serverCpu() - cpu) / deliveries),
     loadCpuShare: round((used.user + used.system) / 1e6 / elapsed),
   };
 }

@@ -1,16 +1,17 @@
 /**
- * `pnpm bench`: the hub under load, as a table and as JSON in test/.artifacts/bench.json.
+ * `pnpm bench`: copse under load, beside ZooKeeper where that is installed, as tables and as JSON in test/.artifacts/bench.json.
  *
- *   pnpm bench [--quick] [--size] [--page] [--failover] [--only get,set,create,lone,fan-out]
+ *   pnpm bench [--quick] [--alone] [--install] [--size] [--page] [--failover] [--only get,set,create,…]
  *
- * Absolute figures drift with the machine: compare within one run. Every load comes from a process of its own that tells its
- * own share of a core.
+ * `--alone` leaves ZooKeeper out, `--install` installs it (Debian, as root). Absolute figures drift with the machine: compare
+ * within one run. Every load comes from a process of its own that tells its own share of a core.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hasZooKeeper, startCopse, startZooKeeper } from "./systems.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, "../..");
@@ -18,32 +19,46 @@ const command = join(root, "apps/cli/bin/copse.js");
 const given = process.argv.slice(2);
 const isQuick = given.includes("--quick");
 const only = given.includes("--only") ? given[given.indexOf("--only") + 1].split(",") : null;
-const seconds = isQuick ? 3 : 8;
+const seconds = isQuick ? 2 : 8;
 const port = 7_291;
 
+/** What each row asks; `goal` is the ratio of operations per second to ZooKeeper's that is aimed at over `ws`. */
 const rows = [
-  { name: "get", title: "get 100 B, 10 × 20", work: "get", connections: 10, outstanding: 20 },
-  { name: "set", title: "set 100 B, durable, 100 × 10", work: "set", connections: 100, outstanding: 10 },
-  { name: "create", title: "create, sequential, 100 × 10", work: "create", connections: 100, outstanding: 10 },
-  { name: "lone", title: "set 100 B, durable, 1 × 1", work: "set", connections: 1, outstanding: 1 },
-  { name: "fan-out", title: "1 KiB to 1 000 subscribers", work: "fan-out", connections: 1_000, outstanding: 1, bytes: 1_024 },
+  { name: "get", title: "get 100 B, 10 × 20", work: "get", members: 1, connections: 10, outstanding: 20, goal: 2 },
+  { name: "set", title: "set 100 B, 100 × 10", work: "set", members: 1, connections: 100, outstanding: 10, goal: 1.33 },
+  { name: "create", title: "create, sequential, 100 × 10", work: "create", members: 1, connections: 100, outstanding: 10, goal: 1.67 },
+  { name: "lone", title: "set 100 B, 1 × 1", work: "set", members: 1, connections: 1, outstanding: 1, goal: 0.67 },
+  { name: "get-3", title: "get 100 B, 99 × 10, 3 members", work: "get", members: 3, connections: 99, outstanding: 10, goal: 2 },
+  { name: "set-3", title: "set 100 B, 99 × 10, 3 members", work: "set", members: 3, connections: 99, outstanding: 10, goal: 1.33 },
+  { name: "lone-3", title: "set 100 B, 1 × 1, 3 members", work: "set", members: 3, connections: 1, outstanding: 1, goal: 0.67 },
+  {
+    name: "fan-out",
+    title: "1 KiB to 1 000, 3 members",
+    work: "fan-out",
+    members: 3,
+    connections: 1_000,
+    outstanding: 1,
+    bytes: 1_024,
+    goal: 6.7,
+  },
 ].filter(({ name }) => only === null || only.includes(name));
+const isBeside = !given.includes("--alone") && hasZooKeeper(given.includes("--install"));
+if (!isBeside && !given.includes("--alone")) console.log("ZooKeeper is not here; pnpm bench --install installs it where root may\n");
 
-async function withHub(work) {
-  const folder = mkdtempSync(join(tmpdir(), "copse-bench-"));
-  const hub = spawn(process.execPath, [command, "serve", "--data", folder, "--listen", `127.0.0.1:${port}`, "--log-level", "error"]);
-  hub.stderr.pipe(process.stderr);
-  await new Promise((resolve) => hub.stdout.once("data", resolve));
+async function measure(system, row) {
+  const folder = mkdtempSync(join(tmpdir(), `copse-bench-${system}-`));
+  const start = system === "copse" ? (...where) => startCopse(command, ...where) : startZooKeeper;
+  const { ports, pids, stop } = await start(row.members, folder, port);
   try {
-    return await work(hub.pid);
+    return await load({ ...row, system, ports, pids, seconds });
   } finally {
-    hub.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
+    stop();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
-function load(row, pid) {
-  const child = spawn(process.execPath, [join(here, "load.js"), JSON.stringify({ ...row, port, pid, seconds })]);
+function load(task) {
+  const child = spawn(process.execPath, [join(here, "load.js"), JSON.stringify(task)]);
   child.stderr.pipe(process.stderr);
   let text = "";
   child.stdout.on("data", (chunk) => {
@@ -59,13 +74,23 @@ function printFigures(figures) {
   console.log(`\n${lines.join("\n")}`);
 }
 
+const times = (value) => `${value.toFixed(2)} ×`;
 const columns = [
-  ["work", 32, (row) => row.title],
-  ["ops/s", 10, (row) => row.opsPerSecond.toLocaleString("en")],
-  ["p50 ms", 9, (row) => row.p50Ms],
-  ["p99 ms", 9, (row) => row.p99Ms],
-  ["server µs/op", 14, (row) => row.serverCpuUs],
-  ["load's core", 13, (row) => `${Math.round(row.loadCpuShare * 100)} %`],
+  ["work", 32, ({ title }) => title],
+  ["ops/s", 10, ({ copse }) => copse.opsPerSecond.toLocaleString("en")],
+  ["p50 ms", 9, ({ copse }) => copse.p50Ms],
+  ["p99 ms", 9, ({ copse }) => copse.p99Ms],
+  ["CPU µs/op", 11, ({ copse }) => copse.serverCpuUs],
+  ["load's core", 13, ({ copse }) => `${Math.round(copse.loadCpuShare * 100)} %`],
+  ...(isBeside
+    ? [
+        ["ZooKeeper", 11, ({ zookeeper }) => zookeeper.opsPerSecond.toLocaleString("en")],
+        ["p50 ms", 9, ({ zookeeper }) => zookeeper.p50Ms],
+        ["CPU µs/op", 11, ({ zookeeper }) => zookeeper.serverCpuUs],
+        ["ops ratio", 11, ({ ratio, goal }) => `${times(ratio.ops)}${ratio.ops >= goal ? " ✓" : "  "}`],
+        ["CPU ratio", 11, ({ ratio }) => times(ratio.cpu)],
+      ]
+    : []),
 ];
 
 function line(cells) {
@@ -75,7 +100,12 @@ function line(cells) {
 console.log(line(columns.map(([title]) => title)));
 const results = [];
 for (const row of rows) {
-  const result = { ...row, ...(await withHub((pid) => load(row, pid))) };
+  const result = { ...row, copse: await measure("copse", row) };
+  if (isBeside) {
+    result.zookeeper = await measure("zookeeper", row);
+    const { copse, zookeeper } = result;
+    result.ratio = { ops: copse.opsPerSecond / zookeeper.opsPerSecond, cpu: copse.serverCpuUs / zookeeper.serverCpuUs };
+  }
   results.push(result);
   console.log(line(columns.map(([, , read]) => read(result))));
 }

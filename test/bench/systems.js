@@ -1,0 +1,87 @@
+/**
+ * What is measured side by side: copse and Apache ZooKeeper, one member or three, each with its data in a folder of its own.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { createConnection } from "node:net";
+import { join } from "node:path";
+
+const jars = ["zookeeper", "zookeeper-jute", "slf4j-nop", "slf4j-api"].map((name) => `/usr/share/java/${name}.jar`);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** True where ZooKeeper can be run. `install`: from Debian's packages, where that is allowed. */
+export function hasZooKeeper(install) {
+  if (!existsSync(jars[0]) && install) spawnSync("apt-get", ["install", "-y", "-q", "zookeeper"], { stdio: "inherit" });
+  return existsSync(jars[0]) && spawnSync("java", ["-version"]).status === 0;
+}
+
+/** @returns {Promise<{ports: number[], pids: number[], stop: () => void}>} */
+export async function startCopse(command, members, folder, firstPort) {
+  const ids = Array.from({ length: members }, (_, at) => at + 1);
+  const ports = ids.map((id) => firstPort + id);
+  const peers = ids.map((id) => `${id}=127.0.0.1:${firstPort + 50 + id}`).join(",");
+  const children = ids.map((id) => {
+    const asMember = members === 1 ? [] : ["--id", String(id), "--peers", peers, "--peer-listen", `127.0.0.1:${firstPort + 50 + id}`];
+    const flags = [
+      "serve",
+      "--data",
+      join(folder, String(id)),
+      "--listen",
+      `127.0.0.1:${firstPort + id}`,
+      "--log-level",
+      "error",
+      ...asMember,
+    ];
+    const child = spawn(process.execPath, [command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+    child.stdout.resume();
+    return child;
+  });
+  const isReady = async (port) => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => ({ status: 0 }))).status === 200;
+  for (const port of ports) while (!(await isReady(port))) await pause(50);
+  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+}
+
+/** As `startCopse`. Durable as it comes: every write is synced. */
+export async function startZooKeeper(members, folder, firstPort) {
+  const ids = Array.from({ length: members }, (_, at) => at + 1);
+  const ports = ids.map((id) => firstPort + id);
+  const children = ids.map((id) => {
+    const data = join(folder, String(id));
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, "myid"), String(id));
+    const servers = ids.map((one) => `server.${one}=127.0.0.1:${firstPort + 30 + one}:${firstPort + 60 + one}`);
+    const settings = [
+      `dataDir=${data}`,
+      `clientPort=${firstPort + id}`,
+      "clientPortAddress=127.0.0.1",
+      "tickTime=2000",
+      "initLimit=10",
+      "syncLimit=5",
+      "maxClientCnxns=0",
+      "maxSessionTimeout=120000",
+      "admin.enableServer=false",
+      ...(members === 1 ? [] : servers),
+    ];
+    writeFileSync(join(data, "zoo.cfg"), `${settings.join("\n")}\n`);
+    const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
+    return spawn("java", ["-Xmx2g", "-cp", jars.join(":"), main, join(data, "zoo.cfg")], { stdio: "ignore" });
+  });
+  for (const port of ports) while (!/^Mode: (standalone|leader|follower)$/m.test(await statusOf(port))) await pause(100);
+  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+}
+
+function killAll(children) {
+  for (const child of children) child.kill("SIGKILL");
+}
+
+function statusOf(port) {
+  return new Promise((resolve) => {
+    let said = "";
+    const socket = createConnection(port, "127.0.0.1", () => socket.write("srvr"));
+    socket.on("data", (chunk) => {
+      said += chunk;
+    });
+    socket.setTimeout(1_000, () => socket.destroy());
+    socket.on("error", () => {}).on("close", () => resolve(said));
+  });
+}
