@@ -143,3 +143,11 @@ export function fingerprint(text: string): number {
   high = Math.imul(high ^ (high >>> 13), 0x165667b1) ^ low;
   return (high & 0x1fffff) * 0x1_0000_0000 + (low >>> 0);
 }
+
+/**
+ * The same text in one piece. A text joined from many keeps them all as long as it lives: what is kept for long, or across a
+ * sync of the disk, is made flat first (reading a character of it does that).
+ */
+export function flat(text: string): string {
+  return text.charCodeAt(0) === 0 ? text.slice() : text;
+}

@@ -14,8 +14,6 @@ export type Settle = (applied: Applied) => void;
 
 interface Proposal {
   readonly txn: Txn;
-  readonly text: string;
-  readonly format: number;
   readonly settle: Settle;
   /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
   readonly isWanted: () => boolean;
@@ -35,7 +33,10 @@ export class Proposals {
   readonly #clock: Clock;
   readonly #prefix: string;
   #gathered: Proposal[] = [];
+  /** Of what is gathered. What is in flight keeps none: it is encoded anew where it has to be proposed again. */
+  #texts: string[] = [];
   #units = 0;
+  #format = 1;
   #count = 0;
   /** Txns in flight, by the number of their entry, ascending. */
   readonly #inFlight: Map<number, readonly Proposal[]> = new Map();
@@ -57,7 +58,7 @@ export class Proposals {
   }
 
   add(txn: Txn, settle: Settle, isWanted: () => boolean = always): void {
-    this.#gather({ txn, text: encodeTxn(txn), format: formatOf(txn), settle, isWanted });
+    this.#gather({ txn, settle, isWanted });
   }
 
   /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
@@ -95,8 +96,7 @@ export class Proposals {
   forget(): void {
     this.#inFlight.clear();
     this.#size = 0;
-    this.#gathered = [];
-    this.#units = 0;
+    this.#empty();
     this.#isAgain = false;
   }
 
@@ -109,22 +109,29 @@ export class Proposals {
   }
 
   #gather(proposal: Proposal): void {
+    const text = encodeTxn(proposal.txn);
     this.#gathered.push(proposal);
-    this.#units += proposal.text.length;
+    this.#texts.push(text);
+    this.#units += text.length;
+    this.#format = Math.max(this.#format, formatOf(proposal.txn));
     if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
   #close(): void {
     if (this.#gathered.length === 0) return;
-    const format = this.#gathered.reduce((newest, proposal) => Math.max(newest, proposal.format), 1);
-    const texts = this.#gathered.map(({ text }) => text);
-    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(texts, format)}`;
+    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#texts, this.#format)}`;
     if (this.#inFlight.size === 0) this.#heardAt = this.#clock.now();
     this.#inFlight.set(this.#count, this.#gathered);
     this.#size += this.#gathered.length;
-    this.#gathered = [];
-    this.#units = 0;
+    this.#empty();
     this.#order.propose(payload);
+  }
+
+  #empty(): void {
+    this.#gathered = [];
+    this.#texts = [];
+    this.#units = 0;
+    this.#format = 1;
   }
 
   #proposeAgain(): void {
@@ -133,8 +140,7 @@ export class Proposals {
     const older = [...this.#inFlight].sort(([a], [b]) => a - b).flatMap(([, proposals]) => proposals);
     this.#inFlight.clear();
     this.#size = 0;
-    this.#gathered = [];
-    this.#units = 0;
+    this.#empty();
     for (const proposal of [...older, ...newest]) if (proposal.isWanted()) this.#gather(proposal);
   }
 }

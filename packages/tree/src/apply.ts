@@ -5,7 +5,7 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, type Refusal, refuse, type Write } from "@copse/protocol";
+import { type ErrorCode, errorBody, flat, type Refusal, refuse, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { configPath } from "./ensemble.ts";
@@ -57,7 +57,7 @@ const none: readonly Change[] = [];
 function done(work: Work, members: Members): Applied {
   const changes = work.finish();
   work.tree.zxid = work.zxid;
-  return { outcome: "done", code: null, zxid: work.zxid, body: `,"zxid":${work.zxid}${members}`, changes };
+  return { outcome: "done", code: null, zxid: work.zxid, body: flat(`,"zxid":${work.zxid}${members}`), changes };
 }
 
 function refused(tree: Tree, refusal: Refusal): Applied {
