@@ -232,6 +232,11 @@ export class SimulatedEnsemble {
     };
   }
 
+  /** How many clients a member is connected to. */
+  connectionsOf(node: Node): number {
+    return [...this.#connections.values()].filter((connection) => connection.node === node).length;
+  }
+
   /** Breaks a random client's connection, as a lost network would. */
   breakOne(): void {
     const open = [...this.#connections.values()];

@@ -29,6 +29,8 @@ const safetyMs = 16_000;
 const livenessMs = 60_000;
 /** Behind healing, somebody has to lead within ten election timeouts of at most two seconds (L1). */
 const electionMsMax = 20_000;
+/** Replies that a session may keep at rest: an acknowledgement travels with the next write. */
+const keptRepliesMax = 16;
 /** How long some pairs stay cut at the end. */
 const partedMs = 20_000;
 
@@ -130,8 +132,22 @@ async function settle(
     await world.run(world.now + 5_000, isAtRest);
   }
   for (const node of ensemble.nodes) if (node.isUp) invariants.compare(node);
+  verifyBounds(ensemble);
   verifyOutcomes(workload.seen, invariants);
   verifyStats(invariants.happened, invariants.reference);
+}
+
+/** What is kept for clients goes once they are done with it (S18); the bounds while they are not are tests of the protocol. */
+function verifyBounds(ensemble: SimulatedEnsemble): void {
+  for (const node of ensemble.nodes) {
+    if (node.member === null) continue;
+    const { figures, tree } = node.member;
+    const open = ensemble.connectionsOf(node);
+    if (figures.connections !== open) violate("S18", `member ${node.id} holds ${figures.connections} connections of ${open}`);
+    for (const { id, replies } of tree.sessions.values()) {
+      if (replies.length > keptRepliesMax) violate("S18", `session ${id} keeps ${replies.length} replies that its client has`);
+    }
+  }
 }
 
 /**

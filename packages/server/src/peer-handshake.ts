@@ -107,8 +107,9 @@ export class Handshake {
     const theirs = said["formats"] as Partial<Record<keyof typeof formats, unknown>> | undefined;
     for (const [name, [oldest, newest]] of Object.entries(formats)) {
       const range = theirs?.[name as keyof typeof formats];
-      const [from, to] = Array.isArray(range) ? (range as [number, number]) : [0, 0];
-      if (from > newest || to < oldest) {
+      const [from = 0, to = 0] = Array.isArray(range) ? range.map(Number) : [];
+      // What is no number is no overlap either.
+      if (!(from <= newest && to >= oldest)) {
         this.#refuse(`its ${name} format is ${from} to ${to}, this build's ${oldest} to ${newest}: upgrade one step at a time`);
       }
     }

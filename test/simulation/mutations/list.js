@@ -306,4 +306,10 @@ export const mutations = [
     seed: 9,
     patches: [{ file: `${raft}/follower.ts`, from: 'core.options.preVotes ? "pre-election" : "election"', to: '"election"' }],
   },
+  {
+    name: "M25",
+    what: "a session keeps the replies that its client has",
+    seed: 1,
+    patches: [{ file: `${tree}/session-table.ts`, from: "this.#replies[0]!.id <= id", to: "this.#replies[0]!.id < 0" }],
+  },
 ];
