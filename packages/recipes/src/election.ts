@@ -6,14 +6,14 @@
  * lock's: a term's signal aborts before another can lead, and tokens strictly increase.
  */
 import { type Copse, isCopseError } from "@copse/client";
-import { type Held, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./predecessor.ts";
 
 export interface Term extends Held {
   /** Ends the term; the next candidate leads. */
   resign(): Promise<void>;
 }
 
-const prefix = "candidate-";
+const kind = exclusive("candidate-");
 
 /** Campaigns at `path`, again and again, until the loop is left or the signal aborts. */
 export async function* election(copse: Copse, path: string, options: PlaceOptions = {}): AsyncGenerator<Term, void> {
@@ -22,7 +22,7 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
   while (!isWithdrawn() && copse.state !== "closed") {
     let held: Held;
     try {
-      const place = await takePlace(copse, path, prefix, options);
+      const place = await takePlace(copse, path, kind, options);
       try {
         await place.reachHead(signal);
       } catch (error) {
@@ -43,6 +43,3 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
     }
   }
 }
-
-/** What can't be delivered ends with the session, and whether to go on is asked at the loop's head. */
-function ignoreFailure(): void {}

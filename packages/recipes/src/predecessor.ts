@@ -17,6 +17,18 @@ export interface PlaceOptions {
   readonly policy?: LossPolicy | undefined;
 }
 
+/** What a place is called, and which of those before it stand in its way. */
+export interface PlaceKind {
+  readonly prefix: string;
+  /** Judges a znode's name. */
+  readonly waitsFor: (name: string) => boolean;
+}
+
+/** Everybody waits for everybody before him. */
+export function exclusive(prefix: string): PlaceKind {
+  return { prefix, waitsFor: (name) => name.startsWith(prefix) };
+}
+
 /** A place at the head: what a lock and a term have in common. */
 export interface Held {
   /** The znode that stands for this place. */
@@ -33,15 +45,20 @@ export interface Held {
 }
 
 /**
- * Takes a place at the end of the queue at `path`, whose name begins with `prefix`.
+ * Takes a place at the end of the queue at `path`.
  * @throws the signal's reason; the place that may come into being all the same is given up as soon as it is known
  */
-export async function takePlace(copse: Copse, path: string, prefix: string, options: PlaceOptions): Promise<Place> {
-  const { data = null, signal, policy } = options;
+export async function takePlace(
+  copse: Copse,
+  path: string,
+  kind: PlaceKind,
+  options: PlaceOptions & { readonly guard?: Guard },
+): Promise<Place> {
+  const { data = null, signal, policy, guard } = options;
   signal?.throwIfAborted();
   const taking = copse
-    .create(`${path}/${prefix}`, data, { ephemeral: true, sequential: true, parents: true })
-    .then(({ path: own, stat }) => new Place(copse, path, prefix, own, stat.czxid, policy ?? "session"));
+    .create(`${path}/${kind.prefix}`, data, { ephemeral: true, sequential: true, parents: true, guard })
+    .then(({ path: own, stat }) => new Place(copse, path, kind, own, stat.czxid, policy ?? "session"));
   if (signal === undefined) return taking;
   let stopListening = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -65,15 +82,15 @@ export class Place {
   readonly token: number;
   readonly #copse: Copse;
   readonly #queue: string;
-  readonly #prefix: string;
+  readonly #kind: PlaceKind;
   readonly #session: AbortSignal;
   readonly #lost: AbortSignal;
   readonly #closed: AbortController = new AbortController();
 
-  constructor(copse: Copse, queue: string, prefix: string, path: string, token: number, policy: LossPolicy) {
+  constructor(copse: Copse, queue: string, kind: PlaceKind, path: string, token: number, policy: LossPolicy) {
     this.#copse = copse;
     this.#queue = queue;
-    this.#prefix = prefix;
+    this.#kind = kind;
     this.path = path;
     this.token = token;
     this.#session = copse.sessionSignal;
@@ -81,16 +98,16 @@ export class Place {
     this.#lost = AbortSignal.any(policy === "connection" ? [...lost, copse.connectionSignal] : lost);
   }
 
-  /** The places before this one, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
+  /** The places before this one that stand in its way, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
   async before(signal: AbortSignal | undefined): Promise<readonly string[]> {
     const { children } = await this.#copse.children(this.#queue, { signal });
-    const places = children.filter((name) => name.startsWith(this.#prefix)).sort((a, b) => numberOf(a) - numberOf(b));
-    const at = places.indexOf(this.path.slice(this.#queue.length + 1));
-    if (at < 0) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
-    return places.slice(0, at);
+    const own = this.path.slice(this.#queue.length + 1);
+    if (!children.includes(own)) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
+    const isBefore = (name: string): boolean => this.#kind.waitsFor(name) && numberOf(name) < numberOf(own);
+    return children.filter(isBefore).sort((a, b) => numberOf(a) - numberOf(b));
   }
 
-  /** Resolves once nobody is before this place. @throws the signal's reason, CopseError SESSION_EXPIRED */
+  /** Resolves once nobody stands in this place's way. @throws the signal's reason, CopseError SESSION_EXPIRED */
   async reachHead(signal: AbortSignal | undefined): Promise<void> {
     const either = signal === undefined ? this.#lost : AbortSignal.any([signal, this.#lost]);
     for (;;) {
@@ -136,7 +153,7 @@ export class Place {
 }
 
 /** Resolves once there is no znode at `path`. @throws the signal's reason */
-async function vanished(copse: Copse, path: string, signal: AbortSignal): Promise<void> {
+export async function vanished(copse: Copse, path: string, signal: AbortSignal): Promise<void> {
   const events = copse.watch(path, { signal });
   try {
     if ((await copse.exists(path, { signal })) === null) return;
@@ -157,3 +174,6 @@ function unlessGone(error: unknown): void {
   const isGone = (["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const).some((code) => isCopseError(error, code));
   if (!isGone) throw error;
 }
+
+/** A place whose deletion can't be delivered goes with its session. */
+export function ignoreFailure(): void {}

@@ -1,0 +1,39 @@
+/**
+ * A barrier: while it is up, everybody waits; when it is lowered, all go on.
+ *
+ * The barrier is a znode. Invariant: whoever waits goes on only once it has seen the znode gone. It outlives the session that
+ * raised it, unless it was raised as an ephemeral: then it falls with its session.
+ */
+import { type Copse, isCopseError } from "@copse/client";
+import { type WaitOptions, withinTime } from "./acquire.ts";
+import { vanished } from "./predecessor.ts";
+
+export interface Barrier {
+  /** Puts it up; false if it was up already. */
+  raise(options?: { readonly ephemeral?: boolean }): Promise<boolean>;
+  /** Takes it down, and lets everybody go on; false if it was down already. */
+  lower(): Promise<boolean>;
+  /** Resolves once it is down. @throws CopseError TIMEOUT; the signal's reason */
+  passed(options?: Pick<WaitOptions, "signal" | "waitMs">): Promise<void>;
+}
+
+export function barrier(copse: Copse, path: string): Barrier {
+  return {
+    raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, parents: true })),
+    lower: () => unless("NO_NODE", copse.delete(path)),
+    passed: (options = {}) => withinTime(path, options, (signal) => vanished(copse, path, signal ?? neverAborts)),
+  };
+}
+
+const neverAborts: AbortSignal = new AbortController().signal;
+
+/** False where it failed with that code. */
+async function unless(code: "NODE_EXISTS" | "NO_NODE", work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work;
+    return true;
+  } catch (error) {
+    if (isCopseError(error, code)) return false;
+    throw error;
+  }
+}

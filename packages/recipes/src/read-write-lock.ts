@@ -1,0 +1,28 @@
+/**
+ * A fair lock that many readers share, and a writer has alone.
+ *
+ * Readers and writers stand in one queue. A reader waits for the writers before it, a writer for everybody before it, so
+ * nobody overtakes and nobody starves. Invariants: as the lock's, between any two of whom at least one writes. A writer's release
+ * wakes the readers that waited for it, who may all go on; every other release wakes at most one. There is no upgrade: two readers
+ * who both wait to write would wait for each other; release, and ask for the other.
+ *
+ * Failure story: the lock's.
+ */
+import type { Copse } from "@copse/client";
+import { acquire, type WaitOptions } from "./acquire.ts";
+import type { Held, PlaceKind } from "./predecessor.ts";
+
+const isWriter = (name: string): boolean => name.startsWith("write-");
+const isReader = (name: string): boolean => name.startsWith("read-");
+const reader: PlaceKind = { prefix: "read-", waitsFor: isWriter };
+const writer: PlaceKind = { prefix: "write-", waitsFor: (name) => isWriter(name) || isReader(name) };
+
+/** Waits until nobody before writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+export function readLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<Held> {
+  return acquire(copse, path, reader, options);
+}
+
+/** Waits until nobody before reads or writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+export function writeLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<Held> {
+  return acquire(copse, path, writer, options);
+}

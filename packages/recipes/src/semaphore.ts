@@ -1,0 +1,53 @@
+/**
+ * A fair semaphore: at most so many hold a lease at once.
+ *
+ * Whoever wants a lease first takes a lock, and alone looks until there is room; its lease is made under the lock's guard.
+ * So leases are made one after the other, their number only falls meanwhile, and a release wakes one. Invariants: never more than
+ * `permits` leases whose signals are unaborted; tokens strictly increase. Everybody who uses one path has to say the same `permits`.
+ *
+ * Failure story: a holder that crashes keeps its lease until its session expires; the first in the queue that crashes keeps
+ * the others waiting for as long.
+ */
+import type { Copse } from "@copse/client";
+import { type WaitOptions, withinTime } from "./acquire.ts";
+import { lock } from "./lock.ts";
+import { exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
+
+export interface SemaphoreOptions extends WaitOptions {
+  /** How many may hold a lease at once: a positive integer. */
+  readonly permits: number;
+}
+
+const kind = exclusive("lease-");
+
+/** Waits for a lease at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason */
+export async function semaphore(copse: Copse, path: string, options: SemaphoreOptions): Promise<Held> {
+  const { permits } = options;
+  if (!Number.isSafeInteger(permits) || permits < 1) throw new RangeError("permits is a positive integer");
+  return withinTime(path, options, async (signal) => {
+    const turn = await lock(copse, `${path}/queue`, { signal });
+    try {
+      const either = signal === undefined ? turn.signal : AbortSignal.any([signal, turn.signal]);
+      await hasRoom(copse, `${path}/leases`, permits, either);
+      const lease = await takePlace(copse, `${path}/leases`, kind, { ...options, signal, guard: turn.guard });
+      return lease.hold();
+    } finally {
+      turn.close().catch(ignoreFailure);
+    }
+  });
+}
+
+/** Resolves once there are fewer leases than permits. */
+async function hasRoom(copse: Copse, path: string, permits: number, signal: AbortSignal): Promise<void> {
+  const events = copse.watch(path, { mode: "persistent", signal });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      if ((await copse.exists(path, { signal })) === null) return;
+      if ((await copse.children(path, { signal })).children.length < permits) return;
+      await events.next();
+    }
+  } finally {
+    await events.return?.();
+  }
+}
