@@ -44,7 +44,7 @@ describe("znodes", () => {
       code: 1,
       err: expect.stringContaining("the quota of /bounded is used up"),
     });
-    expect(await run("quota", "list")).toMatch(/^\/bounded +2 of – \/ 2 +5 of 4 \/ –$/m);
+    expect(await run("quota", "list")).toMatch(/^\/bounded +2 of – \/ 2 +5 of 4 \/ –, over$/m);
     await run("quota", "set", "/bounded", "--count", "3");
     await run("create", "/bounded/b");
     await run("quota", "remove", "/bounded");

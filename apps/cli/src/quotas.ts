@@ -25,7 +25,7 @@ export async function listQuotas(shared: Shared): Promise<void> {
     if (shared.output === "json") return print(JSON.stringify(quotas));
     if (quotas.length === 0) return print("no quotas; copse quota set PATH --count N --bytes N sets one");
     const bound = (used: number, soft: number | undefined, hard: number | undefined): string =>
-      `${used} of ${soft ?? "–"} / ${hard ?? "–"}`;
+      `${used} of ${soft ?? "–"} / ${hard ?? "–"}${used > (soft ?? used) ? ", over" : ""}`;
     printTable([
       ["path", "znodes (soft / hard)", "bytes (soft / hard)"],
       ...quotas.map(({ path, used, ...quota }) => [
