@@ -157,6 +157,13 @@ describe("a barrier", () => {
     await expect(gate.passed({ waitMs: 1 })).rejects.toMatchObject({ code: "TIMEOUT" });
     expect([await gate.lower(), await gate.lower()]).toEqual([true, false]);
     await Promise.all(passed);
+    await gate.raise();
+    const leaving = barrier(clients[3]!, "/gates/a").passed();
+    await quiet(clients.slice(0, 3));
+    await clients[3]!.close();
+    // Whoever ends while it is up has not passed.
+    await expect(leaving).rejects.toMatchObject({ code: expect.stringMatching(/CLOSED|SESSION_EXPIRED/) });
+    await gate.lower();
     await gate.raise({ ephemeral: true });
     const last = barrier(clients[1]!, "/gates/a").passed();
     await clients[0]!.close();

@@ -74,7 +74,8 @@ describe("the audit log", () => {
     const hub = await start({ auditFile });
     const client = await RawClient.connect(hub.url, { auth: [{ scheme: "digest", credential: "ann:canary-password" }] });
     await client.ask({ op: "create", path: "/a", data: "canary-data" });
-    await client.ask({ op: "set", path: "/a", data: "canary-data", version: 7 });
+    await client.ask({ id: 1_000, op: "set", path: "/a", data: "canary-data", version: 7 });
+    await client.ask({ id: 1_000, op: "set", path: "/a", data: "canary-data", version: 7 });
     await client.ask({ op: "get", path: "/a" });
     await client.ask({
       op: "multi",
@@ -110,6 +111,13 @@ describe("the audit log", () => {
     });
     for (const secret of ["canary", session.id, session.secret]) expect(text).not.toContain(secret);
     expect(statSync(auditFile).mode & 0o777).toBe(0o600);
+  });
+
+  it("that can't be written keeps no member from stopping", { timeout: 30_000 }, async () => {
+    const hub = await startHub({ auditFile: "/dev/full" });
+    const client = await RawClient.connect(hub.url);
+    for (let at = 0; at < 100; at++) await client.ask({ op: "create", path: "/n-", sequential: true });
+    await hub.destroy();
   });
 
   it("that can't be opened keeps the member from starting", async () => {

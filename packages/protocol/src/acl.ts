@@ -56,7 +56,7 @@ export function decodeAcl(member: unknown): AclItem[] | Refusal {
 export function uniqueItems(items: readonly AclItem[]): readonly AclItem[] {
   const said = new Set<string>();
   return items.filter(({ perms, scheme, id }) => {
-    const text = JSON.stringify([permissions.filter((name) => perms.includes(name)), perms.length, scheme, id]);
+    const text = JSON.stringify([[...new Set(perms)].sort(), scheme, id]);
     return !said.has(text) && said.add(text);
   });
 }

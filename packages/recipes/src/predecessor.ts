@@ -152,7 +152,7 @@ export class Place {
   }
 }
 
-/** Resolves once there is no znode at `path`. @throws the signal's reason */
+/** Resolves once there is no znode at `path`. @throws the signal's reason; CopseError CLOSED */
 export async function vanished(copse: Copse, path: string, signal: AbortSignal): Promise<void> {
   const events = copse.watch(path, { signal });
   try {
@@ -164,6 +164,9 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
   } finally {
     await events.return?.();
   }
+  // The stream has ended, and nobody has seen the znode go.
+  signal.throwIfAborted();
+  throw new CopseError("CLOSED", "the client is closed", { path });
 }
 
 function numberOf(name: string): number {

@@ -22,7 +22,7 @@ export type Audit = (record: AuditRecord) => void;
 const pathsMax = 100;
 
 /** What a connection's write came to. */
-export function auditOf(connection: Connection, write: Write | Authenticate, { code, zxid }: Applied): AuditRecord {
+export function auditOf(connection: Connection, write: Write | Authenticate, { code, zxid }: Pick<Applied, "code" | "zxid">): AuditRecord {
   return { op: write.op, paths: pathsOf(write), outcome: code ?? "done", zxid, ...whoIs(connection) };
 }
 

@@ -17,6 +17,8 @@ interface Proposal {
   readonly settle: Settle;
   /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
   readonly isWanted: () => boolean;
+  /** Nobody will be told what became of it: it may still happen. */
+  readonly lost: () => void;
 }
 
 /** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
@@ -27,6 +29,7 @@ const patienceMsMin = 1_000;
 const patienceMsMax = 16_000;
 
 const always = (): boolean => true;
+const nobodyMinds = (): void => {};
 
 export class Proposals {
   readonly #order: Order;
@@ -57,8 +60,8 @@ export class Proposals {
     return this.#size + this.#gathered.length;
   }
 
-  add(txn: Txn, settle: Settle, isWanted: () => boolean = always): void {
-    this.#gather({ txn, settle, isWanted });
+  add(txn: Txn, settle: Settle, isWanted: () => boolean = always, lost: () => void = nobodyMinds): void {
+    this.#gather({ txn, settle, isWanted, lost });
   }
 
   /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
@@ -94,6 +97,7 @@ export class Proposals {
 
   /** Nobody waits for the results any more. */
   forget(): void {
+    for (const proposals of [...this.#inFlight.values(), this.#gathered]) for (const { lost } of proposals) lost();
     this.#inFlight.clear();
     this.#size = 0;
     this.#empty();
@@ -141,6 +145,9 @@ export class Proposals {
     this.#inFlight.clear();
     this.#size = 0;
     this.#empty();
-    for (const proposal of [...older, ...newest]) if (proposal.isWanted()) this.#gather(proposal);
+    for (const proposal of [...older, ...newest]) {
+      if (proposal.isWanted()) this.#gather(proposal);
+      else proposal.lost();
+    }
   }
 }

@@ -131,7 +131,7 @@ export class Requests {
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
-    const { proposals, sessions } = this.#state;
+    const { proposals, sessions, audit, tree } = this.#state;
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
@@ -144,10 +144,11 @@ export class Requests {
     proposals.add(
       { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain },
       (applied) => {
-        this.#state.audit?.(auditOf(connection, write, applied));
+        if (applied.outcome !== "repeated") audit?.(auditOf(connection, write, applied));
         this.#settle(connection, slot, applied);
       },
       () => !connection.isClosed,
+      () => audit?.(auditOf(connection, write, { code: "OUTCOME_UNKNOWN", zxid: tree.zxid })),
     );
   }
 

@@ -12,6 +12,8 @@ const waitingBytesMax = 16_777_216;
 /** Lines are written in blocks of this size, or behind `flushMs`. */
 const blockBytes = 8_192;
 const flushMs = 1_000;
+/** How long a sink may take to close. */
+const closeMsMax = 2_000;
 /** Readable by its owner alone. */
 const fileMode = 0o600;
 
@@ -20,6 +22,7 @@ export class AuditLog {
   readonly #member: string;
   /** Lines that found no room. */
   dropped = 0;
+  #isFailing = false;
 
   /** @throws Error where the file can't be opened */
   constructor(file: string, member: string) {
@@ -27,19 +30,27 @@ export class AuditLog {
     const fd = openSync(file, "a", fileMode);
     this.#sink = pino.destination({ fd, sync: false, minLength: blockBytes, periodicFlush: flushMs, maxLength: waitingBytesMax });
     this.#sink.on("drop", () => this.dropped++);
-    // A full disk ends the member by its own log; an audit log that can't be written is counted by its drops.
-    this.#sink.on("error", () => this.dropped++);
+    // What waits is tried again with the next line; what finds no room meanwhile is dropped.
+    this.#sink.on("error", () => {
+      this.#isFailing = true;
+    });
+    this.#sink.on("write", () => {
+      this.#isFailing = false;
+    });
   }
 
   write(record: AuditRecord): void {
     this.#sink.write(`${JSON.stringify({ time: new Date().toISOString(), member: this.#member, ...record })}\n`);
   }
 
-  /** Writes what waits, and closes. */
-  close(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#sink.once("close", () => resolve());
-      this.#sink.end();
+  /** Writes what waits, as far as that is possible soon, and closes. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#sink.once("close", resolve));
+    const failed = new Promise<void>((resolve) => {
+      if (this.#isFailing) resolve();
+      this.#sink.once("error", () => resolve());
     });
+    this.#sink.end();
+    await Promise.race([closed, failed, new Promise<void>((resolve) => setTimeout(resolve, closeMsMax).unref())]);
   }
 }

@@ -14,6 +14,8 @@ const scryptCost = { N: 16_384, r: 8, p: 1 } as const;
 const saltBytes = 16;
 /** Of the four threads that the host has for such work. */
 const atOnceMax = 2;
+/** Credentials that wait to be derived; one more is refused as if it were wrong. */
+const waitingMax = 10_000;
 const hashPattern = /^scrypt:([A-Za-z0-9+/=]{8,200}):([A-Za-z0-9+/]{43}=)$/;
 
 /** The identity that is refused nothing but what is reserved. */
@@ -47,9 +49,11 @@ export class CredentialProver {
   }
 
   /** Calls back with the identities of all credentials, or null if one is wrong or of an unknown scheme. */
-  prove(credentials: readonly Credential[], cluster: string, done: Proved): void {
+  prove(credentials: readonly Credential[], cluster: string, isWanted: () => boolean, done: Proved): void {
     const identities: Identity[] = [];
     const next = (at: number): void => {
+      // Whoever asked may be gone, and its place in the queue with it.
+      if (!isWanted()) return done(null);
       const credential = credentials[at];
       if (credential === undefined) return done(identities);
       this.#proveOne(credential, cluster, (proved) => {
@@ -89,8 +93,8 @@ export class CredentialProver {
         done(error === null ? hash : null);
       });
     };
-    // Each connection waits for one credential at a time, so that connections bound the queue.
     if (this.#running < atOnceMax) run();
-    else this.#waiting.push(run);
+    else if (this.#waiting.length < waitingMax) this.#waiting.push(run);
+    else done(null);
   }
 }

@@ -57,6 +57,21 @@ export async function startServer(config: ServerConfig): Promise<Server> {
 }
 
 async function serve(config: ServerConfig, identity: DirectoryIdentity, release: () => Promise<void>): Promise<Server> {
+  const audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
+  try {
+    return await open(config, identity, release, audit);
+  } catch (error) {
+    await audit?.close();
+    throw error;
+  }
+}
+
+async function open(
+  config: ServerConfig,
+  identity: DirectoryIdentity,
+  release: () => Promise<void>,
+  audit: AuditLog | null,
+): Promise<Server> {
   const { logger, tls, limits } = config;
   const web = tls === null ? http.createServer(options) : https.createServer({ ...options, ...tls });
   const port = await listen(web, config);
@@ -74,7 +89,6 @@ async function serve(config: ServerConfig, identity: DirectoryIdentity, release:
   const handshakes = new TokenBucket(config.handshakes);
   const prover = new CredentialProver(config.superHash);
   const listener = new WsListener({ limits, cluster: () => member?.cluster ?? "", origins, submit, prover, handshakes });
-  const audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
   const mesh = new PeerMesh({
     member: config.member,
     secret: config.peerSecret,

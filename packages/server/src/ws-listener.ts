@@ -70,7 +70,12 @@ export class WsListener implements Gateway {
 
   authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
     const { cluster, submit, prover } = this.#options;
-    prover.prove(credentials, cluster(), (identities) => submit({ kind: "authenticated", connection, ticket, identities }));
+    prover.prove(
+      credentials,
+      cluster(),
+      () => this.#sockets.has(connection),
+      (identities) => submit({ kind: "authenticated", connection, ticket, identities }),
+    );
   }
 
   /** Accepts no more connections, and resolves once those there are have closed. */

@@ -26,7 +26,7 @@ import {
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
 import type { Change } from "./change.ts";
-import { isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
+import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
 import type { Tree } from "./tree.ts";
 import { pathOf, statOf, Znode } from "./znode.ts";
 
@@ -139,9 +139,10 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   if (work.ancestors + missing.length > ancestorsMax) {
     return refuse("TOO_LARGE", `parents creates at most ${ancestorsMax} ancestors in one txn`, path);
   }
-  if (isQuota && tree.quotas.size >= quotasMax) return refuse("QUOTA_EXCEEDED", `there are at most ${quotasMax} quotas`, path);
-  const full = tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
-  if (full !== null) return quotaExceeded(path, full);
+  const full = isQuota
+    ? quotaRefusal(work, path, write.value, caller)
+    : tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
+  if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   work.ancestors += missing.length;
   let above = parentPath
     .split("/")
@@ -170,8 +171,9 @@ function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "write", caller)) return noAuth("write", path);
   if (version !== -1 && version !== znode.version) return badVersion(path, znode, caller);
-  const full = work.tree.quotas.exceeded(path, 0, (value?.bytes ?? 0) - (znode.value?.bytes ?? 0));
-  if (full !== null) return quotaExceeded(path, full);
+  const longer = (value?.bytes ?? 0) - (znode.value?.bytes ?? 0);
+  const full = isQuotaPath(path) ? quotaRefusal(work, path, value, caller) : work.tree.quotas.exceeded(path, 0, longer);
+  if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   return `,"stat":${encodeStat(work.setValue(path, znode, write.value))}`;
 }
 
@@ -205,6 +207,7 @@ function deletable(work: Work, write: Delete, caller: Caller): Znode | Refusal {
   if (!mayDo(parent.acl, "delete", caller)) return noAuth("delete", path);
   const znode = parent.child(nameOf(path));
   if (znode === undefined) return noNode(path);
+  if (isQuotaPath(path) && !mayGovern(work, path, caller)) return noAuth("admin", governedBy(path));
   return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : znode;
 }
 
@@ -237,6 +240,8 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
     stack.pop();
   }
   const paths = doomed.map(pathOf);
+  const kept = isQuotaPath(path) ? paths.find((at) => !mayGovern(work, at, caller)) : undefined;
+  if (kept !== undefined) return noAuth("admin", governedBy(kept));
   for (const [at, znode] of doomed.entries()) work.remove(paths[at]!, znode);
   return `,"deleted":${count}`;
 }
@@ -252,6 +257,18 @@ function quotaFault(write: Create): string | null {
   if (isReserved(path.slice(quotaRoot.length))) return "what is reserved has no quota";
   const quota = quotaOf(value);
   return typeof quota === "string" ? quota : null;
+}
+
+/** Quotas are made by whoever is admin of what they bound, or of the nearest znode above it. They are not bounded themselves. */
+function mayGovern({ tree }: Work, path: string, caller: Caller): boolean {
+  return mayDo(tree.findNearest(governedBy(path)).znode.acl, "admin", caller);
+}
+
+function quotaRefusal(work: Work, path: string, value: Value | null, caller: Caller): Refusal | null {
+  if (!mayGovern(work, path, caller)) return noAuth("admin", governedBy(path));
+  const { quotas } = work.tree;
+  const isNew = value !== null && !quotas.has(governedBy(path));
+  return isNew && quotas.size >= quotasMax ? refuse("QUOTA_EXCEEDED", `there are at most ${quotasMax} quotas`, path) : null;
 }
 
 function quotaExceeded(path: string, full: string): Refusal {

@@ -2,8 +2,8 @@
  * Quotas: how many znodes a subtree may have, and how many bytes of data.
  *
  * The quota of a path is the data of the znode of the same path below `/copse/quota`, so it is replicated, watched and
- * restored like any other. This table is what the tree makes of them. Invariant: it holds what counting the tree now would
- * give, or nothing, and then is counted anew when it is next asked; so it is no part of the state.
+ * restored like any other. This table finds them by what they bound; what is used, the znodes themselves count. Invariant: it
+ * holds what the znodes say, or nothing, and then is read anew when it is next asked; so it is no part of the state.
  */
 import { isWithin, joinPath, parentOf, quotaRoot, type Value } from "@copse/protocol";
 import type { Znode } from "./znode.ts";
@@ -25,11 +25,6 @@ export interface QuotaUse {
 /** The tree, as far as it is looked at here. */
 interface Finder {
   find(path: string): Znode | undefined;
-}
-
-interface Held {
-  readonly quota: Quota;
-  bytes: number;
 }
 
 /** Quotas in one tree, and UTF-16 units of the text of one. */
@@ -63,23 +58,34 @@ export function quotaPath(path: string): string {
   return path === "/" ? quotaRoot : quotaRoot + path;
 }
 
+/** What the quota at a path below `/copse/quota` bounds. */
+export function governedBy(path: string): string {
+  return path === quotaRoot ? "/" : path.slice(quotaRoot.length);
+}
+
 export class QuotaTable {
   readonly #tree: Finder;
-  #held: Map<string, Held> | null = null;
+  #held: Map<string, Quota> | null = null;
 
   constructor(tree: Finder) {
     this.#tree = tree;
   }
 
-  /** Counted anew when next asked: quotas were set, or the state is another. */
+  /** Read anew when next asked: the state is another. */
   forget(): void {
     this.#held = null;
   }
 
-  /** Data at `path` has become longer by so many bytes, or shorter. */
-  charge(path: string, bytes: number): void {
-    if (this.#held === null || this.#held.size === 0 || bytes === 0) return;
-    for (const held of this.#above(path)) held.bytes += bytes;
+  /** The znode at a path below `/copse/quota` says this from now on. Gives what undoes it. */
+  note(path: string, value: Value | null): () => void {
+    const held = this.#held;
+    if (held === null) return () => this.forget();
+    const at = governedBy(path);
+    const before = held.get(at);
+    const put = (quota: Quota | undefined): void => void (quota === undefined ? held.delete(at) : held.set(at, quota));
+    const quota = quotaOf(value);
+    put(quota === null || typeof quota === "string" ? undefined : quota);
+    return () => put(before);
   }
 
   /**
@@ -92,8 +98,8 @@ export class QuotaTable {
     // Of the new znodes, those at or below `at`: one more with each step up, until all are.
     let inside = Math.min(1, created);
     for (let at = path; ; at = parentOf(at)) {
-      const found = held.get(at);
-      if (found !== undefined && this.#isPast(at, found, inside, bytes)) return at;
+      const quota = held.get(at);
+      if (quota !== undefined && this.#isPast(at, quota, inside, bytes)) return at;
       if (at === "/") return null;
       inside = Math.min(inside + 1, created);
     }
@@ -101,55 +107,46 @@ export class QuotaTable {
 
   /** Every quota and what is used of it, in the order of paths. */
   all(): QuotaUse[] {
-    const uses = [...this.#all()].map(([path, { quota, bytes }]) => ({ path, quota, used: { count: this.#count(path), bytes } }));
+    const uses = [...this.#all()].map(([path, quota]) => ({ path, quota, used: this.#used(path) }));
     return uses.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 
   /** How many are past one of their soft bounds. */
   get overSoftBound(): number {
     let over = 0;
-    for (const [path, { quota, bytes }] of this.#all()) {
-      const isOver =
-        (quota.softBytes !== null && bytes > quota.softBytes) || (quota.softCount !== null && this.#count(path) > quota.softCount);
-      if (isOver) over++;
+    for (const [path, { softBytes, softCount }] of this.#all()) {
+      const { count, bytes } = this.#used(path);
+      if ((softBytes !== null && bytes > softBytes) || (softCount !== null && count > softCount)) over++;
     }
     return over;
+  }
+
+  has(path: string): boolean {
+    return this.#all().has(path);
   }
 
   get size(): number {
     return this.#all().size;
   }
 
-  #isPast(path: string, { quota, bytes }: Held, created: number, added: number): boolean {
-    if (quota.count !== null && created > 0 && this.#count(path) + created > quota.count) return true;
-    return quota.bytes !== null && added > 0 && bytes + added > quota.bytes;
+  #isPast(path: string, { count, bytes }: Quota, created: number, added: number): boolean {
+    const used = this.#used(path);
+    if (count !== null && created > 0 && used.count + created > count) return true;
+    return bytes !== null && added > 0 && used.bytes + added > bytes;
   }
 
-  #count(path: string): number {
+  #used(path: string): { readonly count: number; readonly bytes: number } {
     const znode = this.#tree.find(path);
-    return znode === undefined ? 0 : znode.descendants + 1;
+    return znode === undefined ? { count: 0, bytes: 0 } : { count: znode.descendants + 1, bytes: znode.subtreeBytes };
   }
 
-  *#above(path: string): Iterable<Held> {
-    for (let at = path; ; at = parentOf(at)) {
-      const found = this.#held!.get(at);
-      if (found !== undefined) yield found;
-      if (at === "/") return;
-    }
-  }
-
-  #all(): Map<string, Held> {
+  #all(): Map<string, Quota> {
     if (this.#held !== null) return this.#held;
-    const held = new Map<string, Held>();
+    const held = new Map<string, Quota>();
     const root = this.#tree.find(quotaRoot);
     for (const { path, znode } of root === undefined ? [] : below(quotaRoot, root)) {
       const quota = quotaOf(znode.value);
-      if (quota === null || typeof quota === "string") continue;
-      const at = path === quotaRoot ? "/" : path.slice(quotaRoot.length);
-      const top = this.#tree.find(at);
-      let bytes = 0;
-      if (top !== undefined) for (const one of below(at, top)) bytes += one.znode.value?.bytes ?? 0;
-      held.set(at, { quota, bytes });
+      if (quota !== null && typeof quota !== "string") held.set(governedBy(path), quota);
     }
     this.#held = held;
     return held;

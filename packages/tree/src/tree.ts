@@ -96,7 +96,10 @@ export class Tree {
     const parent = znode.parent!;
     parent.children ??= siblings();
     parent.children.insert(znode.name, znode);
-    for (let above: Znode | null = parent; above !== null; above = above.parent) above.descendants++;
+    for (let above: Znode | null = parent; above !== null; above = above.parent) {
+      above.descendants++;
+      above.subtreeBytes += znode.subtreeBytes;
+    }
     this.#count(znode, 1);
   }
 
@@ -109,7 +112,7 @@ export class Tree {
     this.#journal?.push(() => parent.creations--);
     this.#link(znode, path);
     this.#journal?.push(() => this.#unlink(znode, path));
-    this.#charge(path, znode.value?.bytes ?? 0);
+    this.#noteQuota(path, znode.value);
   }
 
   /** Removes a znode that has no children. */
@@ -118,7 +121,7 @@ export class Tree {
     this.#touchChildren(znode.parent!, path, zxid, -1);
     this.#unlink(znode, path);
     this.#journal?.push(() => this.#link(znode, path));
-    this.#charge(path, -(znode.value?.bytes ?? 0));
+    this.#noteQuota(path, null);
   }
 
   setValue(znode: Znode, path: string, value: Value | null, zxid: number): void {
@@ -129,7 +132,10 @@ export class Tree {
     znode.mzxid = zxid;
     znode.mtime = this.time;
     znode.version = nextVersion(version);
-    this.#charge(path, (value?.bytes ?? 0) - (old?.bytes ?? 0));
+    const longer = (value?.bytes ?? 0) - (old?.bytes ?? 0);
+    addBytes(znode, longer);
+    this.#journal?.push(() => addBytes(znode, -longer));
+    this.#noteQuota(path, value);
   }
 
   setAcl(znode: Znode, path: string, acl: Acl): void {
@@ -177,16 +183,11 @@ export class Tree {
     for (const keep of this.#sessionReaders) keep(session);
   }
 
-  /** Keeps the quotas in line: what they are, and what is used of them. */
-  #charge(path: string, bytes: number): void {
-    const { quotas } = this;
-    if (isWithin(path, quotaRoot)) {
-      quotas.forget();
-      this.#journal?.push(() => quotas.forget());
-    } else {
-      quotas.charge(path, bytes);
-      this.#journal?.push(() => quotas.charge(path, -bytes));
-    }
+  /** A quota was set, or went. */
+  #noteQuota(path: string, value: Value | null): void {
+    if (!isWithin(path, quotaRoot)) return;
+    const undo = this.quotas.note(path, value);
+    this.#journal?.push(undo);
   }
 
   #keep(path: string, znode: Znode | null): void {
@@ -209,7 +210,10 @@ export class Tree {
 
   #unlink(znode: Znode, path: string): void {
     znode.parent!.children!.delete(nameOf(path));
-    for (let above = znode.parent; above !== null; above = above.parent) above.descendants--;
+    for (let above = znode.parent; above !== null; above = above.parent) {
+      above.descendants--;
+      above.subtreeBytes -= znode.subtreeBytes;
+    }
     this.#count(znode, -1);
     if (znode.owner !== null) this.sessions.get(znode.owner)?.ephemerals.delete(path);
   }
@@ -224,6 +228,10 @@ export class Tree {
   #countRestricted(znode: Znode, step: 1 | -1): void {
     if ((znode.acl.world & 1) === 0) this.restricted += step;
   }
+}
+
+function addBytes(znode: Znode, bytes: number): void {
+  for (let at: Znode | null = znode; bytes !== 0 && at !== null; at = at.parent) at.subtreeBytes += bytes;
 }
 
 function bareZnode(name: string, parent: Znode | null): Znode {

@@ -1,7 +1,8 @@
 /**
  * A znode and its stat.
  *
- * Invariants: `numChildren` is the size of `children`; `descendants` counts all below; `creations` counts the children
+ * Invariants: `numChildren` is the size of `children`; `descendants` counts all below, `subtreeBytes` their
+ * data and its own; `creations` counts the children
  * ever created (it numbers sequential ones) and so never falls. Only tree.ts changes a znode that is in the tree.
  */
 import type { Stat, Value } from "@copse/protocol";
@@ -25,6 +26,8 @@ export class Znode {
   creations = 0;
   numChildren = 0;
   descendants = 0;
+  /** Bytes of the data of this znode and all below. */
+  subtreeBytes: number;
   /** The session that owns an ephemeral, or null. */
   readonly owner: string | null;
   /** Milliseconds, or 0 for a znode without one. */
@@ -55,6 +58,7 @@ export class Znode {
     this.owner = born.owner;
     this.ttl = born.ttl;
     this.isContainer = born.isContainer;
+    this.subtreeBytes = born.value?.bytes ?? 0;
   }
 
   child(name: string): Znode | undefined {

@@ -73,6 +73,19 @@ function txnOf(tree: Tree, op: WriteTxn["write"]): WriteTxn {
   };
 }
 
+/** What is used, counted znode by znode. */
+function counted(tree: Tree, at: string): { count: number; bytes: number } {
+  const sum = { count: 0, bytes: 0 };
+  const top = tree.find(at);
+  const stack = top === undefined ? [] : [top];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    sum.count++;
+    sum.bytes += next.value?.bytes ?? 0;
+    stack.push(...(next.children?.after(null) ?? []));
+  }
+  return sum;
+}
+
 describe("quotas", () => {
   it("are counted as they would be anew, and no change passes a hard one", () => {
     fc.assert(
@@ -83,8 +96,10 @@ describe("quotas", () => {
           const applied = apply(tree, txnOf(tree, one as WriteTxn["write"]), 1, 1);
           const after = tree.quotas.all();
           expect(after).toEqual(new QuotaTable(tree).all());
+          for (const { path: at, used } of after) expect(used).toEqual(counted(tree, at));
           if (applied.outcome !== "done") expect(after).toEqual([...before.values()]);
-          // A quota that this write has not set is kept: past it nothing grows.
+          // A quota that this write has not set is kept: past it nothing grows, but for quotas themselves.
+          if (formatOf({ kind: "write", write: one } as WriteTxn) === 2) continue;
           for (const { path: at, quota: bound, used } of after) {
             const was = before.get(at);
             if (was === undefined || JSON.stringify(was.quota) !== JSON.stringify(bound)) continue;
@@ -116,6 +131,27 @@ describe("quotas", () => {
     for (const wrong of ["", "7", "[]", '{"count":-1}', '{"count":1.5}', '{"other":1}', '{"bytes":1e400}']) {
       expect(ask(set("/copse/quota/a", wrong))).toBe("BAD_ARGUMENTS");
     }
+  });
+
+  it("are made by who is admin of what they bound, are not bounded themselves, and are at most so many, however they come about", () => {
+    const tree = freshTree();
+    const ask = (op: SingleWrite | Multi): string | null => apply(tree, txnOf(tree, op as WriteTxn["write"]), 1, 1).code;
+    const acl = [{ perms: ["read"], scheme: "world", id: "anyone" }];
+    ask({ ...create("/closed", null), acl } as SingleWrite);
+    expect(ask(create("/copse/quota/closed", "{}", true))).toBe("NO_AUTH");
+    expect(ask(create("/copse/quota/closed/below", '{"count":0}', true))).toBe("NO_AUTH");
+    expect(ask(create("/copse/quota", '{"count":1,"bytes":1}'))).toBeNull();
+    expect(ask(create("/x", null))).toBe("QUOTA_EXCEEDED");
+    expect(ask(create("/copse/quota/open", '{"count":100}'))).toBeNull();
+    expect(ask(set("/copse/quota", '{"count":1000000,"bytes":1000000}'))).toBeNull();
+    expect(ask(create("/x", null))).toBeNull();
+    const all = Array.from({ length: 9_998 }, (_, at) => create(`/copse/quota/n${at}`, at < 5_000 ? "{}" : null));
+    for (let at = 0; at < all.length; at += 1_000) expect(ask({ op: "multi", ops: all.slice(at, at + 1_000) })).toBeNull();
+    for (let at = 5_000; at < all.length; at++) expect(ask(set(`/copse/quota/n${at}`, "{}"))).toBeNull();
+    expect(ask(create("/copse/quota/one-more", null))).toBeNull();
+    expect(ask(set("/copse/quota/one-more", "{}"))).toBe("QUOTA_EXCEEDED");
+    expect(ask(create("/copse/quota/another", "{}"))).toBe("QUOTA_EXCEEDED");
+    expect(ask(set("/copse/quota/n0", '{"count":1}'))).toBeNull();
   });
 
   it("travel in entries that older builds refuse to read", () => {
