@@ -1,20 +1,19 @@
 /**
  * Apache ZooKeeper 3.8 as a process: Debian's package, one standalone server on loopback.
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { join } from "node:path";
 import { temporaryFolder } from "../support/hub.ts";
-import { mayUse, run } from "../support/machine.ts";
+import { mayInstall, mayUse } from "../support/machine.ts";
 import { freePort, Process, until } from "../support/processes.ts";
 
 const jars = ["zookeeper", "zookeeper-jute", "slf4j-nop", "slf4j-api"].map((name) => `/usr/share/java/${name}.jar`);
 
 /** True if ZooKeeper is here, or could be installed. */
 export function hasZooKeeper(): boolean {
-  if (!mayUse("conformance with ZooKeeper", ["java", "default-jre-headless"])) return false;
-  if (!existsSync(jars[0]!)) run("apt-get", "install", "-y", "-q", "zookeeper");
-  return true;
+  const what = "conformance with ZooKeeper";
+  return mayInstall(what, jars, "zookeeper") && mayUse(what, ["java", "default-jre-headless"]);
 }
 
 export interface ZooKeeperServer {
