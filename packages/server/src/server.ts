@@ -47,26 +47,20 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   const { logger } = config;
   const isAlone = config.peers.every(({ id }) => id === config.member);
   const data = await openDataDirectory(config.dataDirectory, config.member, isAlone, systemRandom.token);
+  let audit: AuditLog | null = null;
   try {
-    return await serve(config, data.identity, data.release);
+    audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
+    return await serve(config, data.identity, data.release, audit);
   } catch (error) {
-    logger.error({ err: error }, "start failed");
+    // What is wrong with a setting the caller tells; a stack would only hide it.
+    if (!(error instanceof ConfigError)) logger.error({ err: error }, "start failed");
+    await audit?.close();
     await data.release();
     throw error;
   }
 }
 
-async function serve(config: ServerConfig, identity: DirectoryIdentity, release: () => Promise<void>): Promise<Server> {
-  const audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
-  try {
-    return await open(config, identity, release, audit);
-  } catch (error) {
-    await audit?.close();
-    throw error;
-  }
-}
-
-async function open(
+async function serve(
   config: ServerConfig,
   identity: DirectoryIdentity,
   release: () => Promise<void>,
