@@ -1,20 +1,10 @@
 /**
  * Copse as a store: a real hub, spoken to over a WebSocket by the contract.
  */
-import { nameOf } from "@copse/protocol";
+import type { Stat } from "@copse/protocol";
 import { type Hub, startHub } from "../support/hub.ts";
 import { type Message, RawClient } from "../support/raw-client.ts";
-import {
-  type Armed,
-  Labels,
-  type Outcome,
-  type PlainStat,
-  plainAcl,
-  type Request,
-  type Store,
-  type StoreEvent,
-  type StoreSession,
-} from "./store.ts";
+import { type Armed, Labels, type Outcome, plainAcl, type Request, type Store, type StoreEvent, type StoreSession } from "./store.ts";
 
 export class CopseStore implements Store {
   readonly name: string = "copse";
@@ -116,7 +106,7 @@ class CopseSession implements StoreSession {
   }
 
   #body(request: Request, body: Message): Outcome {
-    const stat = (): Outcome => (body["stat"] === null ? { stat: null } : { stat: this.#stat(body["stat"] as PlainStat) });
+    const stat = (): Outcome => (body["stat"] === null ? { stat: null } : { stat: this.#stat(body["stat"] as Stat) });
     switch (request.op) {
       case "create":
         return { path: body["path"], ...stat() };
@@ -151,7 +141,7 @@ class CopseSession implements StoreSession {
   }
 
   /** That a stat shows `ttl` and `container` is copse's own. */
-  #stat({ ttl: _ttl, container: _container, ...stat }: PlainStat & { ttl?: number; container?: boolean }): Outcome {
+  #stat({ ttl: _ttl, container: _container, ...stat }: Stat): Outcome {
     return this.#store.labels.stat(stat);
   }
 
@@ -173,6 +163,6 @@ function isWrite(op: string): boolean {
 
 function eventsOf(messages: readonly Message[]): StoreEvent[] {
   return messages
-    .filter(({ event, path }) => event !== undefined && path !== undefined && nameOf(path as string) !== "")
+    .filter(({ event, path }) => event !== undefined && path !== undefined)
     .map(({ event, path }) => ({ event: event as string, path: path as string }));
 }

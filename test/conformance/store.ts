@@ -1,7 +1,7 @@
 /**
  * What a script plays on: a store of znodes, asked in the words of copse's protocol, whatever it speaks itself.
  */
-import type { AclItem } from "@copse/protocol";
+import type { AclItem, Stat } from "@copse/protocol";
 
 /** A request of copse's protocol without its id. */
 // biome-ignore lint/suspicious/noExplicitAny: requests and replies are JSON
@@ -46,19 +46,8 @@ export interface Store {
   stop(): Promise<void>;
 }
 
-export interface PlainStat {
-  readonly czxid: number;
-  readonly mzxid: number;
-  readonly pzxid: number;
-  readonly ctime: number;
-  readonly mtime: number;
-  readonly version: number;
-  readonly cversion: number;
-  readonly aversion: number;
-  readonly ephemeralOwner: string | null;
-  readonly dataLength: number;
-  readonly numChildren: number;
-}
+/** What both stores say of a znode. */
+export type PlainStat = Omit<Stat, "ttl" | "container">;
 
 /** Gives the same names to what is the same, in the order in which it is met: so two stores can be compared. */
 export class Labels {

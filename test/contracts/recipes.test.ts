@@ -7,14 +7,9 @@ import { counter } from "@copse/recipes/counter";
 import { readLock, writeLock } from "@copse/recipes/read-write-lock";
 import { semaphore } from "@copse/recipes/semaphore";
 import { describe, expect, it } from "vitest";
+import { contend, type Holder } from "../support/contention.ts";
 import { SimulatedHub } from "../support/simulated-hub.ts";
 import { settled } from "../support/simulated-world.ts";
-
-interface Holder {
-  readonly token: number;
-  readonly signal: AbortSignal;
-  close(): Promise<void>;
-}
 
 /** What a promise has come to by now: its value, or null. */
 function peek<T>(promise: Promise<T>): () => T | null {
@@ -194,57 +189,18 @@ describe("a counter", () => {
 });
 
 describe("under cuts, lost sessions and restarts", () => {
-  const kinds: readonly { name: string; most: number; holdMs: number; take: (copse: Copse, at: number) => Promise<Holder> }[] = [
+  const kinds: readonly { name: string; most: number; holdMs: number; take: (copse: Copse) => Promise<Holder> }[] = [
     { name: "a write lock", most: 1, holdMs: 40, take: (copse) => writeLock(copse, "/shared") },
     { name: "a semaphore of one", most: 1, holdMs: 250, take: (copse) => semaphore(copse, "/shared", { permits: 1 }) },
     { name: "a semaphore of two", most: 2, holdMs: 250, take: (copse) => semaphore(copse, "/shared", { permits: 2 }) },
   ];
   for (const { name, most, holdMs, take } of kinds) {
     it(`${name} never has more than ${most} holders whose signals are unaborted, and no token comes twice`, async () => {
-      const hub = new SimulatedHub();
-      const clients = await Promise.all([0.95, 1, 1.02, 1.05].map((speed) => hub.connect({ timeoutMs: 3_000 }, speed)));
-      const holders = new Set<Holder>();
-      const tokens: number[] = [];
-      /** How many held it at once, as each that came saw it. */
-      let mostAtOnce = 0;
-      let isOver = false;
-      const work = clients.map(async (copse, at) => {
-        while (!isOver) {
-          try {
-            const held = await take(copse, at);
-            holders.add(held);
-            mostAtOnce = Math.max(mostAtOnce, [...holders].filter(({ signal }) => !signal.aborted).length);
-            tokens.push(held.token);
-            await new Promise<void>((resolve) => void hub.time.after(holdMs, resolve));
-            holders.delete(held);
-            await held.close();
-          } catch {
-            // The session was lost meanwhile: the next round is in a new one.
-            await copse.connected().catch(() => {});
-          }
-          await settled();
-        }
-      });
-      for (let round = 0; round < 40; round++) {
-        await hub.time.advance(300);
-        if (round % 5 === 1) hub.dropConnections();
-        if (round % 7 === 3) hub.isCut = true;
-        if (round % 7 === 3 + (round % 3)) {
-          await hub.time.advance(round % 2 === 0 ? 1_000 : 6_000);
-          hub.isCut = false;
-        }
-        if (round % 20 === 19) hub.restart();
-      }
-      hub.isCut = false;
-      isOver = true;
-      await hub.time.advance(30_000);
-      await Promise.all(work);
+      const { hub, mostAtOnce, tokens } = await contend({ speeds: [0.95, 1, 1.02, 1.05], rounds: 40, holdMs, take });
       expect(mostAtOnce).toBe(most);
       expect(tokens.length).toBeGreaterThan(20);
       expect(new Set(tokens).size).toBe(tokens.length);
       if (most === 1) expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
-      for (const copse of clients) await copse.close();
-      await hub.time.advance(10_000);
       for (const path of ["/shared", "/shared/queue", "/shared/leases"]) {
         const left = hub.member.tree.find(path)?.children;
         expect([...(left?.after(null) ?? [])].filter(({ owner }) => owner !== null)).toEqual([]);

@@ -5,8 +5,8 @@
 
 import { lock } from "@copse/recipes/lock";
 import { describe, expect, it } from "vitest";
+import { contend } from "../support/contention.ts";
 import { SimulatedHub } from "../support/simulated-hub.ts";
-import { settled } from "../support/simulated-world.ts";
 
 const timeoutMs = 9_000;
 
@@ -128,50 +128,16 @@ describe("a session", () => {
 
 describe("a lock under faults", () => {
   it("never has two holders whose signals are both unaborted, and its tokens grow", async () => {
-    const hub = new SimulatedHub();
-    const clients = await Promise.all([0.95, 1, 1.05].map((speed) => hub.connect({ timeoutMs: 3_000 }, speed)));
-    const holders = new Set<AbortSignal>();
-    /** How many held it at once, as each that came saw it. */
-    let mostAtOnce = 0;
-    const tokens: number[] = [];
-    let isOver = false;
-    const work = clients.map(async (copse) => {
-      while (!isOver) {
-        try {
-          const held = await lock(copse, "/locks/x");
-          holders.add(held.signal);
-          mostAtOnce = Math.max(mostAtOnce, [...holders].filter(({ aborted }) => !aborted).length);
-          tokens.push(held.token);
-          await new Promise<void>((resolve) => void hub.time.after(40, resolve));
-          holders.delete(held.signal);
-          await held.close();
-        } catch {
-          // The session was lost while waiting or releasing: the next round is in a new one.
-          await copse.connected().catch(() => {});
-        }
-        await settled();
-      }
+    const { hub, mostAtOnce, tokens } = await contend({
+      speeds: [0.95, 1, 1.05],
+      rounds: 60,
+      holdMs: 40,
+      take: (copse) => lock(copse, "/locks/x"),
     });
-    for (let round = 0; round < 60; round++) {
-      await hub.time.advance(300);
-      if (round % 5 === 1) hub.dropConnections();
-      if (round % 7 === 3) hub.isCut = true;
-      if (round % 7 === 3 + (round % 3)) {
-        await hub.time.advance(round % 2 === 0 ? 1_000 : 6_000);
-        hub.isCut = false;
-      }
-      if (round % 20 === 19) hub.restart();
-    }
-    hub.isCut = false;
-    isOver = true;
-    await hub.time.advance(30_000);
-    await Promise.all(work);
     expect(mostAtOnce).toBe(1);
     expect(tokens.length).toBeGreaterThan(50);
     expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
     expect(new Set(tokens).size).toBe(tokens.length);
-    for (const copse of clients) await copse.close();
-    await hub.time.advance(10_000);
     expect(hub.member.tree.find("/locks/x")?.numChildren).toBe(0);
   });
 });

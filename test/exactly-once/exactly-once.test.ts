@@ -41,12 +41,22 @@ function below(root: string, request: Message): Message {
   return request["path"] === undefined ? request : { ...request, path: `${root}/${request["path"]}` };
 }
 
-/** A reply as any stream gets it: without what belongs to this one. A resume takes a zxid too, so these are left away. */
-function plain(root: string, message: Message): Message {
-  return JSON.parse(JSON.stringify(message).replaceAll(root, ""), (key, value: unknown) => {
-    if (/zxid$|time$|^id$/.test(key)) return undefined;
+/** Messages as any stream gets them: of numbers of txns their order is compared, because a resume takes one too. */
+function plain(root: string, messages: readonly Message[]): Message[] {
+  const isZxid = (key: string): boolean => key.endsWith("zxid");
+  const zxids = new Set<number>();
+  const own = JSON.parse(JSON.stringify(messages).replaceAll(root, ""), (key, value: unknown) => {
+    if (isZxid(key)) zxids.add(value as number);
+    if (key === "ctime" || key === "mtime") return undefined;
     return key === "ephemeralOwner" && value !== null ? "own" : value;
-  }) as Message;
+  }) as Message[];
+  const ranks = new Map([...zxids].sort((a, b) => a - b).map((zxid, rank) => [zxid, rank]));
+  return JSON.parse(JSON.stringify(own), (key, value: unknown) => (isZxid(key) ? ranks.get(value as number) : value)) as Message[];
+}
+
+/** Without what says only how far the member is: the zxid of an error, or of a read. */
+function withoutProgress({ zxid: _, ...rest }: Message): Message {
+  return rest;
 }
 
 interface Played {
@@ -88,13 +98,15 @@ async function play(writes: readonly Message[], cut: { readonly sent: number; re
   const { children } = await client.ask({ op: "children", path: root, stats: true });
   const state = [
     ...(children as Message[]),
-    ...(await Promise.all(names.map((name) => client.ask({ op: "get", path: `${root}/${name}` })))),
+    ...(await Promise.all(names.map(async (name) => withoutProgress(await client.ask({ op: "get", path: `${root}/${name}` }))))),
   ];
   await client.ask({ op: "close" });
   const inOrder = requests.map(({ id }) => replies.get(id as number)!);
   const zxids = inOrder.filter(({ error }) => error === undefined).map(({ zxid }) => zxid as number);
   expect(zxids).toEqual([...new Set(zxids)].sort((a, b) => a - b));
-  return { replies: inOrder.map((reply) => plain(root, reply)), state: state.map((one) => plain(root, one)) };
+  const written = inOrder.map((reply) => (reply["error"] === undefined ? reply : withoutProgress(reply)));
+  const all = plain(root, [...written, ...state]);
+  return { replies: all.slice(0, written.length), state: all.slice(written.length) };
 }
 
 describe("exactly once", () => {

@@ -148,7 +148,7 @@ export class Requests {
         this.#settle(connection, slot, applied);
       },
       () => !connection.isClosed,
-      () => audit?.(auditOf(connection, write, { code: "OUTCOME_UNKNOWN", zxid: tree.zxid })),
+      audit === null ? undefined : () => audit(auditOf(connection, write, { code: "OUTCOME_UNKNOWN", zxid: tree.zxid })),
     );
   }
 

@@ -7,7 +7,8 @@ import { describe, expect, it } from "vitest";
 import { apply } from "../src/apply.ts";
 import { QuotaTable } from "../src/quota.ts";
 import { Tree } from "../src/tree.ts";
-import { decodeTxns, encodeEntry, encodeTxn, formatOf, printOf, type WriteTxn } from "../src/txn.ts";
+import { decodeTxns, encodeEntry, encodeTxn, formatOf, type WriteTxn } from "../src/txn.ts";
+import { writeTxn } from "./write-txn.ts";
 
 const paths = ["/a", "/a/b", "/a/b/c", "/d"] as const;
 const text = (data: string): { json: string; isBase64: boolean; bytes: number } => ({
@@ -57,21 +58,7 @@ function freshTree(): Tree {
   return tree;
 }
 
-function txnOf(tree: Tree, op: WriteTxn["write"]): WriteTxn {
-  const after = tree.sessions.get("s")!.lastId;
-  return {
-    kind: "write",
-    session: "s",
-    generation: 1,
-    id: after + 1,
-    after,
-    ack: 0,
-    print: printOf(op, []),
-    address: "",
-    guards: [],
-    write: op,
-  };
-}
+const txnOf = (tree: Tree, op: WriteTxn["write"]): WriteTxn => writeTxn(tree, "s", op);
 
 /** What is used, counted znode by znode. */
 function counted(tree: Tree, at: string): { count: number; bytes: number } {

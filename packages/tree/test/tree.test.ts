@@ -8,8 +8,9 @@ import { type Applied, apply } from "../src/apply.ts";
 import { digestOf } from "../src/digest.ts";
 import { SnapshotLoader, SnapshotWriter } from "../src/snapshot.ts";
 import { nextVersion, Tree } from "../src/tree.ts";
-import { decodeTxns, encodeEntry, encodeTxn, printOf, type Txn, type WriteTxn } from "../src/txn.ts";
+import { decodeTxns, encodeEntry, encodeTxn, type Txn, type WriteTxn } from "../src/txn.ts";
 import { pathOf, statOf, type Znode } from "../src/znode.ts";
+import { writeTxn } from "./write-txn.ts";
 
 type Wire = WriteTxn["write"];
 const text = (data: string): { json: string; isBase64: boolean; bytes: number } => ({
@@ -95,20 +96,7 @@ function txnOf(tree: Tree, given: Step): Txn {
     const end = { session: given.session, generation };
     return given.kind === "close" ? { kind: "close", ...end } : { kind: "expire", ...end, term: 1, lastId: session?.lastId ?? 0 };
   }
-  const after = session?.lastId ?? 0;
-  const { write: op } = given;
-  return {
-    kind: "write",
-    session: given.session,
-    generation,
-    id: after + 1,
-    after,
-    ack: 0,
-    print: printOf(op, []),
-    address: "",
-    guards: [],
-    write: op,
-  };
+  return writeTxn(tree, given.session, given.write);
 }
 
 function freshTree(): Tree {
