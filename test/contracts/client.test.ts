@@ -3,56 +3,44 @@
  */
 import { defineNode, isCopseError } from "@copse/client";
 import { edit } from "@copse/client/immer";
-import { defaultLimits } from "@copse/protocol";
 import { election } from "@copse/recipes/election";
 import { lock, tryLock } from "@copse/recipes/lock";
+import { TestEnsemble } from "@copse/testing";
 import { describe, expect, it } from "vitest";
-import { SimulatedHub } from "../support/simulated-hub.ts";
-import { settled } from "../support/simulated-world.ts";
-
-/** Waits for a promise while simulated time goes on. */
-async function during<T>(hub: SimulatedHub, promise: Promise<T>): Promise<T> {
-  let isOver = false;
-  const over = promise.finally(() => {
-    isOver = true;
-  });
-  over.catch(() => {});
-  while (!isOver) await hub.time.advance(50);
-  return over;
-}
+import { settled } from "../support/settled.ts";
 
 describe("the server's limits", () => {
   it("are kept: a request that fits no frame is refused here, and the others go on", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     await expect(copse.create("/x", "x".repeat(3_000_000))).rejects.toMatchObject({ code: "TOO_LARGE", outcome: "none" });
     await expect(copse.create("/x", "x".repeat(1_500_000))).rejects.toMatchObject({ code: "TOO_LARGE" });
     hub.dropConnections();
     const creates = Array.from({ length: 5 }, (_, at) => copse.create(`/large-${at}`, "é".repeat(450_000)));
-    await during(hub, Promise.all(creates));
+    await hub.until(Promise.all(creates));
     expect(hub.connections).toBe(2);
   });
 
   it("bound what is unanswered, also while watches and subscriptions come back", async () => {
-    const hub = new SimulatedHub({ ...defaultLimits, requests: 20 });
+    const hub = new TestEnsemble({ limits: { requests: 20 } });
     const copse = await hub.connect();
-    await during(hub, Promise.all(Array.from({ length: 300 }, (_, at) => copse.create(`/n${at}`, "x"))));
+    await hub.until(Promise.all(Array.from({ length: 300 }, (_, at) => copse.create(`/n${at}`, "x"))));
     const stops = Array.from({ length: 50 }, (_, at) => copse.store(`/n${at}`).subscribe(() => {}));
     void copse.watch("/n1").next();
     await copse.sync();
     hub.dropConnections();
-    await during(hub, copse.sync());
+    await hub.until(copse.sync());
     // One watch is the client's own: on the ensemble's configuration.
-    expect([hub.connections, hub.member.figures.subscriptions, hub.member.figures.watches]).toEqual([2, 50, 2]);
+    expect([hub.connections, hub.member().figures.subscriptions, hub.member().figures.watches]).toEqual([2, 50, 2]);
     for (const stop of stops) stop();
     await copse.sync();
-    expect(hub.member.figures.subscriptions).toBe(0);
+    expect(hub.member().figures.subscriptions).toBe(0);
   });
 });
 
 describe("subscriptions", () => {
   it("that end while the connection is away take no other with them", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     const names = ["/a", "/b", "/c"];
     for (const name of names) await copse.create(name, "0");
@@ -61,15 +49,15 @@ describe("subscriptions", () => {
     await copse.sync();
     hub.dropConnections();
     stops[0]!();
-    await during(hub, copse.set("/b", "1"));
+    await hub.until(copse.set("/b", "1"));
     await copse.set("/c", "1");
     await copse.sync();
     expect(stores.map((store) => store.get())).toEqual(["0", "1", "1"]);
-    expect(hub.member.figures.subscriptions).toBe(2);
+    expect(hub.member().figures.subscriptions).toBe(2);
   });
 
   it("share one on the server, and a listener that throws harms nobody else", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     await copse.create("/s", "0");
     const thrown: unknown[] = [];
@@ -98,13 +86,13 @@ describe("subscriptions", () => {
     await settled();
     process.removeAllListeners("uncaughtException");
     for (const listener of before) process.on("uncaughtException", listener);
-    expect([seen[seen.length - 1], hub.member.figures.subscriptions]).toEqual(["1", 1]);
+    expect([seen[seen.length - 1], hub.member().figures.subscriptions]).toEqual(["1", 1]);
     expect(thrown).toMatchObject([{ message: "listener" }]);
     for (const end of stop) end();
   });
 
   it("and watches end with the client, and are told of another cluster", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect({ timeoutMs: 9_000 });
     await copse.create("/s", "old");
     const store = copse.store("/s");
@@ -112,8 +100,8 @@ describe("subscriptions", () => {
     const watch = copse.watch("/s");
     const changes = copse.changes("/s");
     await copse.sync();
-    hub.restart("another");
-    await hub.time.advance(10_000);
+    hub.restart({ wiped: true });
+    await hub.advance(10_000);
     expect(copse.state).toBe("connected");
     expect((await watch.next()).value).toMatchObject({ event: "resync", path: "/s" });
     await copse.create("/s", "new");
@@ -133,50 +121,50 @@ describe("subscriptions", () => {
 
 describe("writes", () => {
   it("made while the session ends happen once", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect({ timeoutMs: 3_000 });
     await copse.create("/q");
     const created: Promise<{ path: string }>[] = [];
     copse.onState((state) => {
       if (state === "expired") created.push(copse.create("/q/job-", null, { sequential: true }));
     });
-    hub.time.freeze(2_500);
-    await hub.time.advance(5_000);
-    expect((await during(hub, Promise.all(created))).map(({ path }) => path)).toEqual(["/q/job-0000000000"]);
+    hub.freeze(2_500);
+    await hub.advance(5_000);
+    expect((await hub.until(Promise.all(created))).map(({ path }) => path)).toEqual(["/q/job-0000000000"]);
     expect((await copse.children("/q")).children).toHaveLength(1);
   });
 
   it("give up when told, and the session stays", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect({ timeoutMs: 30_000 });
-    hub.isCut = true;
+    hub.cutOff();
     const late = copse.create("/late", null, { timeoutMs: 500 }).catch((error: unknown) => error);
     const controller = new AbortController();
     const aborted = copse.create("/aborted", null, { signal: controller.signal }).catch((error: unknown) => error);
-    await hub.time.advance(600);
+    await hub.advance(600);
     controller.abort(new Error("enough"));
     expect(isCopseError(await late, "TIMEOUT")).toBe(true);
     expect(await late).toMatchObject({ outcome: "unknown", retryable: true });
     expect(await aborted).toMatchObject({ message: "enough" });
-    hub.isCut = false;
-    await during(hub, copse.create("/next"));
+    hub.heal();
+    await hub.until(copse.create("/next"));
     expect((await copse.children("/")).children).toEqual(["aborted", "copse", "late", "next"]);
   });
 
   it("of an update are compared and set until nobody came between", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await Promise.all([1, 2, 3].map(() => hub.connect()));
     const rounds = clients.flatMap((copse) =>
       Array.from({ length: 10 }, () => copse.update("/counter", (value) => String(Number(value ?? 0) + 1))),
     );
-    await during(hub, Promise.all(rounds));
+    await hub.until(Promise.all(rounds));
     expect((await clients[0]!.get("/counter")).data).toBe("30");
   });
 });
 
 describe("znodes that go by themselves", () => {
   it("are containers that had a child, or never got one, and TTL znodes, once they are childless and due", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     await copse.create("/used", null, { container: true });
     await copse.create("/used/child");
@@ -185,25 +173,25 @@ describe("znodes that go by themselves", () => {
     await copse.create("/ttl-parent", null, { ttl: 1_000 });
     await copse.create("/ttl-parent/child");
     const names = async (): Promise<string[]> => (await copse.children("/")).children.filter((name) => name !== "copse");
-    await hub.time.advance(70_000);
+    await hub.advance(70_000);
     expect(await names()).toEqual(["ttl", "ttl-parent", "unused", "used"]);
     await copse.set("/ttl", "renewed");
     await copse.delete("/used/child");
-    await hub.time.advance(61_000);
+    await hub.advance(61_000);
     expect(await names()).toEqual(["ttl", "ttl-parent", "unused"]);
-    await hub.time.advance(61_000);
+    await hub.advance(61_000);
     expect(await names()).toEqual(["ttl-parent", "unused"]);
     await copse.delete("/ttl-parent/child");
-    await hub.time.advance(61_000);
+    await hub.advance(61_000);
     expect(await names()).toEqual(["unused"]);
-    await hub.time.advance(120_000);
+    await hub.advance(120_000);
     expect(await names()).toEqual([]);
   });
 });
 
 describe("drafts", () => {
   it("of immer are updates like any other", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     const Web = defineNode<{ limit: number; tags: string[] }>("/web");
     await copse.create("/web", '{"limit":1,"tags":["a"]}');
@@ -224,7 +212,7 @@ describe("drafts", () => {
   });
 
   it("and stores keep the last good value where a schema refuses", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     const schema = {
       "~standard": {
@@ -253,7 +241,7 @@ describe("drafts", () => {
 
 describe("locks and elections", () => {
   it("leave no ghost when they are given up at any moment", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const [copse, other] = [await hub.connect(), await hub.connect()];
     const held = await lock(other, "/l");
     for (let turns = 0; turns < 12; turns++) {
@@ -273,7 +261,7 @@ describe("locks and elections", () => {
   });
 
   it("wake one waiter for each release, in order", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await Promise.all(Array.from({ length: 20 }, () => hub.connect()));
     const order: number[] = [];
     const all = clients.map(async (copse, at) => {
@@ -285,17 +273,17 @@ describe("locks and elections", () => {
     expect(order).toEqual([...order].sort((a, b) => a - b));
     await clients[0]!.sync();
     // What is left are the clients' own, on the ensemble's configuration.
-    expect(hub.member.figures.watches).toBe(clients.length);
+    expect(hub.member().figures.watches).toBe(clients.length);
   });
 
   it("make no herd: a release wakes one waiter, whoever many there are", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await Promise.all(Array.from({ length: 12 }, () => hub.connect()));
     const first = await lock(clients[0]!, "/herd");
     const waiting = clients.slice(1).map((copse) => lock(copse, "/herd"));
     for (const copse of clients) await copse.sync();
     await settled();
-    const looks = (): number => hub.member.figures.requests.get("children") ?? 0;
+    const looks = (): number => hub.member().figures.requests.get("children") ?? 0;
     const before = looks();
     await first.close();
     const second = await waiting[0]!;
@@ -306,7 +294,7 @@ describe("locks and elections", () => {
   });
 
   it("end when their znode is deleted by somebody else", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const copse = await hub.connect();
     const held = await lock(copse, "/l");
     await (await hub.connect()).delete(held.path);
@@ -317,7 +305,7 @@ describe("locks and elections", () => {
   });
 
   it("pass from leader to leader, and a candidate can withdraw while it has no connection", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const [first, second] = [await hub.connect(), await hub.connect({ timeoutMs: 9_000 })];
     const terms = election(first, "/e", { data: "first" });
     const term = (await terms.next()).value!;
@@ -330,13 +318,13 @@ describe("locks and elections", () => {
     expect(next.token).toBeGreaterThan(term.token);
     expect(term.signal.aborted).toBe(true);
     await terms.return();
-    hub.isCut = true;
-    await hub.time.advance(20_000);
+    hub.cutOff();
+    await hub.advance(20_000);
     expect(next.signal.aborted).toBe(true);
     const again = candidate.next();
-    await hub.time.advance(100);
+    await hub.advance(100);
     controller.abort();
-    expect((await during(hub, again)).done).toBe(true);
+    expect((await hub.until(again)).done).toBe(true);
     expect(second.state).not.toBe("closed");
   });
 });

@@ -4,7 +4,7 @@ import { emptyConfiguration } from "@copse/raft";
 import { defaultElectionTimes, defaultRaftSizes, type OrderEvent, orderedEntry, RaftOrder } from "@copse/replica";
 import { describe } from "vitest";
 import { memoryDisk } from "../support/memory-disk.ts";
-import { settled } from "../support/simulated-world.ts";
+import { settled } from "../support/settled.ts";
 import { type OrderUnderTest, orderContract } from "./order.ts";
 
 /** Raft with one voter: what a hub alone runs on. */

@@ -6,10 +6,10 @@ import { barrier } from "@copse/recipes/barrier";
 import { counter } from "@copse/recipes/counter";
 import { readLock, writeLock } from "@copse/recipes/read-write-lock";
 import { semaphore } from "@copse/recipes/semaphore";
+import { TestEnsemble } from "@copse/testing";
 import { describe, expect, it } from "vitest";
 import { contend, type Holder } from "../support/contention.ts";
-import { SimulatedHub } from "../support/simulated-hub.ts";
-import { settled } from "../support/simulated-world.ts";
+import { settled } from "../support/settled.ts";
 
 /** What a promise has come to by now: its value, or null. */
 function peek<T>(promise: Promise<T>): () => T | null {
@@ -23,7 +23,7 @@ function peek<T>(promise: Promise<T>): () => T | null {
   return () => value;
 }
 
-async function clientsOf(hub: SimulatedHub, count: number): Promise<Copse[]> {
+async function clientsOf(hub: TestEnsemble, count: number): Promise<Copse[]> {
   return Promise.all(Array.from({ length: count }, () => hub.connect()));
 }
 
@@ -37,7 +37,7 @@ async function quiet(clients: readonly Copse[]): Promise<void> {
 
 describe("a read-write lock", () => {
   it("is shared by readers, and a writer has it alone, in the order of the queue", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 5);
     const [a, b, c, d, e] = clients as [Copse, Copse, Copse, Copse, Copse];
     const [one, two] = [await readLock(a, "/rw"), await readLock(b, "/rw")];
@@ -63,9 +63,9 @@ describe("a read-write lock", () => {
   });
 
   it("wakes all readers that waited for a writer, and for a reader's release the next writer alone", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 9);
-    const looks = (): number => hub.member.figures.requests.get("children") ?? 0;
+    const looks = (): number => hub.member().figures.requests.get("children") ?? 0;
     const writer = await writeLock(clients[0]!, "/rw");
     const readers = clients.slice(1, 5).map((copse) => readLock(copse, "/rw"));
     await quiet(clients);
@@ -89,7 +89,7 @@ describe("a read-write lock", () => {
 
 describe("a semaphore", () => {
   it("lets so many in, and the next for each that leaves, in order", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 6);
     const order: number[] = [];
     const leases = clients.map(async (copse, at) => {
@@ -111,12 +111,12 @@ describe("a semaphore", () => {
   });
 
   it("makes no herd: a release wakes the first in the queue alone", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 12);
     const first = await semaphore(clients[0]!, "/s", { permits: 1 });
     const others = clients.slice(1).map((copse) => semaphore(copse, "/s", { permits: 1 }));
     await quiet(clients);
-    const looks = (): number => hub.member.figures.requests.get("children") ?? 0;
+    const looks = (): number => hub.member().figures.requests.get("children") ?? 0;
     const before = looks();
     await first.close();
     await others[0];
@@ -126,7 +126,7 @@ describe("a semaphore", () => {
   });
 
   it("gives up in time, leaves nothing behind, and refuses nonsense", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const [one, two] = (await clientsOf(hub, 2)) as [Copse, Copse];
     const lease = await semaphore(one, "/s", { permits: 1 });
     await expect(semaphore(two, "/s", { permits: 1, waitMs: 1 })).rejects.toMatchObject({ code: "TIMEOUT" });
@@ -140,7 +140,7 @@ describe("a semaphore", () => {
 
 describe("a barrier", () => {
   it("holds everybody until it is lowered, and falls with its session where it is an ephemeral", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 4);
     const gate = barrier(clients[0]!, "/gates/a");
     await gate.passed();
@@ -168,7 +168,7 @@ describe("a barrier", () => {
 
 describe("a counter", () => {
   it("loses no addition, whoever many add, and refuses what is no integer", async () => {
-    const hub = new SimulatedHub();
+    const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 4);
     const numbers = clients.map((copse) => counter(copse, "/stats/visits"));
     expect(await numbers[0]!.get()).toBe(0);
@@ -177,7 +177,7 @@ describe("a counter", () => {
     adding.finally(() => {
       isOver = true;
     });
-    while (!isOver) await hub.time.advance(50);
+    while (!isOver) await hub.advance(50);
     await adding;
     expect(await numbers[3]!.get()).toBe(20);
     await expect(numbers[0]!.add(0.5)).rejects.toMatchObject({ code: "SCHEMA" });
@@ -202,7 +202,7 @@ describe("under cuts, lost sessions and restarts", () => {
       expect(new Set(tokens).size).toBe(tokens.length);
       if (most === 1) expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
       for (const path of ["/shared", "/shared/queue", "/shared/leases"]) {
-        const left = hub.member.tree.find(path)?.children;
+        const left = hub.member().tree.find(path)?.children;
         expect([...(left?.after(null) ?? [])].filter(({ owner }) => owner !== null)).toEqual([]);
       }
     });

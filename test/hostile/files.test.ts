@@ -5,8 +5,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CorruptLogError, type MemoryDisk, recover } from "@copse/log";
+import { Prng } from "@copse/testing/simulation";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { Prng } from "../simulation/world.ts";
 import { startHub } from "../support/hub.ts";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { RawClient } from "../support/raw-client.ts";

@@ -5,8 +5,8 @@
  * rubbish is compared with.
  */
 import { performance } from "node:perf_hooks";
+import { Prng } from "@copse/testing/simulation";
 import { WebSocket } from "ws";
-import { Prng } from "../simulation/world.ts";
 import { EnsembleProcesses } from "../support/ensemble.ts";
 import { temporaryFolder } from "../support/hub.ts";
 import { freePort, type ServedHub, serve } from "../support/processes.ts";

@@ -2,7 +2,7 @@
  * Frames from a seed: requests that are nearly right, bent in one place or more, and bytes that never were a message.
  * Most are well-formed JSON: what is malformed closes its connection, and reaches no check behind that.
  */
-import type { Prng } from "../simulation/world.ts";
+import type { Prng } from "@copse/testing/simulation";
 
 /** A text frame, a binary one, or bytes below WebSocket. */
 export type Rubbish = { readonly kind: "text"; readonly text: string } | { readonly kind: "binary" | "raw"; readonly bytes: Buffer };

@@ -1,9 +1,9 @@
 /**
  * What goes wrong: crashes, pauses, partitions, damage, each class as often as the seed's chance says.
  */
+
+import type { Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import type { Invariants } from "./checkers/invariants.ts";
-import type { SimulatedEnsemble } from "./ensemble.ts";
-import type { Prng, World } from "./world.ts";
 
 /** Entries that a stranded leader gets, at most. With many more, lost and reordered messages of one entry each are what most of a run is about. */
 const strandedEntriesMax = 50;
@@ -143,7 +143,7 @@ export class Nemesis {
 
   #pause(): string {
     const { random } = this.#world;
-    this.#ensemble.pause(random.pick(this.#ensemble.nodes), random.between(100, 6_000));
+    random.pick(this.#ensemble.nodes).pause(random.between(100, 6_000));
     return "pause";
   }
 

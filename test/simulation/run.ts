@@ -1,13 +1,13 @@
 /**
  * One run from a seed: a safety phase under faults, then a liveness phase in which everything has to come to rest.
  */
+
+import { type EnsembleFaults, Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import { Invariants, Violation, violate } from "./checkers/invariants.ts";
 import { verifyOutcomes } from "./checkers/outcomes.ts";
 import { verifyStats } from "./checkers/stats.ts";
-import { type EnsembleFaults, SimulatedEnsemble } from "./ensemble.ts";
 import { Nemesis } from "./nemesis.ts";
 import { Workload } from "./workload.ts";
-import { Prng, World } from "./world.ts";
 
 export interface RunReport {
   readonly seed: number;

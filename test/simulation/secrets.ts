@@ -4,8 +4,8 @@
  */
 import { type Copse, isCopseError } from "@copse/client";
 import type { AclItem } from "@copse/protocol";
+import type { Prng, World } from "@copse/testing/simulation";
 import { violate } from "./checkers/invariants.ts";
-import type { Prng, World } from "./world.ts";
 
 const path = "/gate";
 const secretMark = "secret-";

@@ -6,11 +6,10 @@
  */
 import { Copse, isCopseError, type MemberWanted } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
+import type { Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import { type Invariants, violate } from "./checkers/invariants.ts";
 import type { Followed, Outcomes, Written } from "./checkers/outcomes.ts";
-import type { SimulatedEnsemble } from "./ensemble.ts";
 import { Secrets } from "./secrets.ts";
-import type { Prng, World } from "./world.ts";
 
 const registers = ["/r/0", "/r/1"];
 const urlsOf = (ensemble: SimulatedEnsemble): string[] => ensemble.nodes.map(({ id }) => `ws://member-${id}`);

@@ -3,8 +3,8 @@
  * sessions are lost and the member restarts.
  */
 import type { Copse } from "@copse/client";
-import { SimulatedHub } from "./simulated-hub.ts";
-import { settled } from "./simulated-world.ts";
+import { TestEnsemble } from "@copse/testing";
+import { settled } from "./settled.ts";
 
 export interface Holder {
   readonly token: number;
@@ -13,7 +13,7 @@ export interface Holder {
 }
 
 export interface Contention {
-  readonly hub: SimulatedHub;
+  readonly hub: TestEnsemble;
   /** How many held it at once with their signals unaborted, as each that came saw it. */
   readonly mostAtOnce: number;
   /** Of all holders, in the order in which they came. */
@@ -30,8 +30,8 @@ export async function contend(options: {
   readonly take: (copse: Copse) => Promise<Holder>;
 }): Promise<Contention> {
   const { speeds, rounds, holdMs, take } = options;
-  const hub = new SimulatedHub();
-  const clients = await Promise.all(speeds.map((speed) => hub.connect({ timeoutMs: 3_000 }, speed)));
+  const hub = new TestEnsemble();
+  const clients = await Promise.all(speeds.map((speed) => hub.connect({ timeoutMs: 3_000, speed })));
   const holders = new Set<AbortSignal>();
   const tokens: number[] = [];
   let mostAtOnce = 0;
@@ -43,7 +43,7 @@ export async function contend(options: {
         holders.add(held.signal);
         mostAtOnce = Math.max(mostAtOnce, [...holders].filter(({ aborted }) => !aborted).length);
         tokens.push(held.token);
-        await new Promise<void>((resolve) => void hub.time.after(holdMs, resolve));
+        await new Promise<void>((resolve) => void hub.after(holdMs, resolve));
         holders.delete(held.signal);
         await held.close();
       } catch {
@@ -54,20 +54,20 @@ export async function contend(options: {
     }
   });
   for (let round = 0; round < rounds; round++) {
-    await hub.time.advance(300);
+    await hub.advance(300);
     if (round % 5 === 1) hub.dropConnections();
-    if (round % 7 === 3) hub.isCut = true;
+    if (round % 7 === 3) hub.cutOff();
     if (round % 7 === 3 + (round % 3)) {
-      await hub.time.advance(round % 2 === 0 ? 1_000 : 6_000);
-      hub.isCut = false;
+      await hub.advance(round % 2 === 0 ? 1_000 : 6_000);
+      hub.heal();
     }
     if (round % 20 === 19) hub.restart();
   }
-  hub.isCut = false;
+  hub.heal();
   isOver = true;
-  await hub.time.advance(30_000);
+  await hub.advance(30_000);
   await Promise.all(work);
   for (const copse of clients) await copse.close();
-  await hub.time.advance(10_000);
+  await hub.advance(10_000);
   return { hub, mostAtOnce, tokens };
 }

@@ -8,9 +8,8 @@
 import { recover } from "@copse/log";
 import type { Configuration, Entry } from "@copse/raft";
 import { orderedEntry, type PeerMessage } from "@copse/replica";
+import type { ClientConnection, EnsembleWatcher, SimulatedEnsemble, SimulatedMember, World } from "@copse/testing/simulation";
 import { type Applied, apply, decodeTxns, digestOf, Tree, type Txn } from "@copse/tree";
-import type { ClientConnection, EnsembleWatcher, Node, SimulatedEnsemble } from "../ensemble.ts";
-import type { World } from "../world.ts";
 
 export class Violation extends Error {
   override readonly name: string = "Violation";
@@ -52,7 +51,7 @@ export class Invariants implements EnsembleWatcher {
   readonly #world: World;
   ensemble!: SimulatedEnsemble;
   /** Somebody leads for the first time in its term. */
-  onLeader: (node: Node) => void = () => {};
+  onLeader: (node: SimulatedMember) => void = () => {};
   /** A frame leaves for a client. */
   onDelivery: (text: string) => void = () => {};
   /** Committed entries by index, from 2 on. */
@@ -74,7 +73,7 @@ export class Invariants implements EnsembleWatcher {
     this.reference.index = 1;
   }
 
-  turned(node: Node): void {
+  turned(node: SimulatedMember): void {
     const { raft } = node.member!.order;
     if (raft.role === "leader") {
       const known = this.leaders.get(raft.term);
@@ -96,12 +95,12 @@ export class Invariants implements EnsembleWatcher {
   }
 
   /** The state of a member against what the committed entries say. */
-  compare(node: Node): void {
+  compare(node: SimulatedMember): void {
     const { tree } = node.member!;
     if (digestOf(tree) !== digestOf(this.reference)) violate("S6", `member ${node.id} has another state than entry ${tree.index} gives`);
   }
 
-  sent(from: Node, _to: string, sent: PeerMessage): void {
+  sent(from: SimulatedMember, _to: string, sent: PeerMessage): void {
     if (sent.kind !== "raft") return;
     const { kind, term, to, isRejected, index } = sent.message;
     if (kind === "vote-reply" && !isRejected) {
@@ -157,7 +156,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   /** A leader only appends to its own log (S2). */
-  #checkAppendOnly(node: Node): void {
+  #checkAppendOnly(node: SimulatedMember): void {
     const { log, term } = node.member!.order.raft;
     const end = this.#ends.get(term);
     // What a snapshot has replaced was committed.
@@ -166,18 +165,18 @@ export class Invariants implements EnsembleWatcher {
     this.#ends.set(term, { index: log.lastIndex, term: log.term(log.lastIndex)! });
   }
 
-  #promise({ id }: Node, term: number): void {
+  #promise({ id }: SimulatedMember, term: number): void {
     this.#promised.set(id, Math.max(this.#promised.get(id) ?? 0, term));
   }
 
-  #checkNewLeader(node: Node): void {
+  #checkNewLeader(node: SimulatedMember): void {
     const { log, term } = node.member!.order.raft;
     const last = this.committed[this.committed.length - 1];
     if (last === undefined || last.index < log.firstIndex || last.term >= term) return;
     if (log.term(last.index) !== last.term) violate("S5", `the leader of term ${term} lacks entry ${last.index}, which is committed`);
   }
 
-  #takeCommitted(node: Node): void {
+  #takeCommitted(node: SimulatedMember): void {
     const { log } = node.member!.order.raft;
     const seen = this.#seen.get(node.id);
     const from = Math.max(log.firstIndex, seen?.life === node.life ? seen.index + 1 : 0);
@@ -215,7 +214,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   /** What a member has acknowledged is on its disk, synced. */
-  #checkAcknowledged(node: Node, term: number, index: number): void {
+  #checkAcknowledged(node: SimulatedMember, term: number, index: number): void {
     const { raft } = node.member!.order;
     if (raft.term !== term || index > raft.log.lastIndex || node.isRotten) return;
     const held = this.#durable(node);
@@ -255,7 +254,7 @@ export class Invariants implements EnsembleWatcher {
     return null;
   }
 
-  #durable(node: Node): Pick<ReturnType<typeof recover>, "snapshot" | "entries"> {
+  #durable(node: SimulatedMember): Pick<ReturnType<typeof recover>, "snapshot" | "entries"> {
     return recover(node.disk.durableCopy(), `directory-${node.id}`, () => {});
   }
 

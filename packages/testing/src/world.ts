@@ -4,48 +4,7 @@
  * Invariant: events run in the order of their times, those of one time in the order in which they were scheduled; behind
  * each event all promises that it settled run before the next.
  */
-
-/** Numbers that look random and follow from a seed (the sfc32 generator). */
-export class Prng {
-  #a: number;
-  #b: number;
-  #c: number;
-  #counter = 1;
-
-  constructor(seed: number) {
-    this.#a = seed | 0;
-    this.#b = (seed / 2 ** 32) | 0;
-    this.#c = 0x9e3779b9;
-    for (let round = 0; round < 15; round++) this.next();
-  }
-
-  /** In [0, 1). */
-  next(): number {
-    const sum = (((this.#a + this.#b) | 0) + this.#counter) | 0;
-    this.#counter = (this.#counter + 1) | 0;
-    this.#a = this.#b ^ (this.#b >>> 9);
-    this.#b = (this.#c + (this.#c << 3)) | 0;
-    this.#c = (this.#c << 21) | (this.#c >>> 11);
-    this.#c = (this.#c + sum) | 0;
-    return (sum >>> 0) / 2 ** 32;
-  }
-
-  below(bound: number): number {
-    return Math.floor(this.next() * bound);
-  }
-
-  chance(probability: number): boolean {
-    return this.next() < probability;
-  }
-
-  between(least: number, most: number): number {
-    return least + this.next() * (most - least);
-  }
-
-  pick<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
-}
+import { Prng } from "./prng.ts";
 
 interface Scheduled {
   readonly at: number;
@@ -57,6 +16,10 @@ interface Scheduled {
 /** Turns of the queue of promises behind each event: more than any chain of them in the product is long. */
 const promiseTurns = 24;
 
+async function promisesSettled(): Promise<void> {
+  for (let turn = 0; turn < promiseTurns; turn++) await undefined;
+}
+
 export class World {
   /** Milliseconds. */
   now = 0;
@@ -64,16 +27,27 @@ export class World {
   /** Events that have run. */
   events = 0;
   readonly #heap: Scheduled[] = [];
+  readonly #settle: () => Promise<void>;
   #order = 0;
+  /** Hears of whatever is scheduled. */
+  onSchedule: () => void = () => {};
 
-  constructor(seed: number) {
+  /** @param settle resolves behind all that an event has caused at once */
+  constructor(seed: number, settle: () => Promise<void> = promisesSettled) {
     this.random = new Prng(seed);
+    this.#settle = settle;
+  }
+
+  /** True if something is due now. */
+  get isDue(): boolean {
+    return this.#heap[0] !== undefined && this.#heap[0].at <= this.now;
   }
 
   /** Runs `run` after `ms`; gives what cancels it. */
   after(ms: number, run: () => void): () => void {
     const scheduled: Scheduled = { at: this.now + Math.max(0, ms), order: ++this.#order, run, isCancelled: false };
     this.#push(scheduled);
+    this.onSchedule();
     return () => {
       scheduled.isCancelled = true;
     };
@@ -84,10 +58,10 @@ export class World {
     for (let first = this.#heap[0]; first !== undefined && first.at <= until; first = this.#heap[0]) {
       this.#pop();
       if (first.isCancelled) continue;
-      this.now = first.at;
+      this.now = Math.max(this.now, first.at);
       this.events++;
       first.run();
-      for (let turn = 0; turn < promiseTurns; turn++) await undefined;
+      await this.#settle();
       if (isOver()) return;
     }
     this.now = Math.max(this.now, until);

@@ -107,6 +107,12 @@ export class FaultDisk implements Disk {
     this.#perform(done);
   }
 
+  /** Somebody takes the disk away and puts an empty one there. */
+  wipe(): void {
+    this.#files.clear();
+    this.#renames = [];
+  }
+
   /** The power goes: of what was not synced, any part may survive. */
   crash(): void {
     const { random } = this.#world;
