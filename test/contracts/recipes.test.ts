@@ -9,31 +9,7 @@ import { semaphore } from "@copse/recipes/semaphore";
 import { TestEnsemble } from "@copse/testing";
 import { describe, expect, it } from "vitest";
 import { contend, type Holder } from "../support/contention.ts";
-import { settled } from "../support/settled.ts";
-
-/** What a promise has come to by now: its value, or null. */
-function peek<T>(promise: Promise<T>): () => T | null {
-  let value: T | null = null;
-  promise.then(
-    (given) => {
-      value = given;
-    },
-    () => {},
-  );
-  return () => value;
-}
-
-async function clientsOf(hub: TestEnsemble, count: number): Promise<Copse[]> {
-  return Promise.all(Array.from({ length: count }, () => hub.connect()));
-}
-
-/** Long enough for whoever can go on to do so: a recipe takes several round trips. */
-async function quiet(clients: readonly Copse[]): Promise<void> {
-  for (let round = 0; round < 5; round++) {
-    for (const copse of clients) await copse.sync();
-    await settled();
-  }
-}
+import { clientsOf, ghosts, peek, quiet } from "../support/recipe-clients.ts";
 
 describe("a read-write lock", () => {
   it("is shared by readers, and a writer has it alone, in the order of the queue", async () => {
@@ -55,7 +31,7 @@ describe("a read-write lock", () => {
     await quiet(clients);
     expect(hasRead()).toBeNull();
     expect(writer.token).toBeGreaterThan(two.token);
-    await expect(readLock(e, "/rw", { waitMs: 1 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(hub.until(readLock(e, "/rw", { waitMs: 1 }))).rejects.toMatchObject({ code: "TIMEOUT" });
     await writer.close();
     await (await late).close();
     await quiet(clients);
@@ -129,7 +105,7 @@ describe("a semaphore", () => {
     const hub = new TestEnsemble();
     const [one, two] = (await clientsOf(hub, 2)) as [Copse, Copse];
     const lease = await semaphore(one, "/s", { permits: 1 });
-    await expect(semaphore(two, "/s", { permits: 1, waitMs: 1 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(hub.until(semaphore(two, "/s", { permits: 1, waitMs: 1 }))).rejects.toMatchObject({ code: "TIMEOUT" });
     await expect(semaphore(two, "/s", { permits: 0 })).rejects.toThrow(RangeError);
     await quiet([one, two]);
     expect((await one.children("/s/queue")).children).toEqual([]);
@@ -149,7 +125,7 @@ describe("a barrier", () => {
     const states = passed.map((promise) => peek(promise.then(() => "through")));
     await quiet(clients);
     expect(states.map((state) => state())).toEqual([null, null, null]);
-    await expect(gate.passed({ waitMs: 1 })).rejects.toMatchObject({ code: "TIMEOUT" });
+    await expect(hub.until(gate.passed({ waitMs: 1 }))).rejects.toMatchObject({ code: "TIMEOUT" });
     expect([await gate.lower(), await gate.lower()]).toEqual([true, false]);
     await Promise.all(passed);
     await gate.raise();
@@ -201,10 +177,7 @@ describe("under cuts, lost sessions and restarts", () => {
       expect(tokens.length).toBeGreaterThan(20);
       expect(new Set(tokens).size).toBe(tokens.length);
       if (most === 1) expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
-      for (const path of ["/shared", "/shared/queue", "/shared/leases"]) {
-        const left = hub.member().tree.find(path)?.children;
-        expect([...(left?.after(null) ?? [])].filter(({ owner }) => owner !== null)).toEqual([]);
-      }
+      expect(ghosts(hub, "/shared")).toEqual([]);
     });
   }
 });

@@ -14,7 +14,7 @@ import { ClientSession, type SessionState } from "./session.ts";
 import { createStore, type Store } from "./store.ts";
 import { Stream } from "./stream.ts";
 import { type Change, type Observer, Subscriptions } from "./subscriptions.ts";
-import type { ClientPorts } from "./transport.ts";
+import type { ClientPorts, Clock } from "./transport.ts";
 import { Watches, type WatchMode } from "./watches.ts";
 import { hostPorts } from "./web-socket-transport.ts";
 
@@ -130,6 +130,11 @@ export class Copse extends Operations {
   /** True if this client or its server allows no writes. */
   get isReadOnly(): boolean {
     return this.#session.isReadOnly;
+  }
+
+  /** The time that this client lives in: for what has to wait beside it, so that a test can let it pass. */
+  get clock(): Clock {
+    return this.#ports;
   }
 
   /** Aborts when the session is lost, before the server can give away what it holds. Take it anew for each session. */

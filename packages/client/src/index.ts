@@ -15,8 +15,8 @@ export type {
   Znode,
 } from "./operations.ts";
 export type { SessionState } from "./session.ts";
-export type { Store, StoreStatus } from "./store.ts";
+export { liveStore, type Store, type StoreSink, type StoreStatus } from "./store.ts";
 export type { Change, LiveZnode, Observer } from "./subscriptions.ts";
-export type { ClientPorts, Socket, SocketEvents, Transport } from "./transport.ts";
+export type { ClientPorts, Clock, Socket, SocketEvents, Transport } from "./transport.ts";
 export type { WatchMode } from "./watches.ts";
 export { hostPorts } from "./web-socket-transport.ts";

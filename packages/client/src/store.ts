@@ -1,5 +1,5 @@
 /**
- * A live value: what a znode holds now, for whoever renders it.
+ * A live value, for whoever renders it: what a znode holds now, or what a recipe makes of several.
  *
  * Invariants: `get` gives the same frozen snapshot until it changes; `subscribe` calls at once, then on each change; bad
  * data sets `error` and keeps the last good value. It listens to the server only while someone listens to it, or waits
@@ -24,15 +24,54 @@ export interface Store<T> {
   ready(): Promise<void>;
 }
 
-/** @param observe begins to follow the znode and gives what stops it */
-export function createStore<T>(definition: NodeDefinition<T>, initial: T, observe: (observer: Observer) => () => void): Store<T> {
-  return new NodeStore(definition, initial, observe);
+/** What feeds a store. */
+export interface StoreSink<T> {
+  /** The value as it is now. */
+  live(value: T): void;
+  /** There is nothing: the store falls back to its initial value. */
+  missing(): void;
+  /** What has come makes no sense: the last good value stays. */
+  invalid(error: CopseError): void;
+  /** Nothing more comes. */
+  failed(error: CopseError): void;
 }
 
-class NodeStore<T> implements Store<T> {
-  readonly #definition: NodeDefinition<T>;
+/** @param observe begins to follow the znode and gives what stops it */
+export function createStore<T>(definition: NodeDefinition<T>, initial: T, observe: (observer: Observer) => () => void): Store<T> {
+  const { path } = definition;
+  return liveStore(initial, (sink) => {
+    const take = (znode: LiveZnode | null): void => {
+      if (znode === null) return sink.missing();
+      try {
+        sink.live(definition.parse(znode.data));
+      } catch (error) {
+        sink.invalid(error instanceof CopseError ? error : new CopseError("SCHEMA", String(error), { path }));
+      }
+    };
+    return observe({
+      state: (znodes) => take(znodes.get(path) ?? null),
+      changes: (changes) => {
+        const newest = changes.filter(
+          (change) => change.path === path && (change.kind === "created" || change.kind === "changed" || change.kind === "deleted"),
+        );
+        if (newest.length > 0) take(newest[newest.length - 1]!.znode);
+      },
+      failed: (error) => sink.failed(error),
+    });
+  });
+}
+
+/**
+ * A store over any source: for recipes, and for values of one's own.
+ * @param follow begins to feed the store and gives what stops that; called when the first listener comes
+ */
+export function liveStore<T>(initial: T, follow: (sink: StoreSink<T>) => () => void): Store<T> {
+  return new LiveStore(initial, follow);
+}
+
+class LiveStore<T> implements Store<T> {
   readonly #initial: T;
-  readonly #observe: (observer: Observer) => () => void;
+  readonly #follow: (sink: StoreSink<T>) => () => void;
   readonly #listeners: Set<(value: T) => void> = new Set();
   readonly #answered: Set<(error: CopseError | null) => void> = new Set();
   #value: T;
@@ -40,11 +79,10 @@ class NodeStore<T> implements Store<T> {
   status: StoreStatus = "waiting";
   error: CopseError | null = null;
 
-  constructor(definition: NodeDefinition<T>, initial: T, observe: (observer: Observer) => () => void) {
-    this.#definition = definition;
+  constructor(initial: T, follow: (sink: StoreSink<T>) => () => void) {
     this.#initial = deepFreeze(initial);
     this.#value = this.#initial;
-    this.#observe = observe;
+    this.#follow = follow;
   }
 
   get = (): T => this.#value;
@@ -52,7 +90,7 @@ class NodeStore<T> implements Store<T> {
   subscribe = (listener: (value: T) => void): (() => void) => {
     const own = (value: T): void => listener(value);
     this.#listeners.add(own);
-    this.#follow();
+    this.#begin();
     listener(this.#value);
     return () => {
       this.#listeners.delete(own);
@@ -65,22 +103,22 @@ class NodeStore<T> implements Store<T> {
     return new Promise((resolve, reject) => {
       const answered = (error: CopseError | null): void => (error === null ? resolve() : reject(error));
       this.#answered.add(answered);
-      this.#follow();
+      this.#begin();
     });
   }
 
-  #follow(): void {
-    if (this.#stop !== null) return;
-    const { path } = this.#definition;
-    this.#stop = this.#observe({
-      state: (znodes) => this.#take(znodes.get(path) ?? null),
-      changes: (changes) => {
-        const newest = changes.filter(
-          (change) => change.path === path && (change.kind === "created" || change.kind === "changed" || change.kind === "deleted"),
-        );
-        if (newest.length > 0) this.#take(newest[newest.length - 1]!.znode);
+  #begin(): void {
+    this.#stop ??= this.#follow({
+      live: (value) => this.#take("live", deepFreeze(value)),
+      missing: () => this.#take("missing", this.#initial),
+      invalid: (error) => this.#take("live", this.#value, error),
+      failed: (error) => {
+        this.#stop = null;
+        this.status = "failed";
+        this.error = error;
+        this.#tell();
+        this.#answer(error);
       },
-      failed: (error) => this.#fail(error),
     });
   }
 
@@ -91,34 +129,12 @@ class NodeStore<T> implements Store<T> {
     this.status = this.status === "failed" ? "failed" : "waiting";
   }
 
-  #take(znode: LiveZnode | null): void {
-    this.error = null;
-    if (znode === null) {
-      this.status = "missing";
-      this.#show(this.#initial);
-    } else {
-      try {
-        this.status = "live";
-        this.#show(deepFreeze(this.#definition.parse(znode.data)));
-      } catch (error) {
-        this.error = error instanceof CopseError ? error : new CopseError("SCHEMA", String(error), { path: znode.path });
-        this.#tell();
-      }
-    }
-    this.#answer(null);
-  }
-
-  #fail(error: CopseError): void {
-    this.#stop = null;
-    this.status = "failed";
+  #take(status: StoreStatus, value: T, error: CopseError | null = null): void {
+    this.status = status;
     this.error = error;
-    this.#tell();
-    this.#answer(error);
-  }
-
-  #show(value: T): void {
     this.#value = value;
     this.#tell();
+    this.#answer(null);
   }
 
   #tell(): void {
@@ -134,7 +150,7 @@ class NodeStore<T> implements Store<T> {
 }
 
 function deepFreeze<T>(value: T): T {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  if (typeof value !== "object" || value === null || Object.isFrozen(value) || ArrayBuffer.isView(value)) return value;
   Object.freeze(value);
   for (const member of Object.values(value)) deepFreeze(member);
   return value;

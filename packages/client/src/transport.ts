@@ -17,12 +17,16 @@ export interface SocketEvents {
 /** Opens a connection to a URL. It calls no event from within the call. */
 export type Transport = (url: string, events: SocketEvents) => Socket;
 
-export interface ClientPorts {
-  readonly transport: Transport;
+/** The time that a client lives in: its host's, or a test's. */
+export interface Clock {
   /** Milliseconds on a clock that never jumps. */
   readonly now: () => number;
   /** Calls `run` after `ms`; gives what cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
+}
+
+export interface ClientPorts extends Clock {
+  readonly transport: Transport;
   /** In [0, 1). */
   readonly random: () => number;
   /** Calls `look` whenever the host may have slept or come back; gives what stops that. */

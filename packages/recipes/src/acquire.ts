@@ -1,8 +1,8 @@
 /**
  * Waiting in a queue until one's place may be held, for as long as the caller has time.
  */
-import { type Copse, CopseError, isCopseError } from "@copse/client";
-import { type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { type Copse, CopseError } from "@copse/client";
+import { either, type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./predecessor.ts";
 
 export interface WaitOptions extends PlaceOptions {
   /** Gives up after so many milliseconds, with TIMEOUT. Default: never. */
@@ -13,13 +13,18 @@ export interface WaitOptions extends PlaceOptions {
  * Takes a place in the queue at `path`, waits until nobody stands in its way, and holds it.
  * @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason
  */
-export function acquire(copse: Copse, path: string, kind: PlaceKind, options: WaitOptions): Promise<Held> {
-  return withinTime(path, options, async (signal) => {
+export async function acquire(copse: Copse, path: string, kind: PlaceKind, options: WaitOptions): Promise<Held> {
+  return (await acquirePlace(copse, path, kind, options)).hold();
+}
+
+/** As `acquire`, and gives the place at the head itself. */
+export function acquirePlace(copse: Copse, path: string, kind: PlaceKind, options: WaitOptions): Promise<Place> {
+  return withinTime(copse, path, options, async (signal) => {
     let place: Place | null = null;
     try {
       place = await takePlace(copse, path, kind, { ...options, signal });
       await place.reachHead(signal);
-      return place.hold();
+      return place;
     } catch (error) {
       // Not awaited: without a connection it takes until the session ends, and the caller's time is up.
       place?.leave().catch(ignoreFailure);
@@ -30,18 +35,18 @@ export function acquire(copse: Copse, path: string, kind: PlaceKind, options: Wa
 
 /** Gives `work` a signal that aborts with the caller's own, and when the wait is over: that is TIMEOUT. */
 export async function withinTime<T>(
+  copse: Copse,
   path: string,
   { waitMs, signal }: Pick<WaitOptions, "waitMs" | "signal">,
   work: (signal: AbortSignal | undefined) => Promise<T>,
 ): Promise<T> {
-  const timeout = waitMs === undefined ? undefined : AbortSignal.timeout(waitMs);
-  const either = [signal, timeout].filter((given) => given !== undefined);
+  if (waitMs === undefined) return work(signal);
+  const timeout = new AbortController();
+  const late = new CopseError("TIMEOUT", `${path} was not free within ${waitMs} ms`, { path });
+  const cancel = copse.clock.after(waitMs, () => timeout.abort(late));
   try {
-    return await work(either.length === 0 ? undefined : AbortSignal.any(either));
-  } catch (error) {
-    if (timeout?.aborted === true && signal?.aborted !== true && !isCopseError(error)) {
-      throw new CopseError("TIMEOUT", `${path} was not free within ${waitMs} ms`, { path });
-    }
-    throw error;
+    return await work(either(signal, timeout.signal));
+  } finally {
+    cancel();
   }
 }

@@ -21,7 +21,7 @@ export function barrier(copse: Copse, path: string): Barrier {
   return {
     raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, parents: true })),
     lower: () => unless("NO_NODE", copse.delete(path)),
-    passed: (options = {}) => withinTime(path, options, (signal) => vanished(copse, path, signal ?? neverAborts)),
+    passed: (options = {}) => withinTime(copse, path, options, (signal) => vanished(copse, path, signal ?? neverAborts)),
   };
 }
 

@@ -79,23 +79,34 @@ export async function takePlace(
 
 export class Place {
   readonly path: string;
+  /** The czxid of the znode that took the place in the queue. */
   readonly token: number;
   readonly #copse: Copse;
   readonly #queue: string;
   readonly #kind: PlaceKind;
+  readonly #policy: LossPolicy;
   readonly #session: AbortSignal;
   readonly #lost: AbortSignal;
   readonly #closed: AbortController = new AbortController();
+  /** Of the znode that stands for the place now. */
+  readonly #czxid: number;
 
-  constructor(copse: Copse, queue: string, kind: PlaceKind, path: string, token: number, policy: LossPolicy) {
+  /** @param turnedFrom the place that this one goes on for, with its token and its session */
+  constructor(copse: Copse, queue: string, kind: PlaceKind, path: string, czxid: number, policy: LossPolicy, turnedFrom?: Place) {
     this.#copse = copse;
     this.#queue = queue;
     this.#kind = kind;
+    this.#policy = policy;
+    this.#czxid = czxid;
     this.path = path;
-    this.token = token;
-    this.#session = copse.sessionSignal;
+    this.token = turnedFrom?.token ?? czxid;
+    this.#session = turnedFrom === undefined ? copse.sessionSignal : turnedFrom.#session;
     const lost = [this.#session, this.#closed.signal];
     this.#lost = AbortSignal.any(policy === "connection" ? [...lost, copse.connectionSignal] : lost);
+  }
+
+  get guard(): Guard {
+    return { path: this.path, czxid: this.#czxid };
   }
 
   /** The places before this one that stand in its way, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
@@ -109,25 +120,25 @@ export class Place {
 
   /** Resolves once nobody stands in this place's way. @throws the signal's reason, CopseError SESSION_EXPIRED */
   async reachHead(signal: AbortSignal | undefined): Promise<void> {
-    const either = signal === undefined ? this.#lost : AbortSignal.any([signal, this.#lost]);
+    const ended = either(signal, this.#lost);
     for (;;) {
-      either.throwIfAborted();
-      const before = await this.before(either);
+      ended.throwIfAborted();
+      const before = await this.before(ended);
       const nearest = before[before.length - 1];
       if (nearest === undefined) return;
-      await vanished(this.#copse, `${this.#queue}/${nearest}`, either);
+      await vanished(this.#copse, `${this.#queue}/${nearest}`, ended);
     }
   }
 
   /** The handle of a place that has reached the head. */
   hold(): Held {
-    const { path, token } = this;
+    const { path, token, guard } = this;
     void this.#watchOwn();
     return {
       path,
       token,
       signal: this.#lost,
-      guard: { path, czxid: token },
+      guard,
       close: () => this.leave(),
       [Symbol.asyncDispose]: () => this.leave(),
     };
@@ -138,7 +149,23 @@ export class Place {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new CopseError("CLOSED", "the place was given up", { path: this.path }));
     if (this.#session.aborted) return; // The znode goes with its session.
-    await this.#copse.delete(this.path, { guard: { path: this.path, czxid: this.token } }).catch(unlessGone);
+    await this.#copse.delete(this.path, { guard: this.guard }).catch(unlessGone);
+  }
+
+  /**
+   * Becomes a place of another kind at the same turn of the queue, in one txn: nobody comes between.
+   * @throws CopseError GUARD_FAILED, SESSION_EXPIRED if this place is lost
+   */
+  async turnInto(kind: PlaceKind): Promise<Place> {
+    this.#lost.throwIfAborted();
+    const path = `${this.#queue}/${kind.prefix}${this.path.slice(-10)}`;
+    const ops = [
+      { op: "create", path, ephemeral: true },
+      { op: "delete", path: this.path },
+    ] as const;
+    const [created] = await this.#copse.multi(ops, { guard: this.guard });
+    this.#closed.abort(new CopseError("CLOSED", "the place was turned into another", { path: this.path }));
+    return new Place(this.#copse, this.#queue, kind, path, created.stat.czxid, this.#policy, this);
   }
 
   /** Someone else, an operator perhaps, may delete the znode: that ends the place too. */
@@ -167,6 +194,23 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
   // The stream has ended, and nobody has seen the znode go.
   signal.throwIfAborted();
   throw new CopseError("CLOSED", "the client is closed", { path });
+}
+
+/** The path of the place at the head of the queue at `path`, or null where the queue is empty. */
+export async function firstOf(copse: Copse, path: string, kind: PlaceKind, signal: AbortSignal): Promise<string | null> {
+  try {
+    const { children } = await copse.children(path, { signal });
+    const [first] = children.filter(kind.waitsFor).sort((a, b) => numberOf(a) - numberOf(b));
+    return first === undefined ? null : `${path}/${first}`;
+  } catch (error) {
+    if (isCopseError(error, "NO_NODE")) return null;
+    throw error;
+  }
+}
+
+/** Aborts with whichever aborts first. */
+export function either(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
+  return one === undefined ? other : AbortSignal.any([one, other]);
 }
 
 function numberOf(name: string): number {

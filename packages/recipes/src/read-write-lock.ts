@@ -3,14 +3,20 @@
  *
  * Readers and writers stand in one queue. A reader waits for the writers before it, a writer for everybody before it, so
  * nobody overtakes and nobody starves. Invariants: as the lock's, between any two of whom at least one writes. A writer's release
- * wakes the readers that waited for it, who may all go on; every other release wakes at most one. There is no upgrade: two readers
- * who both wait to write would wait for each other; release, and ask for the other.
+ * wakes the readers that waited for it, who may all go on; every other release wakes at most one. A writer may become a reader
+ * without anybody coming between, and keeps its token. There is no upgrade: two readers who both wait to write would wait for each
+ * other; release, and ask for the other.
  *
  * Failure story: the lock's.
  */
 import type { Copse } from "@copse/client";
-import { acquire, type WaitOptions } from "./acquire.ts";
+import { acquire, acquirePlace, type WaitOptions } from "./acquire.ts";
 import type { Held, PlaceKind } from "./predecessor.ts";
+
+export interface WriteLock extends Held {
+  /** Goes on as a reader, at once and without a gap; this handle is done with. @throws CopseError where the lock is lost */
+  downgrade(): Promise<Held>;
+}
 
 const isWriter = (name: string): boolean => name.startsWith("write-");
 const isReader = (name: string): boolean => name.startsWith("read-");
@@ -23,6 +29,7 @@ export function readLock(copse: Copse, path: string, options: WaitOptions = {}):
 }
 
 /** Waits until nobody before reads or writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
-export function writeLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<Held> {
-  return acquire(copse, path, writer, options);
+export async function writeLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<WriteLock> {
+  const place = await acquirePlace(copse, path, writer, options);
+  return { ...place.hold(), downgrade: async () => (await place.turnInto(reader)).hold() };
 }

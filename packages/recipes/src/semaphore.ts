@@ -11,7 +11,8 @@
 import type { Copse } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { lock } from "./lock.ts";
-import { exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
+import { either, exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
+import { untilSeen } from "./until-seen.ts";
 
 export interface SemaphoreOptions extends WaitOptions {
   /** How many may hold a lease at once: a positive integer. */
@@ -24,11 +25,10 @@ const kind = exclusive("lease-");
 export async function semaphore(copse: Copse, path: string, options: SemaphoreOptions): Promise<Held> {
   const { permits } = options;
   if (!Number.isSafeInteger(permits) || permits < 1) throw new RangeError("permits is a positive integer");
-  return withinTime(path, options, async (signal) => {
+  return withinTime(copse, path, options, async (signal) => {
     const turn = await lock(copse, `${path}/queue`, { signal });
     try {
-      const either = signal === undefined ? turn.signal : AbortSignal.any([signal, turn.signal]);
-      await hasRoom(copse, `${path}/leases`, permits, either);
+      await hasRoom(copse, `${path}/leases`, permits, either(signal, turn.signal));
       const lease = await takePlace(copse, `${path}/leases`, kind, { ...options, signal, guard: turn.guard });
       return lease.hold();
     } finally {
@@ -38,16 +38,9 @@ export async function semaphore(copse: Copse, path: string, options: SemaphoreOp
 }
 
 /** Resolves once there are fewer leases than permits. */
-async function hasRoom(copse: Copse, path: string, permits: number, signal: AbortSignal): Promise<void> {
-  const events = copse.watch(path, { mode: "persistent", signal });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      if ((await copse.exists(path, { signal })) === null) return;
-      if ((await copse.children(path, { signal })).children.length < permits) return;
-      await events.next();
-    }
-  } finally {
-    await events.return?.();
-  }
+function hasRoom(copse: Copse, path: string, permits: number, signal: AbortSignal): Promise<true> {
+  return untilSeen(copse, [path], signal, async () => {
+    if ((await copse.exists(path, { signal })) === null) return true;
+    return (await copse.children(path, { signal })).children.length < permits ? true : null;
+  });
 }

@@ -1,0 +1,39 @@
+/**
+ * Group membership: who is here, kept through sessions, and a live list of all.
+ *
+ * Each member is an ephemeral below the group's path. Invariants: a member is listed from the moment `join` resolves until it leaves or
+ * its session expires; after a lost session it joins again by itself, under the same id.
+ *
+ * Failure story: a member that crashes is listed until its session expires.
+ */
+import type { Copse, Store } from "@copse/client";
+import { nanoid } from "nanoid";
+import { liveChildren, nameOf } from "./live-children.ts";
+import { type KeepOptions, type PersistentEphemeral, persistentEphemeral } from "./persistent-ephemeral.ts";
+
+export interface GroupMember {
+  readonly id: string;
+  /** What the member said of itself, or null. */
+  readonly data: string | null;
+  /** Grows with each time that anybody joins: the smallest has been here longest. */
+  readonly token: number;
+}
+
+export interface Membership extends PersistentEphemeral {
+  readonly id: string;
+}
+
+export interface Group {
+  /** All members, in the order of their ids. */
+  readonly members: Store<readonly GroupMember[]>;
+  /** Joins, under a random id unless one is given. Who has that id already is waited for. */
+  join(data?: string | null, options?: KeepOptions & { readonly id?: string }): Promise<Membership>;
+}
+
+export function group(copse: Copse, path: string): Group {
+  return {
+    members: liveChildren(copse, path, (znode) => ({ id: nameOf(znode.path), data: znode.data, token: znode.stat.czxid })),
+    join: async (data = null, { id = nanoid(), ...options } = {}) =>
+      Object.assign(await persistentEphemeral(copse, `${path}/${id}`, data, options), { id }),
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * An ephemeral that is there for as long as its client is: each new session makes it again.
+ *
+ * Invariants: what stands at the path is this session's, with the newest data; one that an older session left behind, or that
+ * somebody else holds, is waited for, never taken. If somebody deletes it, it is made again. Once it is closed, none of it remains.
+ *
+ * Failure story: after a crash it goes with its session; after a lost session it is missing from its expiry until the new session has
+ * made it again.
+ */
+import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
+import { either, ignoreFailure, vanished } from "./predecessor.ts";
+
+export interface PersistentEphemeral {
+  readonly path: string;
+  /** The czxid of the znode as it stands; 0 while it is missing. It grows with each time it is made. */
+  readonly token: number;
+  /** Makes a write hold only while the znode that stands now does. */
+  readonly guard: Guard;
+  /** Aborts once it is kept no more: closed, or refused by the server. */
+  readonly signal: AbortSignal;
+  /** Changes its data, now and for later sessions. Resolves once that is written, or at once while it is missing. */
+  set(data: Data): Promise<void>;
+  /** Deletes it, and keeps it no more. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface KeepOptions {
+  /** Gives up the first time; once it is there, `close` ends it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the next session, or the next try, may mend. */
+const passing = ["SESSION_EXPIRED", "UNAVAILABLE", "GUARD_FAILED", "NO_NODE", "THROTTLED"] as const;
+/** Before the next try, in milliseconds. */
+const retryMs = 100;
+
+/**
+ * Makes the znode, with missing ancestors, and keeps it. Resolves once it is there.
+ * @throws CopseError NO_AUTH and whatever else the server refuses for good; the signal's reason
+ */
+export async function persistentEphemeral(
+  copse: Copse,
+  path: string,
+  data: Data = null,
+  { signal }: KeepOptions = {},
+): Promise<PersistentEphemeral> {
+  signal?.throwIfAborted();
+  const keeper = new Keeper(copse, path, data);
+  const giveUp = (): void => keeper.end(signal?.reason);
+  signal?.addEventListener("abort", giveUp, { once: true });
+  try {
+    await keeper.first;
+  } finally {
+    signal?.removeEventListener("abort", giveUp);
+  }
+  return keeper;
+}
+
+class Keeper implements PersistentEphemeral {
+  readonly path: string;
+  /** Settles when it is there for the first time, or never will be. */
+  readonly first: Promise<void>;
+  readonly #copse: Copse;
+  readonly #ended: AbortController = new AbortController();
+  readonly #kept: Promise<void>;
+  #isFirst: (error?: unknown) => void = () => {};
+  #data: Data;
+  #czxid = 0;
+
+  constructor(copse: Copse, path: string, data: Data) {
+    this.path = path;
+    this.#copse = copse;
+    this.#data = data;
+    this.first = new Promise((resolve, reject) => {
+      this.#isFirst = (error) => (error === undefined ? resolve() : reject(error));
+    });
+    this.#kept = this.#keep();
+  }
+
+  get token(): number {
+    return this.#czxid;
+  }
+
+  get guard(): Guard {
+    return { path: this.path, czxid: this.#czxid };
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  async set(data: Data): Promise<void> {
+    this.#data = data;
+    if (this.#czxid === 0) return;
+    await this.#copse.set(this.path, data, { guard: this.guard }).catch(unlessPassing);
+  }
+
+  async close(): Promise<void> {
+    this.end(new CopseError("CLOSED", "it is kept no more", { path: this.path }));
+    await this.#kept;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  end(reason: unknown): void {
+    this.#ended.abort(reason);
+    this.#isFirst(reason);
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#ended;
+    while (!signal.aborted) {
+      try {
+        await this.#copse.connected(signal);
+        const session = this.#copse.sessionSignal;
+        if (await this.#make(session)) {
+          this.#isFirst();
+          await vanished(this.#copse, this.path, either(session, signal));
+        }
+      } catch (error) {
+        if (!signal.aborted && !passing.some((code) => isCopseError(error, code))) this.end(error);
+        if (!signal.aborted) await new Promise<void>((resolve) => void this.#copse.clock.after(retryMs, resolve));
+      }
+      if (signal.aborted) await this.#remove();
+      this.#czxid = 0;
+    }
+  }
+
+  /** Makes it in this session. False if somebody else's had to be waited for. */
+  async #make(session: AbortSignal): Promise<boolean> {
+    const { path } = this;
+    const written = this.#data;
+    try {
+      this.#czxid = (await this.#copse.create(path, written, { ephemeral: true, parents: true })).stat.czxid;
+    } catch (error) {
+      if (!isCopseError(error, "NODE_EXISTS")) throw error;
+      await vanished(this.#copse, path, either(session, this.#ended.signal));
+      return false;
+    }
+    if (this.#data !== written) await this.#copse.set(path, this.#data, { guard: this.guard });
+    return true;
+  }
+
+  async #remove(): Promise<void> {
+    if (this.#czxid === 0) return;
+    // Where this can't be delivered, the znode goes with its session.
+    await this.#copse.delete(this.path, { guard: this.guard }).catch(ignoreFailure);
+  }
+}
+
+function unlessPassing(error: unknown): void {
+  if (!passing.some((code) => isCopseError(error, code))) throw error;
+}

@@ -1,0 +1,159 @@
+/**
+ * A work queue: each job is done at least once, by one worker at a time.
+ *
+ * A job is a sequential znode below `jobs`; whoever takes it holds an ephemeral of the same name below `leases`. Invariants: one lease
+ * for each job; a job goes only together with its lease, in one txn, so whoever has lost its lease can't declare the job done. Takers
+ * queue for a lock, and its holder alone looks: a new job, or one that is given back, wakes one worker.
+ *
+ * Failure story: a worker that crashes keeps its job until its session expires; then it is given again, at its place in the order, with the next
+ * `attempt`. What the worker did before it crashed, happened: give `token` to whatever the job changes, or make it harmless to repeat.
+ */
+import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
+import { type WaitOptions, withinTime } from "./acquire.ts";
+import { lock } from "./lock.ts";
+import { either, ignoreFailure, vanished } from "./predecessor.ts";
+import { untilSeen } from "./until-seen.ts";
+
+export interface WorkQueueOptions {
+  /** Jobs that may wait or run; more are refused. 10 000 unless said otherwise. Producers who put at once may pass it by their number. */
+  readonly jobsMax?: number;
+  /** A worker that holds a job for so many milliseconds gives it back, and its signal aborts. Never, unless said otherwise. */
+  readonly leaseMs?: number;
+}
+
+export interface Job {
+  readonly path: string;
+  readonly data: string | null;
+  readonly bytes: Uint8Array | null;
+  /** 1 the first time that it is given to a worker. */
+  readonly attempt: number;
+  /** Grows with each lease of this job. */
+  readonly token: number;
+  /** Aborts before the job can be given to anybody else. */
+  readonly signal: AbortSignal;
+  /** Makes a write hold only while the lease is held. */
+  readonly guard: Guard;
+  /** The job is done and goes. @throws CopseError GUARD_FAILED where the lease was lost: somebody else has it */
+  done(): Promise<void>;
+  /** Gives the job back undone. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface WorkQueue {
+  /** Adds a job at the end. Gives its path. @throws CopseError QUOTA_EXCEEDED where there are `jobsMax` */
+  put(data: Data): Promise<string>;
+  /** Waits for a job. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+  take(options?: Pick<WaitOptions, "signal" | "waitMs">): Promise<Job>;
+  /** How many wait or run. */
+  size(): Promise<number>;
+}
+
+export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseMs }: WorkQueueOptions = {}): WorkQueue {
+  const jobs = `${path}/jobs`;
+  const size = async (): Promise<number> => (await copse.exists(jobs))?.numChildren ?? 0;
+  return {
+    size,
+    put: async (data) => {
+      if ((await size()) >= jobsMax) throw new CopseError("QUOTA_EXCEEDED", `${jobsMax} jobs wait or run`, { path });
+      return (await copse.create(`${jobs}/job-`, data, { sequential: true, parents: true })).path;
+    },
+    take: (options = {}) =>
+      withinTime(copse, path, options, async (signal) => {
+        await copse.create(jobs, null, { parents: true }).catch(unlessThere);
+        await copse.create(`${path}/leases`, null).catch(unlessThere);
+        const turn = await lock(copse, `${path}/takers`, { signal });
+        try {
+          const ended = either(signal, turn.signal);
+          return await untilSeen(copse, [jobs, `${path}/leases`], ended, () => leaseFirst(copse, path, leaseMs, ended));
+        } finally {
+          turn.close().catch(ignoreFailure);
+        }
+      }),
+  };
+}
+
+/** Leases the first job that nobody has; null where there is none. The caller is the only one who does so. */
+async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefined, signal: AbortSignal): Promise<Job | null> {
+  const leased = new Set((await copse.children(`${path}/leases`, { signal })).children);
+  // Among one more than are leased there is a free one, if there is any.
+  const { children } = await copse.children(`${path}/jobs`, { signal, limit: leased.size + 1 });
+  const name = children.find((candidate) => !leased.has(candidate));
+  if (name === undefined) return null;
+  const [job, lease] = [`${path}/jobs/${name}`, `${path}/leases/${name}`];
+  const session = copse.sessionSignal;
+  try {
+    const { data, bytes, stat } = await copse.get(job, { signal });
+    // Writing it anew counts the attempts in its version.
+    const ops = [
+      { op: "create", path: lease, ephemeral: true },
+      { op: "set", path: job, data: bytes ?? data, version: stat.version },
+    ] as const;
+    const [leasing] = await copse.multi(ops, { signal });
+    const held = { path: job, data, bytes, attempt: stat.version + 1, guard: { path: lease, czxid: leasing.stat.czxid } };
+    return hold(copse, held, session, leaseMs);
+  } catch (error) {
+    // Taken away by an operator, or done by one whose lease had just ended: look again.
+    if ((["NO_NODE", "BAD_VERSION", "NODE_EXISTS"] as const).some((code) => isCopseError(error, code))) {
+      return leaseFirst(copse, path, leaseMs, signal);
+    }
+    // Given up on the way: the lease may have been granted all the same, and must not outlive this.
+    if (signal.aborted && !session.aborted) copse.delete(lease).catch(ignoreFailure);
+    throw error;
+  }
+}
+
+function hold(
+  copse: Copse,
+  job: Pick<Job, "path" | "data" | "bytes" | "attempt" | "guard">,
+  session: AbortSignal,
+  leaseMs: number | undefined,
+): Job {
+  const { guard } = job;
+  const ended = new AbortController();
+  const signal = AbortSignal.any([session, ended.signal]);
+  const end = (code: "CLOSED" | "TIMEOUT" | "SESSION_EXPIRED", why: string): void => {
+    cancel();
+    ended.abort(new CopseError(code, why, { path: job.path }));
+  };
+  const release = async (): Promise<void> => {
+    if (session.aborted) return; // The lease goes with its session.
+    await copse.delete(guard.path, { guard }).catch(unlessLost);
+  };
+  const late = (): void => {
+    end("TIMEOUT", `the job was held for ${leaseMs} ms`);
+    release().catch(ignoreFailure);
+  };
+  const cancel = leaseMs === undefined ? (): void => {} : copse.clock.after(leaseMs, late);
+  vanished(copse, guard.path, signal).then(() => end("SESSION_EXPIRED", "the lease was deleted"), cancel);
+  const close = async (): Promise<void> => {
+    if (ended.signal.aborted) return;
+    end("CLOSED", "the job was given back");
+    await release();
+  };
+  return {
+    ...job,
+    token: guard.czxid,
+    signal,
+    done: async () => {
+      signal.throwIfAborted();
+      const ops = [
+        { op: "delete", path: job.path },
+        { op: "delete", path: guard.path },
+      ] as const;
+      await copse.multi(ops, { guard });
+      end("CLOSED", "the job is done");
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function unlessThere(error: unknown): void {
+  if (!isCopseError(error, "NODE_EXISTS")) throw error;
+}
+
+function unlessLost(error: unknown): void {
+  const isLost = (["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const).some((code) => isCopseError(error, code));
+  if (!isLost) throw error;
+}
