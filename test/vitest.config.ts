@@ -28,6 +28,7 @@ export default defineConfig({
       project("exactly-once", ["test/exactly-once/**/*.test.ts"], 60_000),
       project("hostile", ["test/hostile/**/*.test.ts"], 300_000),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
+      project("packaging", ["test/packaging/**/*.test.ts"], 180_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 180_000),
       project("browser", ["test/browser/**/*.test.ts"], 180_000),
     ],

@@ -121,7 +121,7 @@ describe("services", () => {
     expect([found.pick(), found.instances.get().length]).toEqual([null, 2]);
     await expect(services(a).register("pay", { url: "" })).rejects.toMatchObject({ code: "SCHEMA" });
     await expect(two.update({ weight: -1 })).rejects.toMatchObject({ code: "SCHEMA" });
-    found.close();
+    await found.close();
     await quiet([caller]);
     expect(hub.member().figures.subscriptions).toBe(0);
   });

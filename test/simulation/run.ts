@@ -82,7 +82,7 @@ export async function runSeed(seed: number): Promise<RunReport> {
 }
 
 /** Each class of faults is on or off, and how often it strikes is random too. */
-function chooseFaults({ random }: World): EnsembleFaults {
+export function chooseFaults({ random }: World): EnsembleFaults {
   const some = (most: number): number => (random.chance(0.5) ? random.next() * most : 0);
   const slowest = random.pick([2, 5, 20]);
   return {

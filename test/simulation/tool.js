@@ -37,12 +37,19 @@ async function checkHistory() {
 
 async function simulate() {
   const { simulate: run } = await load();
-  return (await run({ seeds: flag("seeds", 1), seed: flag("seed", undefined), isVerbose: given.includes("--verbose") })) ? 0 : 1;
+  return (await run({
+    seeds: flag("seeds", 1),
+    seed: flag("seed", undefined),
+    isVerbose: given.includes("--verbose"),
+    areRecipes: given.includes("--recipes"),
+  }))
+    ? 0
+    : 1;
 }
 
 async function mutations() {
   const { runMutations } = await import("./mutations/run.js");
-  return (await runMutations({ seedsMax: flag("seeds", 2_000), only: given.filter((name) => /^M\d+$/.test(name)) })) ? 0 : 1;
+  return (await runMutations({ seedsMax: flag("seeds", 2_000), only: given.filter((name) => /^[MR]\d+$/.test(name)) })) ? 0 : 1;
 }
 
 const commands = { simulate, mutations, "check-history": checkHistory };

@@ -2,13 +2,15 @@
 import { type Browser, chromium, type Page } from "playwright";
 import { expect } from "vitest";
 
-const flags =
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+export const chromiumFlags: readonly string[] =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(
+    " ",
+  );
 
 /** `npm test` finds or installs it, and says where. */
 export function launch(): Promise<Browser> {
   const executablePath = process.env["COPSE_CHROMIUM"];
-  return chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: flags.split(" ") });
+  return chromium.launch({ ...(executablePath === undefined ? {} : { executablePath }), args: [...chromiumFlags] });
 }
 
 export interface WatchedPage {

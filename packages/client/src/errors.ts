@@ -32,6 +32,8 @@ export class CopseError extends Error {
   readonly retryable: boolean;
   readonly outcome: "none" | "unknown";
   readonly path: string | undefined;
+  /** Where the guide says more: a page, and an anchor on it. */
+  readonly help: string;
   readonly stat: Stat | undefined;
   readonly index: number | undefined;
   readonly issues: readonly { readonly message: string }[];
@@ -42,6 +44,7 @@ export class CopseError extends Error {
     this.retryable = retryableCodes.includes(code);
     this.outcome = details.outcome ?? (code === "OUTCOME_UNKNOWN" ? "unknown" : "none");
     this.path = details.path;
+    this.help = `errors#${code.toLowerCase()}`;
     this.stat = details.stat;
     this.index = details.index;
     this.issues = details.issues ?? [];

@@ -4,11 +4,13 @@ export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
 export type {
   CallOptions,
+  CreateKind,
   CreateOptions,
   Data,
   Guard,
   MemberWanted,
   MultiOp,
+  ReadOp,
   ReadOptions,
   ShownQuota,
   WriteOptions,

@@ -6,6 +6,7 @@
  */
 import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
+import { CopseError } from "./errors.ts";
 
 /** Text, bytes, or null for no data at all. */
 export type Data = string | Uint8Array | null;
@@ -32,17 +33,6 @@ export interface ReadOptions extends CallOptions {
   readonly linearizable?: boolean;
   /** Answer once the server has applied this zxid. */
   readonly atLeast?: number;
-}
-
-export interface CreateOptions extends WriteOptions {
-  readonly ephemeral?: boolean;
-  readonly sequential?: boolean;
-  readonly container?: boolean;
-  /** Milliseconds after its last change at which a childless znode is removed. */
-  readonly ttl?: number;
-  readonly acl?: readonly AclItem[];
-  /** Create missing ancestors too. */
-  readonly parents?: boolean;
 }
 
 /** A bound on a subtree, and what is used of it: znodes, the path itself included, and bytes of data. Soft bounds only tell. */
@@ -72,17 +62,47 @@ export interface Znode {
   readonly stat: Stat;
 }
 
+/** How a znode comes into being. */
+export interface CreateKind {
+  readonly ephemeral?: boolean;
+  readonly sequential?: boolean;
+  readonly container?: boolean;
+  /** Milliseconds after its last change at which a childless znode is removed. */
+  readonly ttl?: number;
+  readonly acl?: readonly AclItem[];
+  /** Create missing ancestors too. */
+  readonly parents?: boolean;
+}
+
+export interface CreateOptions extends CreateKind, WriteOptions {}
+
 export type MultiOp =
-  | { readonly op: "create"; readonly path: string; readonly data?: Data; readonly ephemeral?: boolean; readonly sequential?: boolean }
+  | (CreateKind & { readonly op: "create"; readonly path: string; readonly data?: Data })
   | { readonly op: "set"; readonly path: string; readonly data?: Data; readonly version?: number }
-  | { readonly op: "delete"; readonly path: string; readonly version?: number }
+  | { readonly op: "setAcl"; readonly path: string; readonly acl: readonly AclItem[]; readonly version?: number }
+  | { readonly op: "delete"; readonly path: string; readonly version?: number; readonly recursive?: boolean }
   | { readonly op: "check"; readonly path: string; readonly version?: number };
 
 type MultiResult<Op extends MultiOp> = Op["op"] extends "create"
   ? { readonly path: string; readonly stat: Stat }
-  : Op["op"] extends "set"
+  : Op["op"] extends "set" | "setAcl"
     ? { readonly stat: Stat }
-    : Record<never, never>;
+    : Op["op"] extends "delete"
+      ? { readonly deleted?: number }
+      : Record<never, never>;
+
+export type ReadOp =
+  | { readonly op: "get"; readonly path: string }
+  | { readonly op: "exists"; readonly path: string }
+  | { readonly op: "children"; readonly path: string; readonly after?: string; readonly limit?: number };
+
+interface ReadResults {
+  readonly get: Znode;
+  readonly exists: { readonly stat: Stat | null };
+  readonly children: { readonly children: readonly string[]; readonly stat: Stat; readonly more: boolean };
+}
+
+type ReadResult<Op extends ReadOp> = CopseError | ReadResults[Op["op"]];
 
 /** Sends a request and gives its reply, or rejects with its error. */
 export type Call = (message: Record<string, unknown>, options: CallOptions, isWrite: boolean) => Promise<Reply>;
@@ -104,8 +124,7 @@ export class Operations extends EventTarget {
 
   /** Reads a znode. @throws CopseError NO_NODE */
   async get(path: string, options: ReadOptions = {}): Promise<Znode> {
-    const reply = await this.#read({ op: "get", path }, options);
-    return { data: reply.data ?? null, bytes: reply.data64 === undefined ? null : decodeBase64(reply.data64), stat: reply.stat! };
+    return znodeOf(await this.#read({ op: "get", path }, options));
   }
 
   /** Replaces the data of a znode. @throws CopseError NO_NODE, BAD_VERSION with the present stat */
@@ -174,6 +193,15 @@ export class Operations extends EventTarget {
     return reply.results as unknown as { -readonly [At in keyof Ops]: MultiResult<Ops[At]> };
   }
 
+  /** Reads several things of one moment. What can't be read is a CopseError in its place. */
+  async read<const Ops extends readonly ReadOp[]>(
+    ops: Ops,
+    options: ReadOptions = {},
+  ): Promise<{ -readonly [At in keyof Ops]: ReadResult<Ops[At]> }> {
+    const { results = [] } = await this.#read({ op: "read", ops }, options);
+    return results.map((result, at) => readResult(ops[at]!, result as Partial<Reply>)) as never;
+  }
+
   /** Resolves once the server has applied all that was committed before this call. */
   async sync(options: CallOptions = {}): Promise<void> {
     await this.#read({ op: "sync" }, options);
@@ -223,6 +251,17 @@ export class Operations extends EventTarget {
   #write(message: Record<string, unknown>, { guard, ...options }: WriteOptions): Promise<Reply> {
     return this.#call({ ...message, guard }, options, true);
   }
+}
+
+function znodeOf({ data, data64, stat }: Partial<Reply>): Znode {
+  return { data: data ?? null, bytes: data64 === undefined ? null : decodeBase64(data64), stat: stat! };
+}
+
+function readResult({ op, path }: ReadOp, result: Partial<Reply>): ReadResult<ReadOp> {
+  if (result.error !== undefined) return new CopseError(result.error.code, result.error.message, { path });
+  if (op === "get") return znodeOf(result);
+  if (op === "exists") return { stat: result.stat ?? null };
+  return { children: [...(result.children as string[])], stat: result.stat!, more: result.more === true };
 }
 
 function encodeData(data: Data): { data?: string; data64?: string } {

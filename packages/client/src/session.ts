@@ -83,7 +83,7 @@ export class ClientSession {
     this.#events = events;
     this.#timeoutMs = options.timeoutMs;
     this.isReadOnly = options.isReadOnly;
-    this.#stopWaking = ports.onWake(() => this.#look());
+    this.#stopWaking = ports.onWake(() => this.#wake());
     this.#open();
   }
 
@@ -279,6 +279,14 @@ export class ClientSession {
   /** The newest proof of life counts from when it was sent. */
   #proveAlive(sentAt: number): void {
     this.#deadline = Math.max(this.#deadline, sentAt + (this.#timeoutMs * 2) / 3);
+  }
+
+  /** The host slept, or has its network back: looks at the clock, and does not wait out a back-off. */
+  #wake(): void {
+    this.#look();
+    if (this.#phase.kind !== "waiting") return;
+    this.#phase.cancel();
+    this.#open();
   }
 
   /** A read-only client pings too, to learn of a dead connection; only a session has a deadline. */

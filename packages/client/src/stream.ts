@@ -83,6 +83,10 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
     return this;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
   #halt(): void {
     const stop = this.#stop;
     this.#stop = null;

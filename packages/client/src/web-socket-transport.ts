@@ -26,6 +26,7 @@ const transport: Transport = (url, events) => {
 function onWake(look: () => void): () => void {
   const pageEvents: [EventTarget | undefined, string][] = [
     [globalThis.document, "visibilitychange"],
+    [globalThis.document, "resume"],
     [globalThis.document && globalThis.window, "pageshow"],
     [globalThis.document && globalThis.window, "online"],
   ];

@@ -20,6 +20,8 @@ export interface DoubleBarrierOptions extends Pick<WaitOptions, "signal" | "wait
 }
 
 export interface Inside {
+  /** The same for all who are inside together; grows from round to round. */
+  readonly round: number;
   /** Aborts if this participant's session is lost: the others count it as having left. */
   readonly signal: AbortSignal;
   /** Resolves once all have left. */
@@ -61,6 +63,7 @@ function inside(copse: Copse, round: Round, own: string, version: number, sessio
     if ((await round.participants(undefined)).length === 0) await round.advance(version);
   };
   return {
+    round: version,
     signal: session,
     leave: (options = {}) =>
       withinTime(copse, own, options, async (signal) => {

@@ -67,6 +67,8 @@ class Keeper implements PersistentEphemeral {
   #isFirst: (error?: unknown) => void = () => {};
   #data: Data;
   #czxid = 0;
+  /** The czxid of the newest that was made, 0 before the first. */
+  #made = 0;
 
   constructor(copse: Copse, path: string, data: Data) {
     this.path = path;
@@ -135,8 +137,14 @@ class Keeper implements PersistentEphemeral {
     const written = this.#data;
     try {
       this.#czxid = (await this.#copse.create(path, written, { ephemeral: true, parents: true })).stat.czxid;
+      this.#made = this.#czxid;
     } catch (error) {
       if (!isCopseError(error, "NODE_EXISTS")) throw error;
+      // A deletion that is heard of twice, across two reconnects, may have been an older one's: this one stands still.
+      if (this.#made !== 0 && (await this.#copse.exists(path))?.czxid === this.#made) {
+        this.#czxid = this.#made;
+        return true;
+      }
       await vanished(this.#copse, path, either(session, this.#ended.signal));
       return false;
     }

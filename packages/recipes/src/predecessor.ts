@@ -153,8 +153,9 @@ export class Place {
   }
 
   /**
-   * Becomes a place of another kind at the same turn of the queue, in one txn: nobody comes between.
-   * @throws CopseError GUARD_FAILED, SESSION_EXPIRED if this place is lost
+   * Becomes a place of another kind at the same turn of the queue, in one txn: nobody comes between. Its own signal aborts
+   * first, because others may hold the other kind before the answer is here.
+   * @throws CopseError GUARD_FAILED, SESSION_EXPIRED where this place is lost; it is given up then
    */
   async turnInto(kind: PlaceKind): Promise<Place> {
     this.#lost.throwIfAborted();
@@ -163,9 +164,15 @@ export class Place {
       { op: "create", path, ephemeral: true },
       { op: "delete", path: this.path },
     ] as const;
-    const [created] = await this.#copse.multi(ops, { guard: this.guard });
     this.#closed.abort(new CopseError("CLOSED", "the place was turned into another", { path: this.path }));
-    return new Place(this.#copse, this.#queue, kind, path, created.stat.czxid, this.#policy, this);
+    try {
+      const [created] = await this.#copse.multi(ops, { guard: this.guard });
+      return new Place(this.#copse, this.#queue, kind, path, created.stat.czxid, this.#policy, this);
+    } catch (error) {
+      // Where it was not done after all, the znode must not stand in anybody's way.
+      this.#copse.delete(this.path, { guard: this.guard }).catch(ignoreFailure);
+      throw error;
+    }
   }
 
   /** Someone else, an operator perhaps, may delete the znode: that ends the place too. */

@@ -46,7 +46,8 @@ export interface Discovery {
   /** One of the instances by chance, each as often as its weight says; one of the zone where it has any. Null where there is none. */
   pick(options?: { readonly zone?: string; readonly random?: () => number }): ServiceInstance | null;
   /** Follows no more. */
-  close(): void;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface Services {
@@ -94,6 +95,10 @@ function discover(copse: Copse, path: string, closed: () => void): Discovery {
     return { ...offer, id: nameOf(znode.path), weight: offer.weight ?? 1, isDraining: offer.isDraining ?? false };
   });
   const stop = instances.subscribe(() => {});
+  const close = async (): Promise<void> => {
+    stop();
+    closed();
+  };
   return {
     instances,
     ready: () => instances.ready(),
@@ -102,10 +107,8 @@ function discover(copse: Copse, path: string, closed: () => void): Discovery {
       const near = open.filter((instance) => instance.zone === zone);
       return byWeight(zone === undefined || near.length === 0 ? open : near, random());
     },
-    close: () => {
-      stop();
-      closed();
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 

@@ -8,7 +8,7 @@
  * Failure story: a worker that crashes keeps its job until its session expires; then it is given again, at its place in the order, with the next
  * `attempt`. What the worker did before it crashed, happened: give `token` to whatever the job changes, or make it harmless to repeat.
  */
-import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
+import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { lock } from "./lock.ts";
 import { either, ignoreFailure, vanished } from "./predecessor.ts";
@@ -42,21 +42,21 @@ export interface Job {
 
 export interface WorkQueue {
   /** Adds a job at the end. Gives its path. @throws CopseError QUOTA_EXCEEDED where there are `jobsMax` */
-  put(data: Data): Promise<string>;
+  put(data: Data, options?: CallOptions): Promise<string>;
   /** Waits for a job. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
   take(options?: Pick<WaitOptions, "signal" | "waitMs">): Promise<Job>;
   /** How many wait or run. */
-  size(): Promise<number>;
+  size(options?: CallOptions): Promise<number>;
 }
 
 export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseMs }: WorkQueueOptions = {}): WorkQueue {
   const jobs = `${path}/jobs`;
-  const size = async (): Promise<number> => (await copse.exists(jobs))?.numChildren ?? 0;
+  const size = async (options: CallOptions = {}): Promise<number> => (await copse.exists(jobs, options))?.numChildren ?? 0;
   return {
     size,
-    put: async (data) => {
-      if ((await size()) >= jobsMax) throw new CopseError("QUOTA_EXCEEDED", `${jobsMax} jobs wait or run`, { path });
-      return (await copse.create(`${jobs}/job-`, data, { sequential: true, parents: true })).path;
+    put: async (data, options = {}) => {
+      if ((await size(options)) >= jobsMax) throw new CopseError("QUOTA_EXCEEDED", `${jobsMax} jobs wait or run`, { path });
+      return (await copse.create(`${jobs}/job-`, data, { ...options, sequential: true, parents: true })).path;
     },
     take: (options = {}) =>
       withinTime(copse, path, options, async (signal) => {

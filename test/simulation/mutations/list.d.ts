@@ -4,6 +4,8 @@ export interface Mutation {
   readonly what: string;
   /** One that caught it, or null where none has yet. */
   readonly seed: number | null;
+  /** What of the bundle runs a seed; `runSeed` where it is absent. */
+  readonly runs?: string;
   readonly patches: readonly { readonly file: string; readonly from: string; readonly to: string }[];
 }
 

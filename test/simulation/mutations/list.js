@@ -3,6 +3,8 @@
  *
  * `seed` is one that caught it: the test run tries that one alone; null where none has yet. A patch whose text is gone fails.
  */
+import { recipeMutations } from "./recipes.js";
+
 const raft = "packages/raft/src";
 const replica = "packages/replica/src";
 const tree = "packages/tree/src";
@@ -312,4 +314,5 @@ export const mutations = [
     seed: 1,
     patches: [{ file: `${tree}/session-table.ts`, from: "this.#replies[0]!.id <= id", to: "this.#replies[0]!.id < 0" }],
   },
+  ...recipeMutations({ R1: 4, R2: 1, R3: 4, R4: 3, R5: 22, R6: 2, R7: 1, R8: 92 }),
 ];

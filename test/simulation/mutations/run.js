@@ -7,7 +7,7 @@ import { bundle } from "../../support/bundle.js";
 import { mutations } from "./list.js";
 
 const script = `
-const { runSeed } = await import(process.argv[1]);
+const { [process.argv[4]]: runSeed } = await import(process.argv[1]);
 const [first, count] = process.argv.slice(2).map(Number);
 for (let seed = first; seed < first + count; seed++) {
   const { failure } = await runSeed(seed);
@@ -20,9 +20,9 @@ process.stdout.write("null");
 `;
 
 /** Runs seeds of a bundle until one fails. A member whose code throws ends its process as it would in life: that is noticed too. */
-function firstFailure(file, first, count) {
+function firstFailure(file, first, count, runs) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--input-type=module", "-e", script, file, String(first), String(count)], {
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script, file, String(first), String(count), runs], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     let out = "";
@@ -40,7 +40,7 @@ function firstFailure(file, first, count) {
 export async function tryMutation(mutation, first, count) {
   const file = await bundle("simulation/main.ts", mutation);
   try {
-    return await firstFailure(`file://${file}`, first, count);
+    return await firstFailure(`file://${file}`, first, count, mutation?.runs ?? "runSeed");
   } finally {
     rmSync(file, { force: true });
   }

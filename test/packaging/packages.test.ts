@@ -1,0 +1,174 @@
+/**
+ * The packages as they are published: packed, looked at by those who know what goes wrong with packages, installed in an empty folder, and
+ * used there by Node of each version and by a page without a bundler.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import { build } from "vite";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectNoComplaints, launch, openPage } from "../support/chromium.ts";
+import { temporaryFolder } from "../support/hub.ts";
+import { serveModulePage } from "../support/module-page.ts";
+import { freePort, killAll, Process, root, type ServedHub } from "../support/processes.ts";
+
+const names = ["protocol", "raft", "tree", "log", "client", "replica", "recipes", "server", "testing"];
+const folders = [...names.map((name) => join(root, "packages", name)), join(root, "apps/cli")];
+const checksInSuite = 13;
+
+const folder = temporaryFolder("packaging");
+const packs = join(folder, "packs");
+const installed = join(folder, "installed");
+const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { packageManager: string };
+
+beforeAll(() => {
+  mkdirSync(packs);
+  for (const cwd of folders) execFileSync("npx", ["-y", packageManager, "pack", "--pack-destination", packs], { cwd, stdio: "pipe" });
+});
+afterAll(() => {
+  killAll();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("each public package", () => {
+  it.each(folders)("%s is as publint would have it, and its types resolve where its code does", async (pkgDir) => {
+    const { name, sideEffects } = JSON.parse(readFileSync(join(pkgDir, "package.json"), "utf8")) as { name: string; sideEffects?: boolean };
+    const tarball = new Uint8Array(readFileSync(join(packs, `${name.slice(1).replace("/", "-")}-0.1.0.tgz`)));
+    const { messages, pkg } = await publint({ pack: { tarball: tarball.buffer }, level: "warning" });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+    if (name === "@copse/cli") return;
+    expect(sideEffects).toBe(false);
+    const result = await checkPackage(createPackageFromTarballData(tarball));
+    // Only ECMAScript modules are published: who requires them needs a Node that can.
+    const problems = result.types === false ? ["no types"] : result.problems;
+    const ours = problems.filter(
+      (problem) =>
+        typeof problem === "string" ||
+        (problem.kind !== "CJSResolvesToESM" &&
+          !("resolutionKind" in problem && ["node10", "node16-cjs"].includes(problem.resolutionKind))),
+    );
+    expect(ours).toEqual([]);
+  });
+});
+
+describe("installed in an empty folder", () => {
+  let hub: ServedHub;
+
+  beforeAll(async () => {
+    mkdirSync(installed);
+    writeFileSync(join(installed, "package.json"), '{ "name": "somebody", "private": true, "type": "module" }\n');
+    const tarballs = readdirSync(packs).map((name) => join(packs, name));
+    const options = { cwd: installed, encoding: "utf8" as const };
+    const { status, stderr } = spawnSync(
+      "npm",
+      ["install", "--no-audit", "--no-fund", "--ignore-scripts", "immer@11", ...tarballs],
+      options,
+    );
+    expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+    cpSync(join(import.meta.dirname, "suite.js"), join(installed, "suite.js"));
+    writeFileSync(
+      join(installed, "run.js"),
+      'import { runSuite } from "./suite.js";\nconsole.log((await runSuite(process.argv[2])).length, process.version);\n',
+    );
+    const port = await freePort();
+    const served = new Process("npx", ["copse", "serve", "--listen", `127.0.0.1:${port}`, "--data", "data"], { cwd: installed });
+    await served.printed(/ws:\/\/\S+/);
+    hub = { process: served, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` } as ServedHub;
+  });
+
+  it("the command serves, its page included, and answers", async () => {
+    expect((await fetch(hub.page)).headers.get("content-type")).toMatch("text/html");
+    const got = new Process("npx", ["copse", "--url", hub.url, "create", "/here", "1"], { cwd: installed });
+    expect([await got.exited, got.out.trim()]).toEqual([0, "/here"]);
+  });
+
+  it.each([null, 22, 24])("client and recipes do all of the suite in Node (this one, or %s)", async (version) => {
+    const [program, ...args] = version === null ? [process.execPath] : ["npx", "-y", `node@${version}`];
+    const run = new Process(program!, [...args, "run.js", hub.url], { cwd: installed });
+    expect([await run.exited, run.out.trim(), run.err.replace(/npm warn.*\n?/g, "")]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`^${checksInSuite} v${version ?? process.versions.node}`)),
+      "",
+    ]);
+  });
+
+  it("and in a page, unbundled, through an import map", async () => {
+    const script = 'import { runSuite } from "/suite/suite.js"; window.suite = () => runSuite(new URL(location).searchParams.get("hub"));';
+    const page = await serveModulePage(script, installed);
+    const browser = await launch();
+    const opened = await openPage(browser, `${page.url}/page?hub=${encodeURIComponent(hub.url)}`);
+    await opened.page.waitForFunction("window.suite !== undefined");
+    const done = await opened.page.evaluate("window.suite()");
+    expect(done).toHaveLength(checksInSuite);
+    expectNoComplaints(opened);
+    await browser.close();
+    await page.close();
+  });
+
+  it("a test of one's own runs on @copse/testing, in milliseconds", async () => {
+    const script = `
+      import { lock } from "@copse/recipes/lock";
+      import { testEnsemble } from "@copse/testing";
+      const ensemble = await testEnsemble({ members: 3 });
+      const [a, b] = [await ensemble.connect(), await ensemble.connect()];
+      const from = performance.now();
+      const held = await lock(a, "/lock");
+      const next = lock(b, "/lock");
+      await ensemble.expireSession(a);
+      console.log(held.signal.aborted, (await next).token > held.token, performance.now() - from < 2_000);
+      await ensemble.close();
+    `;
+    writeFileSync(join(installed, "own.js"), script);
+    const run = new Process(process.execPath, ["own.js"], { cwd: installed });
+    expect([await run.exited, run.out, run.err]).toEqual([0, "true true true\n", ""]);
+  });
+});
+
+describe("the size, minified and gzipped, in bytes", () => {
+  const recipes = Object.keys(
+    (JSON.parse(readFileSync(join(root, "packages/recipes/package.json"), "utf8")) as { exports: object }).exports,
+  );
+  const lines = recipes.map((path, at) => `export * as r${at} from "@copse/recipes/${path.slice(2)}";`);
+  const sizes: readonly (readonly [what: string, code: string, external: string[], budget: number])[] = [
+    ["the client", 'export * from "@copse/client";', [], 10_000],
+    ["lock and election", 'export * from "@copse/recipes/lock";\nexport * from "@copse/recipes/election";', ["@copse/client"], 2_500],
+    ["everything, immer apart", `export * from "@copse/client";\n${lines.join("\n")}`, ["immer"], 18_000],
+  ];
+  it.each(sizes)("of %s is within its budget", async (what, code, external, budget) => {
+    const bytes = await bundledBytes(code, external);
+    console.log(`${what}: ${bytes} of ${budget} bytes`);
+    expect(bytes).toBeLessThanOrEqual(budget);
+    // The figure would be small where nothing was bundled.
+    expect(bytes).toBeGreaterThan(500);
+  });
+});
+
+async function bundledBytes(code: string, external: readonly string[]): Promise<number> {
+  // Below the packages, so that their names are found.
+  const entry = join(root, "test/.artifacts", `size-${Math.random().toString(36).slice(2)}.js`);
+  mkdirSync(join(root, "test/.artifacts"), { recursive: true });
+  writeFileSync(entry, code);
+  try {
+    const result = await build({
+      root,
+      configFile: false,
+      logLevel: "error",
+      build: {
+        write: false,
+        target: "es2022",
+        minify: true,
+        modulePreload: false,
+        rollupOptions: { input: entry, preserveEntrySignatures: "strict", external: (id: string) => external.includes(id) },
+      },
+    });
+    const [output] = Array.isArray(result) ? result : [result];
+    if (output === undefined || !("output" in output)) throw new Error("nothing was bundled");
+    return gzipSync(output.output.map((chunk) => ("code" in chunk ? chunk.code : "")).join("")).length;
+  } finally {
+    rmSync(entry);
+  }
+}

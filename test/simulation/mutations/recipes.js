@@ -1,0 +1,88 @@
+/** Known ways for recipes to be wrong: the simulator's run of the recipes has to notice each of them. */
+const recipes = "packages/recipes/src";
+const client = "packages/client/src";
+
+const list = [
+  {
+    name: "R1",
+    what: "a waiter that wakes does not look who else is before it",
+    patches: [
+      {
+        file: `${recipes}/predecessor.ts`,
+        from: "      await vanished(this.#copse, `",
+        to: "      return vanished(this.#copse, `",
+      },
+    ],
+  },
+  {
+    name: "R2",
+    what: "a place that is given up is not deleted",
+    patches: [
+      {
+        file: `${recipes}/predecessor.ts`,
+        from: "if (this.#session.aborted) return; // The znode goes with its session.",
+        to: "if (this.path !== '') return;",
+      },
+    ],
+  },
+  {
+    name: "R3",
+    what: "a reader does not wait for writers",
+    patches: [
+      { file: `${recipes}/read-write-lock.ts`, from: 'prefix: "read-", waitsFor: isWriter', to: 'prefix: "read-", waitsFor: () => false' },
+    ],
+  },
+  {
+    name: "R4",
+    what: "leases of a semaphore are made without the turn",
+    patches: [
+      {
+        file: `${recipes}/semaphore.ts`,
+        from: "/queue`, { signal });",
+        to: "/queue/` + copse.clock.now(), { signal });",
+      },
+    ],
+  },
+  {
+    name: "R5",
+    what: "the client expires itself too late",
+    patches: [{ file: `${client}/session.ts`, from: "sentAt + (this.#timeoutMs * 2) / 3", to: "sentAt + this.#timeoutMs * 2" }],
+  },
+  {
+    name: "R6",
+    what: "who leaves a double barrier waits for nobody",
+    patches: [
+      {
+        file: `${recipes}/double-barrier.ts`,
+        from: "            await vanished(copse, lowest, ended);\n            if",
+        to: "            if (hasLeft) return;\n            if",
+      },
+    ],
+  },
+  {
+    name: "R7",
+    what: "who is kept present is not made again in the next session",
+    patches: [
+      {
+        file: `${recipes}/persistent-ephemeral.ts`,
+        from: "if (!signal.aborted && !passing.some((code) => isCopseError(error, code))) this.end(error);",
+        to: "if (!signal.aborted && this.#made > 0) return;",
+      },
+    ],
+  },
+  {
+    name: "R8",
+    what: "a job is done without its lease",
+    patches: [
+      { file: `${recipes}/work-queue.ts`, from: "await copse.multi(ops, { guard });", to: "await copse.delete(job.path);" },
+      {
+        file: `${recipes}/work-queue.ts`,
+        from: "    if (session.aborted) return; // The lease goes with its session.",
+        to: "    if (!session.aborted) return;",
+      },
+    ],
+  },
+];
+
+/** @param {Record<string, number>} seeds one for each that caught it */
+export const recipeMutations = (seeds) => list.map((mutation) => ({ ...mutation, runs: "runRecipes", seed: seeds[mutation.name] ?? null }));
