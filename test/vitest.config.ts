@@ -29,6 +29,7 @@ export default defineConfig({
       project("hostile", ["test/hostile/**/*.test.ts"], 300_000),
       project("conformance", ["test/conformance/**/*.test.ts"], 60_000),
       project("packaging", ["test/packaging/**/*.test.ts"], 180_000),
+      project("guide", ["test/guide/**/*.test.ts"], 120_000),
       project("e2e", ["test/e2e/**/*.test.ts"], 180_000),
       project("browser", ["test/browser/**/*.test.ts"], 180_000),
     ],

@@ -44,7 +44,7 @@ export class CopseError extends Error {
     this.retryable = retryableCodes.includes(code);
     this.outcome = details.outcome ?? (code === "OUTCOME_UNKNOWN" ? "unknown" : "none");
     this.path = details.path;
-    this.help = `errors#${code.toLowerCase()}`;
+    this.help = `errors#${code.toLowerCase().replaceAll("_", "-")}`;
     this.stat = details.stat;
     this.index = details.index;
     this.issues = details.issues ?? [];

@@ -1,0 +1,72 @@
+/** The guide's shape: what stands in its sidebar, in reading order. */
+import { defineConfig } from "vitepress";
+
+const recipes: readonly (readonly [string, string])[] = [
+  ["lock", "Lock"],
+  ["read-write-lock", "Read-write lock"],
+  ["semaphore", "Semaphore"],
+  ["multi-lock", "Several locks"],
+  ["election", "Election"],
+  ["barrier", "Barrier"],
+  ["double-barrier", "Double barrier"],
+  ["group", "Group membership"],
+  ["service", "Services"],
+  ["presence", "Presence"],
+  ["counter", "Counter"],
+  ["work-queue", "Work queue"],
+  ["tree-cache", "Cached tree"],
+  ["persistent-ephemeral", "Kept ephemeral"],
+];
+
+// VitePress reads its settings from the default export.
+// biome-ignore lint/style/noDefaultExport: the tool asks for one
+export default defineConfig({
+  title: "copse",
+  description: "Coordination for the web",
+  cleanUrls: true,
+  themeConfig: {
+    search: { provider: "local" },
+    outline: [2, 3],
+    sidebar: [
+      {
+        text: "Begin",
+        items: [
+          { text: "Start in 60 seconds", link: "/start" },
+          { text: "The client", link: "/client" },
+          { text: "In a framework", link: "/frameworks" },
+          { text: "Tests of your own", link: "/testing" },
+          { text: "Operating it", link: "/operating" },
+        ],
+      },
+      {
+        text: "Concepts",
+        items: [
+          { text: "Sessions and time", link: "/concepts/sessions" },
+          { text: "Watches and gaps", link: "/concepts/watches" },
+          { text: "What is promised", link: "/concepts/guarantees" },
+          { text: "Fencing", link: "/concepts/fencing" },
+        ],
+      },
+      {
+        text: "Recipes",
+        items: [{ text: "Which one?", link: "/recipes/" }, ...recipes.map(([name, text]) => ({ text, link: `/recipes/${name}` }))],
+      },
+      {
+        text: "Reference",
+        items: [
+          { text: "Protocol", link: "/protocol" },
+          { text: "Errors", link: "/errors" },
+          { text: "Beside other clients", link: "/comparison" },
+        ],
+      },
+      {
+        text: "Coming from",
+        items: [
+          { text: "ZooKeeper", link: "/from/zookeeper" },
+          { text: "etcd", link: "/from/etcd" },
+          { text: "Firebase", link: "/from/firebase" },
+        ],
+      },
+    ],
+  },
+});

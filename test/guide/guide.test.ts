@@ -1,0 +1,150 @@
+/**
+ * The guide tells the truth: it builds, its links lead somewhere, its code is type-checked and run against a real hub, its commands are
+ * typed, every error and every recipe has its place.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { CopseError } from "@copse/client";
+import { errorCodes } from "@copse/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Hub, startHub, temporaryFolder } from "../support/hub.ts";
+import { freePort, killAll, Process, root, serve } from "../support/processes.ts";
+
+const docs = join(root, "apps/docs");
+const pages = readdirSync(docs, { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".md") && !name.includes("node_modules") && !name.startsWith(".vitepress"))
+  .sort();
+const generated = join(root, "test/.artifacts/guide");
+/** Codes that only a client knows. */
+const clientCodes = ["TIMEOUT", "CLOSED", "SCHEMA", "OVERLOADED"];
+
+interface Block {
+  readonly language: string;
+  readonly code: string;
+}
+
+function textOf(page: string): string {
+  return readFileSync(join(docs, page), "utf8");
+}
+
+function blocksOf(page: string): Block[] {
+  return [...textOf(page).matchAll(/^```(\S*)\n([\s\S]*?)^```/gm)].map((found) => ({ language: found[1] ?? "", code: found[2] ?? "" }));
+}
+
+/** All of a page's code as one module; what it takes for granted is connected before it. */
+function moduleOf(page: string, url: string): string | null {
+  const code = blocksOf(page)
+    .filter(({ language }) => language === "ts")
+    .map((block) => block.code);
+  if (code.length === 0) return null;
+  const imports = code.flatMap((block) => block.match(/^import .*$/gm) ?? []);
+  const body = code.map((block) => block.replace(/^import .*$/gm, "")).join("\n");
+  const isConnecting = /const copse = await connect/.test(body);
+  return [
+    ...new Set(imports),
+    'import { connect as connectGuide, type Copse } from "@copse/client";',
+    `const url = ${JSON.stringify(url)};`,
+    "const other: Copse = await connectGuide(url);",
+    isConnecting ? "" : "const copse: Copse = await connectGuide(url);",
+    body,
+    "await other.close();",
+    isConnecting ? "void url;" : "await copse.close();",
+    "export {};",
+  ].join("\n");
+}
+
+function fileOf(page: string): string {
+  return join(generated, `${page.replaceAll("/", "-").replace(".md", "")}.ts`);
+}
+
+beforeAll(() => {
+  rmSync(generated, { recursive: true, force: true });
+  mkdirSync(generated, { recursive: true });
+});
+afterAll(killAll);
+
+describe("the guide", () => {
+  it("builds, and no link leads to a page that is not there", () => {
+    const out = temporaryFolder("guide");
+    const { status, stderr } = spawnSync(join(docs, "node_modules/.bin/vitepress"), ["build", docs, "--outDir", out], { encoding: "utf8" });
+    expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
+    const built = (page: string): string => readFileSync(join(out, page.replace(".md", ".html")), "utf8");
+    for (const page of pages) {
+      for (const [, to = "", anchor = ""] of textOf(page).matchAll(/\]\((\.[^)#\s]*)?#([^)\s]+)\)/g)) {
+        const target = to === "" ? page : join(page, "..", `${to.replace(/\.md$/, "")}.md`);
+        expect([page, target, built(target).includes(`id="${anchor}"`)]).toEqual([page, target, true]);
+      }
+    }
+    for (const code of [...errorCodes, ...clientCodes]) {
+      const { help } = new CopseError(code as "CLOSED", "x");
+      expect([code, built(`${help.split("#")[0]}.md`).includes(`id="${help.split("#")[1]}"`)]).toEqual([code, true]);
+    }
+    rmSync(out, { recursive: true, force: true });
+  });
+
+  it("has a page for each recipe, with what it promises, what happens when it fails, and its token", () => {
+    const { exports } = JSON.parse(readFileSync(join(root, "packages/recipes/package.json"), "utf8")) as { exports: object };
+    for (const path of Object.keys(exports)) {
+      const text = textOf(`recipes/${path.slice(2)}.md`);
+      for (const heading of ["## When it fails", "oken", "## What it promises", `"@copse/recipes/${path.slice(2)}"`]) {
+        expect([path, heading, text.includes(heading)]).toEqual([path, heading, true]);
+      }
+    }
+  });
+
+  it("has no code that nobody runs or reads", () => {
+    // text: for reading, such as what is typed on several machines. html: what a page needs, tried as a page elsewhere.
+    const languages = new Set(pages.flatMap((page) => blocksOf(page).map(({ language }) => language)));
+    expect([...languages].sort()).toEqual(["html", "sh", "text", "ts"]);
+  });
+
+  it("has code whose types are right", () => {
+    for (const page of pages) {
+      const code = moduleOf(page, "ws://127.0.0.1:7181");
+      if (code !== null) writeFileSync(fileOf(page), code);
+    }
+    const settings = {
+      extends: join(root, "test/tsconfig.json"),
+      compilerOptions: { noUnusedLocals: false, rootDir: root, types: ["node"], typeRoots: [join(root, "test/node_modules/@types")] },
+      include: ["*.ts"],
+    };
+    writeFileSync(join(generated, "tsconfig.json"), JSON.stringify(settings));
+    for (const project of [generated, docs]) {
+      const { status, stdout } = spawnSync(join(root, "node_modules/.bin/tsc"), ["-p", project], { encoding: "utf8" });
+      expect([status, stdout]).toEqual([0, ""]);
+    }
+  });
+});
+
+describe("the code of", () => {
+  let hub: Hub;
+  beforeAll(async () => {
+    hub = await startHub();
+  });
+  afterAll(async () => {
+    await hub.destroy();
+  });
+
+  it.each(pages.filter((page) => moduleOf(page, "") !== null))("%s runs", async (page) => {
+    const fresh = await startHub();
+    const file = fileOf(page).replace(".ts", ".run.ts");
+    writeFileSync(file, moduleOf(page, fresh.url)!);
+    await import(/* @vite-ignore */ pathToFileURL(file).href);
+    await fresh.destroy();
+  });
+});
+
+describe("the commands of", () => {
+  it.each(pages.filter((page) => blocksOf(page).some(({ language }) => language === "sh")))("%s work", async (page) => {
+    const hub = await serve(temporaryFolder("guide"), await freePort(), "--log-level", "error");
+    const lines = blocksOf(page)
+      .filter(({ language }) => language === "sh")
+      .flatMap(({ code }) => code.trim().split("\n"));
+    for (const line of lines) {
+      const typed = new Process("sh", ["-c", line], { cwd: root, env: { ...process.env, COPSE_URL: hub.url } });
+      expect([line, await typed.exited, typed.err.replace(/npm warn.*\n/g, "")]).toEqual([line, 0, ""]);
+    }
+  });
+});
