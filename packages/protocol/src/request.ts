@@ -47,7 +47,14 @@ export type Read =
   | { readonly op: "whoami" }
   | { readonly op: "quotas" }
   | { readonly op: "ensemble" }
-  | { readonly op: "sync" };
+  | { readonly op: "sync" }
+  | InspectionOp;
+
+/** What only operators may ask. */
+export type InspectionOp =
+  | { readonly op: "sessions" | "queues"; readonly after: string | null; readonly limit: number | null }
+  | { readonly op: "watchers"; readonly path: string }
+  | { readonly op: "stats" };
 
 export type WatchKind = "data" | "child" | "persistent" | "recursive";
 export const watchKinds: readonly WatchKind[] = ["data", "child", "persistent", "recursive"];
@@ -143,9 +150,16 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
       return readRequest(reader, id, ack, decodeReadBatch(reader));
     case "getAcl":
     case "count":
+    case "watchers":
       return readRequest(reader, id, ack, { op: message["op"], path: reader.path() });
     case "ephemerals":
       return readRequest(reader, id, ack, { op: "ephemerals", prefix: reader.optional("prefix") === null ? "/" : reader.text("prefix") });
+    case "sessions":
+    case "queues": {
+      const after = reader.optionalText("after");
+      return readRequest(reader, id, ack, { op: message["op"], after, limit: reader.optionalInteger("limit", 1) });
+    }
+    case "stats":
     case "quotas":
     case "whoami":
     case "ensemble":

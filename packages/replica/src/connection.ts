@@ -51,6 +51,8 @@ export class Connection {
   caller: Caller;
   /** The highest id among the writes of the session that were proposed. */
   lastWriteId = 0;
+  /** When it was opened, on the member's clock. */
+  readonly openedAt: number;
   /** When the client was last heard, and when it was last asked for a ping, on the member's clock. */
   heardAt: number;
   askedAt = 0;
@@ -71,9 +73,15 @@ export class Connection {
     this.number = number;
     this.address = address;
     this.phase = phase;
+    this.openedAt = now;
     this.heardAt = now;
     this.caller = { identities: [], address };
     this.#effects = effects;
+  }
+
+  /** What waits to be sent, in bytes, where it is text of one byte for each unit. */
+  get unsentBytes(): number {
+    return this.#unsentUnits;
   }
 
   get isCongested(): boolean {

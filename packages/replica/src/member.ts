@@ -139,6 +139,7 @@ export class Member {
       membership: this.#order,
       compaction: this.#compaction,
       found: (voters) => this.#found(voters, applier),
+      syncMsP99: () => this.#order.syncTimes.p99(),
     });
   }
 

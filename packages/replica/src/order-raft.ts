@@ -29,6 +29,7 @@ import type { PeerMessage } from "./peer-message.ts";
 import type { Clock } from "./ports.ts";
 import { SnapshotExchange } from "./snapshot-exchange.ts";
 import type { Restorer } from "./snapshot-receiving.ts";
+import { SyncTimes } from "./sync-times.ts";
 
 /** How consensus keeps time: by ticks of its host. */
 export interface ElectionTimes {
@@ -89,6 +90,7 @@ const hastyTicks = 2;
 export class RaftOrder implements Order, Membership {
   readonly #options: RaftOrderOptions;
   readonly #raft: Raft;
+  readonly syncTimes: SyncTimes = new SyncTimes();
   readonly #barriers: Barriers;
   /** Readys whose write is under way, with what leaves behind it. */
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
@@ -292,12 +294,17 @@ export class RaftOrder implements Order, Membership {
   }
 
   #take(ready: Ready): void {
-    const { wal, defer } = this.#options;
+    const { wal, defer, clock } = this.#options;
     for (const message of ready.messages) this.#send(message);
     const isStored = ready.mustStore || ready.snapshot !== null;
     const { number, messagesAfterStore: messages } = ready;
     this.#storing.push({ number, isStored, messages });
-    if (isStored) wal.append(ready.entries, this.#raft.hardState, () => defer(() => this.#stored(number)), ready.snapshot);
+    const from = clock.now();
+    const stored = (): void => {
+      this.syncTimes.note(clock.now() - from);
+      defer(() => this.#stored(number));
+    };
+    if (isStored) wal.append(ready.entries, this.#raft.hardState, stored, ready.snapshot);
     else if (this.#storing.length === 1) this.#stored(number);
     this.#give(ready.committed);
     this.#raft.applied(ready);

@@ -19,6 +19,7 @@ import {
   utf8Length,
 } from "@copse/protocol";
 import { type Caller, mayDo, type QuotaUse, quotaPath, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
+import { answerInspection, type Inspected } from "./inspection.ts";
 
 /** Who reads, and what a read may touch besides the tree. */
 export interface Reader {
@@ -28,6 +29,7 @@ export interface Reader {
   readonly watch: (path: string, kind: "data" | "child") => boolean;
   /** The reply members of `ensemble`. */
   readonly ensemble: () => string;
+  readonly inspected: Inspected;
 }
 
 type WatchWanted = readonly [path: string, kind: "data" | "child"];
@@ -95,6 +97,11 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
       )}`;
     case "ensemble":
       return reader.ensemble();
+    case "sessions":
+    case "queues":
+    case "watchers":
+    case "stats":
+      return answerInspection(tree, read, reader.caller, reader.inspected);
     case "sync":
       return "";
   }

@@ -45,6 +45,8 @@ export interface ReplicaState {
   readonly membership: Membership;
   readonly compaction: Compaction;
   readonly found: EnsembleState["found"];
+  /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
+  readonly syncMsP99: () => number | null;
 }
 
 export class Replica {
@@ -93,6 +95,13 @@ export class Replica {
       subscriptions: this.#subscriptions,
       sessions: this.#sessions,
       ensemble: () => this.ensemble.reply(),
+      inspected: {
+        connections: () => this.#connections.values(),
+        subscriptionsOf: (connection) => this.#subscriptions.count(connection),
+        watchers: (path) => this.#watches.watchersOf(path),
+        stats: () => this.#stats(),
+        now: clock.now,
+      },
     });
   }
 
@@ -203,6 +212,22 @@ export class Replica {
       snapshots: this.#state.compaction.snapshots,
       requests: this.#requests.counts,
       refusals: this.#requests.refusals,
+    };
+  }
+
+  #stats(): object {
+    const { pending, requests, refusals, quotasOverSoftBound: _, ...figures } = this.figures;
+    const { member, term } = this.#coordinator;
+    return {
+      member: this.#options.member,
+      role: this.ensemble.role,
+      leader: member,
+      term,
+      ...figures,
+      pendingTxns: pending,
+      syncMsP99: this.#state.syncMsP99(),
+      requests: Object.fromEntries(requests),
+      refusals: Object.fromEntries(refusals),
     };
   }
 

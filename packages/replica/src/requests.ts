@@ -24,6 +24,7 @@ import { type Audit, auditOf, authFailure } from "./audit.ts";
 import type { Answer, Connection, Slot } from "./connection.ts";
 import type { Effects } from "./effect.ts";
 import type { History } from "./history.ts";
+import type { Inspected } from "./inspection.ts";
 import type { Clock } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
 import { answerRead, type Reader } from "./reads.ts";
@@ -48,6 +49,7 @@ export interface RequestsState {
   readonly clock: Clock;
   /** The reply members of `ensemble`. */
   readonly ensemble: () => string;
+  readonly inspected: Inspected;
   readonly audit: Audit | null;
 }
 
@@ -202,12 +204,13 @@ export class Requests {
   }
 
   #reader(connection: Connection): Reader {
-    const { watches, limits, ensemble } = this.#state;
+    const { watches, limits, ensemble, inspected } = this.#state;
     return {
       caller: connection.caller,
       session: connection.session?.id ?? null,
       watch: (path, kind) => watches.add(connection, path, kind, limits.watches),
       ensemble,
+      inspected,
     };
   }
 

@@ -5,7 +5,7 @@
  * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
  * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
  */
-import { chunk, encodeWatchEvent, parentOf, type WatchEventKind, type WatchKind } from "@copse/protocol";
+import { chunk, encodeWatchEvent, parentOf, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
 import { type Acl, type Change, mayDo, ShardedMap } from "@copse/tree";
 import type { Connection } from "./connection.ts";
 
@@ -49,6 +49,12 @@ export class WatchTable {
     if (gone === 0) return false;
     this.#drop(connection, path, gone);
     return true;
+  }
+
+  /** Who watches this very path, and how. */
+  watchersOf(path: string): (readonly [Connection, WatchKind[]])[] {
+    const kindsOf = (bits: number): WatchKind[] => watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
+    return [...(this.#byPath.get(path) ?? [])].map(([connection, bits]) => [connection, kindsOf(bits)] as const);
   }
 
   /** The connection is closed: its watches go with it. */

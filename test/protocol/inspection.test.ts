@@ -1,0 +1,115 @@
+/** I: what operators may ask. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Hub, startHub } from "../support/hub.ts";
+import { type Message, RawClient } from "../support/raw-client.ts";
+
+let hub: Hub;
+let client: RawClient;
+let other: RawClient;
+
+beforeAll(async () => {
+  hub = await startHub();
+  client = await RawClient.connect(hub.url);
+  other = await RawClient.connect(hub.url, { timeout: 7_000, auth: [{ scheme: "digest", credential: "bob:secret" }] });
+});
+afterAll(() => hub.destroy());
+
+function sessionOf(who: RawClient): { id: string; secret: string } {
+  return who.session["session"] as { id: string; secret: string };
+}
+
+function idOf(who: RawClient): string {
+  return sessionOf(who).id;
+}
+
+describe("an inspection", () => {
+  it("[I2] lists sessions in pages, with what belongs to their connections here, and nothing secret", async () => {
+    await other.ask({ op: "create", path: "/mine", ephemeral: true });
+    await other.ask({ op: "addWatch", path: "/mine", mode: "persistent" });
+    await other.ask({ op: "subscribe", path: "/mine", scope: "node" });
+    const reply = await client.ask({ op: "sessions" });
+    const shown = (reply["sessions"] as Message[]).find(({ id }) => id === idOf(other));
+    expect(shown).toEqual({
+      id: idOf(other),
+      timeout: 7_000,
+      ephemerals: 1,
+      identities: [
+        { scheme: "digest", id: "bob" },
+        { scheme: "scrypt", id: "bob" },
+      ],
+      connection: {
+        address: "127.0.0.1",
+        ageMs: expect.any(Number),
+        silentMs: expect.any(Number),
+        watches: 1,
+        subscriptions: 1,
+        queueBytes: expect.any(Number),
+      },
+    });
+    expect([reply["total"], reply["more"]]).toEqual([2, undefined]);
+    const first = await client.ask({ op: "sessions", limit: 1 });
+    const [{ id }] = first["sessions"] as [Message];
+    const rest = await client.ask({ op: "sessions", limit: 1, after: id });
+    expect([first["more"], rest["more"], (rest["sessions"] as Message[]).length]).toEqual([true, undefined, 1]);
+    expect((await client.ask({ op: "sessions", limit: 0 }))["error"]?.code).toBe("BAD_ARGUMENTS");
+    expect(JSON.stringify(reply)).not.toContain(sessionOf(other).secret);
+  });
+
+  it("[I3] lists the queues of locks and elections, their places in order", async () => {
+    await client.ask({ op: "create", path: "/locks/a/lock-", ephemeral: true, sequential: true, parents: true });
+    const waiting = await other.ask({ op: "create", path: "/locks/a/lock-", ephemeral: true, sequential: true });
+    await client.ask({ op: "create", path: "/locks/plain", ephemeral: true });
+    const { queues, total } = await client.ask({ op: "queues" });
+    expect(total).toBe(1);
+    expect(queues).toEqual([
+      {
+        path: "/locks/a",
+        size: 2,
+        places: [
+          { name: "lock-0000000000", session: idOf(client), czxid: expect.any(Number), ctime: expect.any(Number) },
+          { name: "lock-0000000001", session: idOf(other), czxid: (waiting["stat"] as Message)["czxid"], ctime: expect.any(Number) },
+        ],
+      },
+    ]);
+    expect((await client.ask({ op: "queues", after: "/locks/a" }))["queues"]).toEqual([]);
+  });
+
+  it("[I4] says who watches a path, and how", async () => {
+    await other.ask({ op: "get", path: "/mine", watch: true });
+    const { watchers } = await client.ask({ op: "watchers", path: "/mine" });
+    expect(watchers).toEqual([{ session: idOf(other), address: "127.0.0.1", kinds: ["data", "persistent"] }]);
+    expect((await client.ask({ op: "watchers", path: "/nothing" }))["watchers"]).toEqual([]);
+    expect((await client.ask({ op: "watchers", path: "bad" }))["error"]?.code).toBe("BAD_ARGUMENTS");
+  });
+
+  it("[I5] gives the member's figures", async () => {
+    const { stats } = await client.ask({ op: "stats" });
+    expect(stats).toMatchObject({
+      member: "1",
+      role: "leader",
+      leader: "1",
+      connections: 2,
+      sessions: 2,
+      watches: 2,
+      subscriptions: 1,
+      requests: { create: 4, watchers: 2 },
+      refusals: { BAD_ARGUMENTS: 2 },
+    });
+    const { zxid, znodes, syncMsP99 } = stats as Message;
+    expect([zxid, znodes, syncMsP99]).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
+  });
+
+  it("[I1] is for those who may administer the root", async () => {
+    const bobs = [{ perms: ["read", "write", "create", "delete", "admin"], scheme: "auth", id: "" }];
+    const all = [{ perms: ["read", "write", "create", "delete"], scheme: "world", id: "anyone" }];
+    await other.ask({ op: "setAcl", path: "/", acl: [...bobs, ...all] });
+    const codes = async (who: RawClient): Promise<unknown[]> =>
+      Promise.all(
+        [{ op: "sessions" }, { op: "queues" }, { op: "watchers", path: "/" }, { op: "stats" }].map(
+          async (message) => (await who.ask(message))["error"]?.code,
+        ),
+      );
+    expect(await codes(client)).toEqual(["NO_AUTH", "NO_AUTH", "NO_AUTH", "NO_AUTH"]);
+    expect(await codes(other)).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
