@@ -329,3 +329,18 @@ describe("locks and elections", () => {
     expect(second.state).not.toBe("closed");
   });
 });
+
+describe("a watch that is asked for before the client is connected", () => {
+  it("hears of what happens from then on, and nothing older", async () => {
+    const hub = new TestEnsemble();
+    const other = await hub.connect();
+    await other.create("/old");
+    const copse = hub.client();
+    const events = copse.watch("/", { mode: "recursive" });
+    const next = events.next();
+    await hub.until(copse.connected());
+    await copse.sync();
+    await other.create("/new");
+    expect((await next).value).toMatchObject({ event: "created", path: "/new" });
+  });
+});

@@ -13,26 +13,31 @@ export class ChildList {
   readonly path: string;
   /** Null until the first state has come. */
   children: Child[] | null = null;
-  /** The znode itself is gone. */
-  isMissing = false;
+  /** The client's mirror of the subscription: always the newest, whatever is shown. */
+  #mirror: ReadonlyMap<string, LiveZnode> = new Map();
+  #filtered: { readonly of: Child[]; readonly size: number; readonly filter: string; readonly names: Child[] } | null = null;
 
   constructor(path: string) {
     this.path = path;
   }
 
+  /** The whole state, which stays live in `znodes`. */
   takeState(znodes: ReadonlyMap<string, LiveZnode>): void {
+    this.#mirror = znodes;
+    this.catchUp();
+  }
+
+  /** Shows what the mirror holds now. */
+  catchUp(): void {
     const children: Child[] = [];
-    for (const [path, { stat }] of znodes) if (path !== this.path) children.push({ name: nameOf(path), path, stat });
-    this.isMissing = !znodes.has(this.path);
+    for (const [path, { stat }] of this.#mirror) if (path !== this.path) children.push({ name: nameOf(path), path, stat });
     this.children = children.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.#filtered = null;
   }
 
   /** Takes one change; true if it was of a child. */
   takeChange({ kind, path, stat }: Change): boolean {
-    if (path === this.path) {
-      this.isMissing = kind === "deleted";
-      return false;
-    }
+    if (path === this.path) return false;
     const { children } = this;
     if (children === null) return false;
     const name = nameOf(path);
@@ -44,7 +49,24 @@ export class ChildList {
       if (isThere) children[at]!.stat = stat;
       else children.splice(at, 0, { name, path, stat });
     }
+    if (isThere !== (kind !== "deleted")) this.#filtered = null;
     return true;
+  }
+
+  /** The children to show: those whose names hold the filter, and those that are kept whatever they are called. */
+  shown(filter: string, isKept: (path: string) => boolean): readonly Child[] {
+    const { children } = this;
+    if (children === null || filter === "") return children ?? [];
+    if (this.#filtered?.filter !== filter) {
+      const names = children.filter(({ name, path }) => name.toLowerCase().includes(filter) || isKept(path));
+      this.#filtered = { of: children, size: children.length, filter, names };
+    }
+    return this.#filtered.names;
+  }
+
+  /** What is kept has changed. */
+  refilter(): void {
+    this.#filtered = null;
   }
 }
 
@@ -56,7 +78,8 @@ export function parentOf(path: string): string {
   return path.slice(0, path.lastIndexOf("/")) || "/";
 }
 
-function lowerBound(children: readonly Child[], name: string): number {
+/** Where a name stands, or would stand. */
+export function lowerBound(children: readonly Child[], name: string): number {
   let low = 0;
   let high = children.length;
   while (low < high) {

@@ -3,13 +3,20 @@
  */
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import { joinPath } from "./child-list.ts";
-import { type Model, sentence } from "./model.ts";
+import type { Model } from "./model.ts";
+import { sentence } from "./sentence.ts";
 import { controls } from "./shared-styles.ts";
 
 export type Asked = "create" | "delete";
 
 export class ActionDialog extends LitElement {
-  static override properties = { model: { attribute: false }, asked: { state: true }, problem: { state: true } };
+  static override properties = {
+    model: { attribute: false },
+    asked: { state: true },
+    problem: { state: true },
+    kind: { state: true },
+    below: { state: true },
+  };
   static override styles = [
     controls,
     css`
@@ -56,12 +63,18 @@ export class ActionDialog extends LitElement {
   declare model: Model;
   declare asked: Asked | null;
   declare problem: string | null;
+  /** Of the znode to create. */
+  declare kind: string;
+  /** How many znodes are below the one to delete; null until that is known. */
+  declare below: number | null;
   #path = "/";
 
   constructor() {
     super();
     this.asked = null;
     this.problem = null;
+    this.kind = "persistent";
+    this.below = null;
   }
 
   /** Opens the dialog for the selected znode. */
@@ -69,6 +82,14 @@ export class ActionDialog extends LitElement {
     this.asked = asked;
     this.problem = null;
     this.#path = this.model.selectedPath;
+    this.kind = "persistent";
+    this.below = null;
+    // Where it can't be counted, the number of children has to do.
+    if (asked === "delete")
+      void this.model.copse.count(this.#path).then(
+        (count) => (this.below = count),
+        () => {},
+      );
     void this.updateComplete.then(() => this.renderRoot.querySelector("dialog")?.showModal());
   }
 
@@ -84,13 +105,16 @@ export class ActionDialog extends LitElement {
       <label>Name<input name="name" autocomplete="off" autofocus pattern="[^\\/]*" title="A name has no /: create one level at a time" /></label>
       <label>
         Kind
-        <select name="kind">
+        <select name="kind" @change=${(event: Event) => (this.kind = (event.target as HTMLSelectElement).value)}>
           <option value="persistent">Persistent: stays until it is deleted</option>
           <option value="sequential">Sequential: a number is appended to the name</option>
+          <option value="ttl">TTL: removed once it has no children and has not changed for so long</option>
           <option value="container">Container: removed once its last child is gone</option>
           <option value="ephemeral">Ephemeral: lives as long as this page's session</option>
+          <option value="ephemeral-sequential">Ephemeral and sequential</option>
         </select>
       </label>
+      ${this.kind === "ttl" ? html`<label>Time to live, in seconds<input name="ttl" type="number" min="1" value="60" required /></label>` : nothing}
       <label>Data<textarea name="data" spellcheck="false"></textarea></label>
       ${this.#buttons("Create", "primary")}
     </form>`;
@@ -104,7 +128,7 @@ export class ActionDialog extends LitElement {
       ${
         below === 0
           ? html`<p>The znode and its data go for good.</p>`
-          : html`<p>The znode has ${below === 1 ? "one child" : `${below.toLocaleString("en")} children`}. All below goes with it for good, in one step.</p>
+          : html`<p>The znode has ${below === 1 ? "one child" : `${below.toLocaleString("en")} children`}. All below goes with it for good, in one step${this.below === null ? "" : `: ${(this.below + 1).toLocaleString("en")} znodes`}.</p>
             <label><span>Type <code>${this.#path}</code> to go on</span><input name="confirm" autocomplete="off" autofocus /></label>`
       }
       ${this.#buttons("Delete", "danger")}
@@ -135,12 +159,14 @@ export class ActionDialog extends LitElement {
     const kind = String(fields.get("kind"));
     const data = String(fields.get("data"));
     const name = String(fields.get("name"));
-    if (name === "" && kind !== "sequential") throw "Give it a name.";
+    const isSequential = kind === "sequential" || kind === "ephemeral-sequential";
+    if (name === "" && !isSequential) throw "Give it a name.";
     const path = joinPath(this.#path, name);
     const created = await this.model.copse.create(path, data === "" ? null : data, {
-      sequential: kind === "sequential",
+      sequential: isSequential,
       container: kind === "container",
-      ephemeral: kind === "ephemeral",
+      ephemeral: kind === "ephemeral" || kind === "ephemeral-sequential",
+      ...(kind === "ttl" ? { ttl: Number(fields.get("ttl")) * 1_000 } : {}),
     });
     this.dispatchEvent(new CustomEvent("choose", { detail: created.path, bubbles: true, composed: true }));
   }

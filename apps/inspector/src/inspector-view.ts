@@ -1,13 +1,22 @@
 /**
  * The page as a whole: the bar with the connection's state, the tree, the znode. The address names the selected znode.
  */
-import { css, html, LitElement, type TemplateResult } from "lit";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Asked } from "./dialogs.ts";
 import "./dialogs.ts";
+import "./changes-view.ts";
+import { joinPath } from "./child-list.ts";
+import "./ensemble-view.ts";
+import "./locks-view.ts";
 import type { Model } from "./model.ts";
+import { type Route, routeOf, type ViewName, viewHash, znodeHash } from "./route.ts";
+import "./sessions-view.ts";
 import { controls } from "./shared-styles.ts";
 import "./tree-view.ts";
 import "./znode-view.ts";
+
+/** Names that are offered at once. */
+const offeredMax = 20;
 
 const stateWords = {
   connecting: "Connecting …",
@@ -17,8 +26,16 @@ const stateWords = {
   closed: "Closed: reload the page",
 } as const;
 
+const viewNames: readonly { readonly view: ViewName; readonly title: string }[] = [
+  { view: "tree", title: "Tree" },
+  { view: "changes", title: "Changes" },
+  { view: "sessions", title: "Sessions" },
+  { view: "locks", title: "Locks" },
+  { view: "ensemble", title: "Ensemble" },
+];
+
 export class InspectorView extends LitElement {
-  static override properties = { model: { attribute: false } };
+  static override properties = { model: { attribute: false }, route: { state: true } };
   static override styles = [
     controls,
     css`
@@ -41,6 +58,24 @@ export class InspectorView extends LitElement {
         font-weight: 650;
         letter-spacing: -0.01em;
         color: var(--accent);
+      }
+      nav {
+        display: flex;
+        gap: var(--s1);
+      }
+      nav a {
+        padding: var(--s1) var(--s2);
+        border-radius: var(--radius);
+        font-size: var(--small);
+        color: var(--text);
+        text-decoration: none;
+      }
+      nav a:hover {
+        background: var(--raised);
+      }
+      nav a[aria-current] {
+        background: var(--selected);
+        font-weight: 600;
       }
       form {
         flex: 1;
@@ -79,7 +114,10 @@ export class InspectorView extends LitElement {
         grid-template: minmax(0, 1fr) / minmax(16rem, 2fr) minmax(0, 3fr);
         min-height: 0;
       }
-      .stale copse-tree {
+      main.whole {
+        grid-template: minmax(0, 1fr) / minmax(0, 1fr);
+      }
+      .stale > * {
         opacity: 0.6;
       }
       copse-tree {
@@ -99,16 +137,27 @@ export class InspectorView extends LitElement {
   ];
 
   declare model: Model;
+  declare route: Route;
+  /** Paths that complete what is typed. */
+  #known: readonly string[] = [];
+  readonly #onKey = (event: KeyboardEvent): void => this.#key(event);
   readonly #onHash = (): void => this.#follow();
+
+  constructor() {
+    super();
+    this.route = routeOf(location.hash);
+  }
 
   override connectedCallback(): void {
     super.connectedCallback();
     addEventListener("hashchange", this.#onHash);
+    addEventListener("keydown", this.#onKey);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     removeEventListener("hashchange", this.#onHash);
+    removeEventListener("keydown", this.#onKey);
   }
 
   override firstUpdated(): void {
@@ -122,8 +171,24 @@ export class InspectorView extends LitElement {
     return html`
       <header>
         <h1>copse</h1>
+        <nav aria-label="Views">
+          ${viewNames.map(
+            ({ view, title }) =>
+              html`<a href=${viewHash(view, model.selectedPath)} aria-current=${view === this.route.view ? "page" : nothing}>${title}</a>`,
+          )}
+        </nav>
         <form @submit=${(event: SubmitEvent) => this.#go(event)}>
-          <input name="path" aria-label="Go to path" placeholder="Go to path" spellcheck="false" autocomplete="off" .value=${model.selectedPath} />
+          <input
+            name="path"
+            aria-label="Go to path"
+            placeholder="Go to path (g)"
+            spellcheck="false"
+            autocomplete="off"
+            list="known-paths"
+            .value=${model.selectedPath}
+            @input=${(event: InputEvent) => void this.#complete((event.target as HTMLInputElement).value)}
+          />
+          <datalist id="known-paths">${this.#known.map((path) => html`<option value=${path}></option>`)}</datalist>
         </form>
         <div class="state ${connection}">
           <span class="dot" aria-hidden="true"></span>
@@ -131,9 +196,12 @@ export class InspectorView extends LitElement {
           <span class="zxid" title="The newest change this page has seen">zxid ${model.copse.zxid}</span>
         </div>
       </header>
-      <main class=${connection === "connected" ? "" : "stale"} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)} @ask=${(event: CustomEvent<Asked>) => this.#ask(event.detail)}>
-        <copse-tree .model=${model}></copse-tree>
-        <copse-znode .model=${model}></copse-znode>
+      <main
+        class=${[connection === "connected" ? "" : "stale", this.route.view === "tree" ? "" : "whole"].join(" ")}
+        @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}
+        @ask=${(event: CustomEvent<Asked>) => this.#ask(event.detail)}
+      >
+        ${this.#view()}
       </main>
       <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
     `;
@@ -146,8 +214,47 @@ export class InspectorView extends LitElement {
     this.#choose(whole.length > 1 ? whole.replace(/\/+$/, "") : whole);
   }
 
+  #view(): TemplateResult {
+    const { model } = this;
+    switch (this.route.view) {
+      case "tree":
+        return html`<copse-tree .model=${model}></copse-tree><copse-znode .model=${model} .tab=${this.route.tab}></copse-znode>`;
+      case "changes":
+        return html`<copse-changes .model=${model}></copse-changes>`;
+      case "sessions":
+        return html`<copse-sessions .model=${model}></copse-sessions>`;
+      case "locks":
+        return html`<copse-locks .model=${model}></copse-locks>`;
+      case "ensemble":
+        return html`<copse-ensemble .model=${model}></copse-ensemble>`;
+    }
+  }
+
+  /** `g` goes to the path, wherever nothing is being typed. */
+  #key(event: KeyboardEvent): void {
+    const [at] = event.composedPath() as HTMLElement[];
+    const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(at?.tagName ?? "") || at?.isContentEditable === true;
+    if (event.key !== "g" || event.ctrlKey || event.metaKey || event.altKey || isTyping || at?.getAttribute("role") === "tree") return;
+    event.preventDefault();
+    const input = this.renderRoot.querySelector<HTMLInputElement>("input[name=path]");
+    input?.focus();
+    input?.select();
+  }
+
+  /** Offers the children of what is typed so far, as far as the server says. */
+  async #complete(typed: string): Promise<void> {
+    const parent = typed.slice(0, typed.lastIndexOf("/")) || "/";
+    const begun = typed.slice(typed.lastIndexOf("/") + 1);
+    // One before the first that fits, in code units, is where the page of names begins.
+    const { children } = await this.model.copse
+      .children(parent, { after: before(begun), limit: offeredMax })
+      .catch(() => ({ children: [] }));
+    this.#known = children.filter((name) => name.startsWith(begun)).map((name) => joinPath(parent, name));
+    this.requestUpdate();
+  }
+
   #choose(path: string): void {
-    const hash = `#/n${path.split("/").map(encodeURIComponent).join("/")}`;
+    const hash = znodeHash(path);
     if (location.hash === hash) this.#follow();
     else location.hash = hash;
   }
@@ -158,17 +265,25 @@ export class InspectorView extends LitElement {
 
   /** Selects what the address names. */
   #follow(): void {
-    const named = /^#\/n(\/.*)$/.exec(location.hash)?.[1];
-    let path = "/";
-    try {
-      if (named !== undefined) path = named.split("/").map(decodeURIComponent).join("/");
-    } catch {
-      // An address that was cut or mistyped names no znode: the root is shown.
+    const before = this.route;
+    this.route = routeOf(location.hash);
+    const { view, path } = this.route;
+    if (view !== "tree") {
+      document.title = `${viewNames.find((one) => one.view === view)?.title} · copse`;
+      return;
     }
     this.model.select(path);
     document.title = path === "/" ? "copse" : `${path} · copse`;
+    if (before.view !== view) void this.updateComplete.then(() => this.renderRoot.querySelector("copse-tree")?.showSelected());
     this.renderRoot.querySelector("copse-tree")?.showSelected();
   }
+}
+
+/** A name that stands right before all that begin so. */
+function before(begun: string): string {
+  if (begun === "") return "";
+  const last = begun.charCodeAt(begun.length - 1);
+  return `${begun.slice(0, -1)}${String.fromCharCode(last - 1)}\uffff`;
 }
 
 customElements.define("copse-inspector", InspectorView);

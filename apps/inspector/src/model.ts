@@ -3,23 +3,12 @@
  *
  * Invariants: everything shown was committed and came from a subscription, never from what the page hopes for; each expanded
  * znode has one subscription (names and stats), the selected one another (with data). Listeners are told at most once
- * for each animation frame.
+ * for each animation frame, and twice a second while very much happens or the page is paused; a page that is paused moves no row.
  */
-import { type Copse, type CopseError, isCopseError, type LiveZnode, type SessionState, type Stat } from "@copse/client";
-import { ChildList, nameOf, parentOf } from "./child-list.ts";
-
-export interface Row {
-  readonly path: string;
-  readonly name: string;
-  readonly depth: number;
-  readonly stat: Stat;
-  readonly isExpanded: boolean;
-  readonly isLoading: boolean;
-  /** Position among the siblings, from 1, and how many they are. */
-  readonly position: number;
-  readonly siblings: number;
-  readonly flash: FlashKind | null;
-}
+import type { Copse, CopseError, LiveZnode, SessionState, Stat } from "@copse/client";
+import { ChangeLog } from "./change-log.ts";
+import { ChildList, parentOf } from "./child-list.ts";
+import { RowIndex } from "./row-index.ts";
 
 export type FlashKind = "created" | "changed" | "deleted";
 
@@ -31,21 +20,34 @@ export type Selected =
 
 /** How long a change stays marked on its row, in milliseconds. */
 const flashMs = 1_600;
+/** Marks at once; what changes beyond that is counted, not marked. */
+const flashesMax = 500;
+/** Changes a second above which rows are drawn by the clock, not by the change. */
+const busyRate = 200;
+const busyDrawMs = 500;
 
 export class Model {
   readonly copse: Copse;
+  readonly changes: ChangeLog;
   readonly #listeners: Set<() => void> = new Set();
-  readonly #expanded: Map<string, { readonly list: ChildList; readonly stop: () => void }> = new Map();
+  readonly #lists: Map<string, ChildList> = new Map();
+  readonly #stops: Map<string, () => void> = new Map();
   readonly #flashes: Map<string, { readonly kind: FlashKind; readonly until: number }> = new Map();
-  #rows: readonly Row[] | null = null;
+  /** Changes below znodes that are not expanded, by the path of the row that hides them. */
+  readonly #hidden: Map<string, number> = new Map();
+  #rows: RowIndex | null = null;
   #rootStat: Stat | null = null;
   #isScheduled = false;
   #stopSelected: () => void = () => {};
+  #filter = "";
+  #pausedAt: number | null = null;
   selectedPath = "/";
   selected: Selected = { kind: "loading" };
 
   constructor(copse: Copse) {
     this.copse = copse;
+    this.changes = new ChangeLog(copse);
+    this.changes.listen(({ path }) => this.#noteHidden(path));
     copse.onState(() => this.#changed());
     this.expand("/");
     this.select("/");
@@ -61,13 +63,47 @@ export class Model {
     return () => this.#listeners.delete(listener);
   }
 
+  get isPaused(): boolean {
+    return this.#pausedAt !== null;
+  }
+
+  /** Changes since the page was paused. */
+  get missed(): number {
+    return this.#pausedAt === null ? 0 : this.changes.total - this.#pausedAt;
+  }
+
+  /** True while so much happens that rows are drawn by the clock. */
+  get isBusy(): boolean {
+    return this.changes.rate > busyRate;
+  }
+
+  set isPaused(isPaused: boolean) {
+    if (isPaused === this.isPaused) return;
+    this.#pausedAt = isPaused ? this.changes.total : null;
+    if (!isPaused) for (const list of this.#lists.values()) if (list.children !== null) list.catchUp();
+    this.#changed();
+  }
+
+  get filter(): string {
+    return this.#filter;
+  }
+
+  /** Only znodes whose names hold this, and the way to what is expanded. */
+  set filter(filter: string) {
+    this.#filter = filter.trim().toLowerCase();
+    this.#changed();
+  }
+
   isExpanded(path: string): boolean {
-    return this.#expanded.has(path);
+    return this.#lists.has(path);
   }
 
   expand(path: string): void {
-    if (this.#expanded.has(path)) return;
+    this.#hidden.delete(path);
+    if (this.#lists.has(path)) return;
     const list = new ChildList(path);
+    this.#lists.set(path, list);
+    for (const other of this.#lists.values()) other.refilter();
     const stop = this.copse.observe(
       path,
       { scope: "children", data: false },
@@ -78,26 +114,31 @@ export class Model {
           this.#changed();
         },
         changes: (changes) => {
-          for (const change of changes) {
-            if (list.takeChange(change)) this.#mark(change.path, change.kind);
-            else if (path === "/" && change.stat !== null) this.#rootStat = change.stat;
-            if (change.kind === "deleted") this.collapse(change.path);
+          if (!this.isPaused) {
+            for (const change of changes) {
+              if (list.takeChange(change)) this.#mark(change.path, change.kind);
+              else if (path === "/" && change.stat !== null) this.#rootStat = change.stat;
+              if (change.kind === "deleted") this.collapse(change.path);
+            }
           }
           this.#changed();
         },
         failed: () => this.collapse(path),
       },
     );
-    this.#expanded.set(path, { list, stop });
+    if (this.#lists.get(path) === list) this.#stops.set(path, stop);
+    else stop();
     this.#changed();
   }
 
   collapse(path: string): void {
-    for (const [below, { stop }] of this.#expanded) {
+    for (const below of [...this.#lists.keys()]) {
       if (below !== path && !below.startsWith(path === "/" ? "/" : `${path}/`)) continue;
-      stop();
-      this.#expanded.delete(below);
+      this.#stops.get(below)?.();
+      this.#stops.delete(below);
+      this.#lists.delete(below);
     }
+    for (const list of this.#lists.values()) list.refilter();
     this.#changed();
   }
 
@@ -128,9 +169,19 @@ export class Model {
   }
 
   /** The rows as they stand, top to bottom. */
-  get rows(): readonly Row[] {
-    this.#rows ??= this.#layOut();
+  get rows(): RowIndex {
+    this.#rows ??= new RowIndex(this.#rootStat, this.#lists, this.#filter);
     return this.#rows;
+  }
+
+  flashOf(path: string): FlashKind | null {
+    const flash = this.#flashes.get(path);
+    return flash !== undefined && flash.until > performance.now() ? flash.kind : null;
+  }
+
+  /** Changes that a row that is not expanded has hidden so far. */
+  hiddenOf(path: string): number {
+    return this.#hidden.get(path) ?? 0;
   }
 
   #show(znode: LiveZnode | null): void {
@@ -138,31 +189,20 @@ export class Model {
     this.#changed();
   }
 
-  #layOut(): readonly Row[] {
-    const rows: Row[] = [];
-    const now = performance.now();
-    const add = (path: string, stat: Stat, depth: number, position: number, siblings: number): void => {
-      const list = this.#expanded.get(path)?.list;
-      const flash = this.#flashes.get(path);
-      rows.push({
-        path,
-        name: path === "/" ? "/" : nameOf(path),
-        depth,
-        stat,
-        isExpanded: list !== undefined,
-        isLoading: list !== undefined && list.children === null,
-        position,
-        siblings,
-        flash: flash !== undefined && flash.until > now ? flash.kind : null,
-      });
-      const children = list?.children ?? [];
-      for (const [at, child] of children.entries()) add(child.path, child.stat, depth + 1, at + 1, children.length);
-    };
-    if (this.#rootStat !== null) add("/", this.#rootStat, 0, 1, 1);
-    return rows;
+  /** Counts a change on the row that hides it: the deepest znode on its way that is shown and not expanded. */
+  #noteHidden(path: string): void {
+    let above = parentOf(path);
+    if (path === "/" || this.#lists.has(above)) return;
+    while (!this.#lists.has(parentOf(above))) {
+      if (above === "/") return;
+      above = parentOf(above);
+    }
+    this.#hidden.set(above, (this.#hidden.get(above) ?? 0) + 1);
+    this.#changed();
   }
 
   #mark(path: string, kind: string): void {
+    if (this.#flashes.size >= flashesMax) return;
     const shown: FlashKind = kind === "created" ? "created" : kind === "deleted" ? "deleted" : "changed";
     const marked = shown === "deleted" ? parentOf(path) : path;
     this.#flashes.set(marked, { kind: shown, until: performance.now() + flashMs });
@@ -176,35 +216,11 @@ export class Model {
     this.#rows = null;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    requestAnimationFrame(() => {
+    const tell = (): void => {
       this.#isScheduled = false;
       for (const listener of this.#listeners) listener();
-    });
-  }
-}
-
-/** One sentence for a refusal, in words for operators. */
-export function sentence(error: unknown): string {
-  if (!isCopseError(error)) return String(error);
-  switch (error.code) {
-    case "NODE_EXISTS":
-      return "A znode of this name exists already.";
-    case "NO_NODE":
-      return "The znode does not exist any more.";
-    case "NOT_EMPTY":
-      return "The znode has got children meanwhile.";
-    case "NO_AUTH":
-      return "Your identity may not do this.";
-    case "READ_ONLY":
-      return "This server allows no changes.";
-    case "SESSION_EXPIRED":
-    case "UNAVAILABLE":
-      return error.outcome === "unknown"
-        ? "The connection was lost on the way: it may have been done, or not. Look before you try again."
-        : "There is no connection. Nothing was done.";
-    case "NO_CHILDREN_FOR_EPHEMERALS":
-      return "An ephemeral znode can't have children.";
-    default:
-      return error.message;
+    };
+    if (this.isBusy) setTimeout(tell, busyDrawMs);
+    else requestAnimationFrame(tell);
   }
 }

@@ -75,6 +75,62 @@ export const controls = css`
     align-items: center;
     flex-wrap: wrap;
   }
+  .view {
+    display: flex;
+    flex-direction: column;
+    gap: var(--s4);
+    padding: var(--s4) var(--s5);
+    height: 100%;
+    overflow: auto;
+  }
+  .view > h2 {
+    font-size: var(--large);
+    font-weight: 600;
+  }
+  .empty {
+    color: var(--muted);
+    font-size: var(--small);
+  }
+  .scrolls {
+    overflow: auto;
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    background: var(--surface);
+    flex: none;
+  }
+  table {
+    border-collapse: collapse;
+    width: 100%;
+    font-size: var(--small);
+  }
+  th,
+  td {
+    padding: var(--s1) var(--s3);
+    text-align: start;
+    white-space: nowrap;
+    border-block-end: 1px solid var(--line);
+  }
+  tr:last-child td {
+    border-block-end: 0;
+  }
+  th {
+    color: var(--muted);
+    font-weight: 600;
+    position: sticky;
+    inset-block-start: 0;
+    background: var(--raised);
+  }
+  td.number,
+  th.number {
+    text-align: end;
+    font-variant-numeric: tabular-nums;
+  }
+  td.mono {
+    font-family: var(--mono);
+  }
+  a {
+    color: var(--accent);
+  }
   h1,
   h2,
   h3,

@@ -8,20 +8,50 @@
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { parentOf } from "./child-list.ts";
-import type { Model, Row } from "./model.ts";
+import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
+import { znodeHash } from "./route.ts";
+import type { Place, RowIndex } from "./row-index.ts";
+import { controls } from "./shared-styles.ts";
 
 const rowPx = 28;
 const typeAheadMs = 700;
-const glyph = { created: "＋", changed: "±", deleted: "−" } as const;
+/** Znodes that `*` expands, at most: each is a subscription. */
+const expandedAtOnceMax = 100;
+const glyph = { created: "+", changed: "±", deleted: "−" } as const;
 
 export class TreeView extends LitElement {
   static override properties = { model: { attribute: false } };
-  static override styles = css`
+  static override styles = [
+    controls,
+    css`
     :host {
-      display: block;
+      display: grid;
+      grid-template-rows: auto minmax(0, 1fr);
       min-height: 0;
       overflow: hidden;
+    }
+    .bar {
+      display: flex;
+      gap: var(--s2);
+      align-items: center;
+      padding: var(--s2) var(--s3);
+      border-block-end: 1px solid var(--line);
+    }
+    .bar input {
+      flex: 1;
+      min-width: 5rem;
+    }
+    .rate {
+      font-size: 0.75rem;
+      color: var(--muted);
+      white-space: nowrap;
+    }
+    .note.hidden-changes {
+      padding: 0.15rem 0.4rem;
+      border-radius: 1rem;
+      background: var(--flash-changed);
+      color: var(--text);
     }
     .scroller {
       height: 100%;
@@ -110,7 +140,8 @@ export class TreeView extends LitElement {
         background: var(--flash-deleted);
       }
     }
-  `;
+  `,
+  ];
 
   declare model: Model;
   #virtualizer: Virtualizer<HTMLElement, HTMLElement> | null = null;
@@ -136,21 +167,50 @@ export class TreeView extends LitElement {
     const virtualizer = this.#virtualizer;
     virtualizer?.setOptions({ ...virtualizer.options, count: rows.length });
     const items = virtualizer?.getVirtualItems() ?? [];
+    const shown = items.flatMap(({ index, start }) => {
+      const place = rows.at(index);
+      return place === undefined ? [] : [{ place, start }];
+    });
+    // A row that is scrolled out of sight is not in the page, and can't be named.
+    const isActiveShown = shown.some(({ place }) => place.path === this.#activePath);
     return html`
+      ${this.#bar()}
       <div
         class="scroller"
         role="tree"
         tabindex="0"
         aria-label="Znodes"
-        aria-activedescendant=${this.#idOf(this.#activePath)}
+        aria-activedescendant=${isActiveShown ? this.#idOf(this.#activePath) : nothing}
         @keydown=${this.#onKey}
         @focus=${() => this.#reveal()}
       >
         <div class="rows" role="none" .style=${`height: ${rows.length * rowPx}px`}>
-          ${items.map(({ index, start }) => this.#row(rows[index], start))}
+          ${shown.map(({ place, start }) => this.#row(place, start))}
         </div>
       </div>
     `;
+  }
+
+  #bar(): TemplateResult {
+    const { model } = this;
+    const { rate } = model.changes;
+    const what = model.isPaused
+      ? `${model.missed.toLocaleString("en")} changes since`
+      : rate > 0
+        ? `${rate.toLocaleString("en")} changes/s`
+        : "";
+    return html`<div class="bar">
+      <input
+        type="search"
+        aria-label="Filter names"
+        placeholder="Filter names"
+        spellcheck="false"
+        autocomplete="off"
+        @input=${(event: InputEvent) => (model.filter = (event.target as HTMLInputElement).value)}
+      />
+      <span class="rate">${what}</span>
+      <button aria-pressed=${model.isPaused} @click=${() => (model.isPaused = !model.isPaused)}>${model.isPaused ? "Resume" : "Pause"}</button>
+    </div>`;
   }
 
   override firstUpdated(): void {
@@ -182,11 +242,12 @@ export class TreeView extends LitElement {
     this.requestUpdate();
   }
 
-  #row(row: Row | undefined, start: number): TemplateResult | typeof nothing {
-    if (row === undefined) return nothing;
-    const { path, name, depth, stat, isExpanded, isLoading, position, siblings, flash } = row;
+  #row(place: Place, start: number): TemplateResult {
+    const { path, name, depth, stat, isExpanded, isLoading, position, siblings } = place;
+    const flash = this.model.flashOf(path);
     const isSelected = path === this.model.selectedPath;
     const hasChildren = stat.numChildren > 0;
+    const hidden = isExpanded ? 0 : this.model.hiddenOf(path);
     const classes = ["row", isSelected ? "selected" : "", path === this.#activePath ? "active" : "", flash ?? ""].join(" ");
     return html`
       <div
@@ -200,30 +261,37 @@ export class TreeView extends LitElement {
         aria-expanded=${hasChildren || isExpanded ? String(isExpanded) : nothing}
         data-path=${path}
         .style=${`transform: translateY(${start}px); padding-inline-start: ${depth * 16 + 4}px`}
-        @click=${() => this.#choose(path)}
-        @dblclick=${() => this.#toggle(row)}
+        @click=${(event: MouseEvent) => this.#click(event, path)}
+        @dblclick=${() => this.#toggle(place)}
       >
-        <span class="twist" aria-hidden="true" @click=${(event: Event) => this.#twist(event, row)}>${hasChildren ? (isExpanded ? "▾" : "▸") : ""}</span>
+        <span class="twist" aria-hidden="true" @click=${(event: Event) => this.#twist(event, place)}>${hasChildren ? (isExpanded ? "▾" : "▸") : ""}</span>
         <span class="name">${name}</span>
         ${hasChildren ? html`<span class="note">${stat.numChildren.toLocaleString("en")}</span>` : nothing}
         ${stat.ephemeralOwner !== null ? html`<span class="note">ephemeral</span>` : nothing}
         ${isLoading ? html`<span class="note">loading …</span>` : nothing}
-        ${flash !== null ? html`<span class="mark" aria-label=${flash}>${glyph[flash]}</span>` : nothing}
+        ${hidden > 0 ? html`<span class="note hidden-changes" title="Changes below, since it was last looked at">${hidden.toLocaleString("en")} changed below</span>` : nothing}
+        ${flash !== null ? html`<span class="mark" role="img" aria-label=${flash}>${glyph[flash]}</span>` : nothing}
       </div>
     `;
+  }
+
+  /** With a modifier, a row opens as a link does. */
+  #click(event: MouseEvent, path: string): void {
+    if (event.ctrlKey || event.metaKey) window.open(znodeHash(path), "_blank", "noopener");
+    else this.#choose(path);
   }
 
   #idOf(path: string): string {
     return `row-${encodeURIComponent(path)}`;
   }
 
-  #twist(event: Event, row: Row): void {
+  #twist(event: Event, row: Place): void {
     event.stopPropagation();
     this.#activePath = row.path;
     this.#toggle(row);
   }
 
-  #toggle({ path, isExpanded, stat }: Row): void {
+  #toggle({ path, isExpanded, stat }: Place): void {
     if (isExpanded) this.model.collapse(path);
     else if (stat.numChildren > 0) this.model.expand(path);
   }
@@ -236,44 +304,38 @@ export class TreeView extends LitElement {
 
   #onKey(event: KeyboardEvent): void {
     const { rows } = this.model;
-    const at = Math.max(
-      0,
-      rows.findIndex(({ path }) => path === this.#activePath),
-    );
-    const row = rows[at];
+    const at = Math.max(0, rows.indexOf(this.#activePath));
+    const row = rows.at(at);
     if (row === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     switch (event.key) {
       case "ArrowDown":
-        this.#move(rows[at + 1]);
+        this.#move(rows.at(at + 1));
         break;
       case "ArrowUp":
-        this.#move(rows[at - 1]);
+        this.#move(rows.at(at - 1));
         break;
       case "ArrowRight":
-        if (row.isExpanded) this.#move(rows[at + 1]?.depth === row.depth + 1 ? rows[at + 1] : undefined);
+        if (row.isExpanded) this.#move(rows.at(at + 1)?.depth === row.depth + 1 ? rows.at(at + 1) : undefined);
         else this.#toggle(row);
         break;
       case "ArrowLeft":
         if (row.isExpanded && row.path !== "/") this.#toggle(row);
-        else this.#move(rows.find(({ path }) => path === parentOf(row.path)));
+        else this.#move(rows.at(rows.indexOf(parentOf(row.path))));
         break;
       case "Home":
-        this.#move(rows[0]);
+        this.#move(rows.at(0));
         break;
       case "End":
-        this.#move(rows[rows.length - 1]);
+        this.#move(rows.at(rows.length - 1));
         break;
       case "PageDown":
-        this.#move(rows[Math.min(rows.length - 1, at + this.#page())]);
+        this.#move(rows.at(Math.min(rows.length - 1, at + this.#page())));
         break;
       case "PageUp":
-        this.#move(rows[Math.max(0, at - this.#page())]);
+        this.#move(rows.at(Math.max(0, at - this.#page())));
         break;
       case "*":
-        for (const sibling of rows) {
-          if (sibling.depth === row.depth && parentOf(sibling.path) === parentOf(row.path) && sibling.stat.numChildren > 0)
-            this.model.expand(sibling.path);
-        }
+        this.#expandSiblings(rows, rows.indexOf(parentOf(row.path)) + 1, row);
         break;
       case "Enter":
       case " ":
@@ -286,28 +348,41 @@ export class TreeView extends LitElement {
     event.preventDefault();
   }
 
-  #typeAhead(unit: string, rows: readonly Row[], at: number): void {
+  /** Expands the row and its siblings, as far as that makes sense. */
+  #expandSiblings(rows: RowIndex, first: number, { path, siblings }: Place): void {
+    const paths: string[] = [];
+    for (let at = first, seen = 0; seen < siblings && paths.length < expandedAtOnceMax; at++) {
+      const place = rows.at(at);
+      if (place === undefined) break;
+      if (parentOf(place.path) !== parentOf(path)) continue;
+      seen++;
+      if (place.stat.numChildren > 0) paths.push(place.path);
+    }
+    for (const one of paths) this.model.expand(one);
+  }
+
+  #typeAhead(unit: string, rows: RowIndex, at: number): void {
     const now = performance.now();
     this.#typed = now - this.#typedAt > typeAheadMs ? unit : this.#typed + unit;
     this.#typedAt = now;
-    const from = this.#typed.length === 1 ? at + 1 : at;
     const wanted = this.#typed.toLowerCase();
-    const inOrder = [...rows.slice(from), ...rows.slice(0, from)];
-    this.#move(inOrder.find(({ name }) => name.toLowerCase().startsWith(wanted)));
+    for (const place of rows.from(this.#typed.length === 1 ? at + 1 : at)) {
+      if (place.name.toLowerCase().startsWith(wanted)) return this.#move(place);
+    }
   }
 
   #page(): number {
-    return Math.max(1, Math.floor(this.clientHeight / rowPx) - 1);
+    return Math.max(1, Math.floor((this.renderRoot.querySelector(".scroller")?.clientHeight ?? 0) / rowPx) - 1);
   }
 
-  #move(row: Row | undefined): void {
+  #move(row: Place | undefined): void {
     if (row === undefined) return;
     this.#activePath = row.path;
     this.#reveal();
   }
 
   #reveal(): void {
-    const at = this.model.rows.findIndex(({ path }) => path === this.#activePath);
+    const at = this.model.rows.indexOf(this.#activePath);
     if (at < 0 || this.#virtualizer === null) return;
     this.#awaited = null;
     this.#virtualizer.scrollToIndex(at, { align: "auto" });

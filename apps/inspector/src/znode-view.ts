@@ -5,11 +5,18 @@
  * from, so nobody's change is overwritten unseen; data is only ever text in the page, never markup; a large value shows
  * its head.
  */
-import { isCopseError, type LiveZnode, type Stat } from "@copse/client";
+import { isCopseError, type LiveZnode } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import { type Model, sentence } from "./model.ts";
+import "./acl-view.ts";
+import { hexOf, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
+import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
+import { rawOf } from "./raw.ts";
+import { type TabName, znodeHash } from "./route.ts";
+import { sentence } from "./sentence.ts";
 import { controls } from "./shared-styles.ts";
+import { statOf } from "./stat.ts";
+import "./watchers-view.ts";
 
 /** UTF-16 units of a value that are shown before one asks for all. */
 const headUnits = 65_536;
@@ -25,7 +32,7 @@ interface Edit {
 }
 
 export class ZnodeView extends LitElement {
-  static override properties = { model: { attribute: false }, isWhole: { state: true }, saved: { state: true } };
+  static override properties = { model: { attribute: false }, tab: { attribute: false }, isWhole: { state: true }, saved: { state: true } };
   static override styles = [
     controls,
     css`
@@ -68,6 +75,26 @@ export class ZnodeView extends LitElement {
       textarea {
         min-height: 14rem;
         resize: vertical;
+      }
+      .tabs {
+        display: flex;
+        gap: var(--s1);
+        border-block-end: 1px solid var(--line);
+      }
+      .tabs a {
+        padding: var(--s1) var(--s3);
+        font-size: var(--small);
+        color: var(--text);
+        text-decoration: none;
+        border-block-end: 2px solid transparent;
+      }
+      .tabs a[aria-current] {
+        border-color: var(--accent);
+        font-weight: 600;
+      }
+      pre.line {
+        flex: 1;
+        padding: var(--s1) var(--s3);
       }
       section {
         display: flex;
@@ -123,6 +150,7 @@ export class ZnodeView extends LitElement {
   ];
 
   declare model: Model;
+  declare tab: TabName;
   declare isWhole: boolean;
   declare saved: string | null;
   /** Edits under way, by path: going to another znode and back loses none. */
@@ -131,6 +159,7 @@ export class ZnodeView extends LitElement {
 
   constructor() {
     super();
+    this.tab = "data";
     this.isWhole = false;
     this.saved = null;
     new ModelController(this);
@@ -182,8 +211,34 @@ export class ZnodeView extends LitElement {
       </div>
       ${isSystem ? html`<p class="notice warn">The system keeps this znode itself; it can be read, not changed.</p>` : nothing}
       ${this.saved === null ? nothing : html`<p class="notice good" role="status">${this.saved}</p>`}
-      ${edit === null ? this.#data(znode) : this.#editor(edit, znode)} ${this.#stat(stat)}
+      ${this.#tabs(path)} ${this.#tabbed(znode, edit)}
     `;
+  }
+
+  #tabs(path: string): TemplateResult {
+    const titles: [TabName, string][] = [
+      ["data", "Data"],
+      ["acl", "ACL"],
+      ["watches", "Watches"],
+      ["raw", "Raw"],
+    ];
+    return html`<nav class="tabs" aria-label="Of this znode">
+      ${titles.map(([tab, title]) => html`<a href=${znodeHash(path, tab)} aria-current=${tab === this.tab ? "true" : nothing}>${title}</a>`)}
+    </nav>`;
+  }
+
+  #tabbed(znode: LiveZnode, edit: Edit | null): TemplateResult {
+    const { path, stat } = znode;
+    switch (this.tab) {
+      case "data":
+        return html`${edit === null ? this.#data(znode) : this.#editor(edit, znode)} ${statOf(stat, this.model.copse.sessionId)}`;
+      case "acl":
+        return html`<copse-acl .model=${this.model} .path=${path} .stat=${stat}></copse-acl>`;
+      case "watches":
+        return html`<copse-watchers .model=${this.model} .path=${path}></copse-watchers>`;
+      case "raw":
+        return rawOf(znode);
+    }
   }
 
   #data({ data, bytes, isDenied }: LiveZnode): TemplateResult {
@@ -215,9 +270,14 @@ export class ZnodeView extends LitElement {
             : html`<button class="primary" ?disabled=${off || znode === null} @click=${() => this.#save(edit)}>Save</button>`
         }
         <button @click=${() => this.#end(edit)}>Cancel</button>
-        ${looksLikeJson(edit.base) && !isJson(edit.text) ? html`<span class="empty">This is not valid JSON.</span>` : nothing}
+        ${looksLikeJson(edit.base) ? this.#lint(edit.text) : nothing}
       </div>
     </section>`;
+  }
+
+  #lint(text: string): TemplateResult | typeof nothing {
+    const fault = jsonFault(text);
+    return fault === null ? nothing : html`<span class="empty">This is not valid JSON: ${fault}</span>`;
   }
 
   #warning(edit: Edit, changed: LiveZnode | null): TemplateResult | typeof nothing {
@@ -251,31 +311,6 @@ export class ZnodeView extends LitElement {
         } else if (event.key === "Escape" && edit.text === edit.base) this.#end(edit);
       }}
     ></textarea>`;
-  }
-
-  #stat(stat: Stat): TemplateResult {
-    const owner = stat.ephemeralOwner;
-    const entries: [string, string][] = [
-      ["version", String(stat.version)],
-      ["children", stat.numChildren.toLocaleString("en")],
-      ["bytes", stat.dataLength.toLocaleString("en")],
-      ["created", timeOf(stat.ctime)],
-      ["changed", timeOf(stat.mtime)],
-      ["czxid", String(stat.czxid)],
-      ["mzxid", String(stat.mzxid)],
-      ["pzxid", String(stat.pzxid)],
-      ["cversion", String(stat.cversion)],
-      ["aversion", String(stat.aversion)],
-    ];
-    if (owner !== null) entries.push(["owner", owner === this.model.copse.sessionId ? "this page" : owner]);
-    if (stat.ttl !== undefined) entries.push(["ttl", `${stat.ttl} ms`]);
-    if (stat.container === true) entries.push(["kind", "container"]);
-    return html`<section>
-      <h3>Stat</h3>
-      <dl>
-        ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
-      </dl>
-    </section>`;
   }
 
   #begin({ path, data, stat }: LiveZnode): void {
@@ -336,48 +371,6 @@ export class ZnodeView extends LitElement {
   #ask(what: "create" | "delete"): void {
     this.dispatchEvent(new CustomEvent("ask", { detail: what, bubbles: true, composed: true }));
   }
-}
-
-function timeOf(ms: number): string {
-  return ms === 0 ? "–" : new Date(ms).toLocaleString("sv");
-}
-
-/** JSON on several lines where that is what the text is. */
-function pretty(text: string): string {
-  if (!looksLikeJson(text)) return text;
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-function looksLikeJson(text: string): boolean {
-  return /^\s*[[{]/.test(text);
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function hexOf(bytes: Uint8Array): string {
-  const lines: string[] = [];
-  for (let at = 0; at < bytes.length; at += 16) {
-    const line = [...bytes.subarray(at, at + 16)];
-    const shown = line.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·")).join("");
-    lines.push(
-      `${at.toString(16).padStart(6, "0")}  ${line
-        .map((byte) => byte.toString(16).padStart(2, "0"))
-        .join(" ")
-        .padEnd(47)}  ${shown}`,
-    );
-  }
-  return lines.join("\n");
 }
 
 customElements.define("copse-znode", ZnodeView);

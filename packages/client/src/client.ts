@@ -288,7 +288,8 @@ export class Copse extends Operations {
       });
     };
     if (isNewCluster) this.#watches.begin(zxid, ask);
-    else this.#watches.restore(seenZxid, ask);
+    // Before anything was seen there is nothing to go on from: what is watched already stands in the outbox.
+    else if (seenZxid > 0) this.#watches.restore(seenZxid, ask);
     this.#subscriptions.restore(seenZxid, ask);
     ask(configWatch, (reply) => this.#learn(reply));
   }

@@ -7,6 +7,7 @@
 import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { CopseError } from "./errors.ts";
+import type { MemberStats, Page, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
 
 /** Text, bytes, or null for no data at all. */
 export type Data = string | Uint8Array | null;
@@ -72,6 +73,12 @@ export interface CreateKind {
   readonly acl?: readonly AclItem[];
   /** Create missing ancestors too. */
   readonly parents?: boolean;
+}
+
+export interface PageOptions extends CallOptions {
+  /** Only what comes behind this id or path. */
+  readonly after?: string;
+  readonly limit?: number;
 }
 
 export interface CreateOptions extends CreateKind, WriteOptions {}
@@ -232,6 +239,26 @@ export class Operations extends EventTarget {
     return rest as Record<string, unknown>;
   }
 
+  /** All sessions, by id, in pages; `connection` is null where it is another member's. @throws CopseError NO_AUTH without admin on `/` */
+  sessions(options: PageOptions = {}): Promise<Page & { sessions: readonly ShownSession[] }> {
+    return this.#page("sessions", options);
+  }
+
+  /** The queues of locks and elections, by path, in pages. @throws CopseError NO_AUTH without admin on `/` */
+  queues(options: PageOptions = {}): Promise<Page & { queues: readonly ShownQueue[] }> {
+    return this.#page("queues", options);
+  }
+
+  /** Who watches this very path on the member that answers. @throws CopseError NO_AUTH without admin on `/` */
+  async watchers(path: string, options: CallOptions = {}): Promise<readonly ShownWatcher[]> {
+    return ((await this.#read({ op: "watchers", path }, options)) as Reply & { watchers: readonly ShownWatcher[] }).watchers;
+  }
+
+  /** The figures of the member that answers (SPEC I5). @throws CopseError NO_AUTH without admin on `/` */
+  async stats(options: CallOptions = {}): Promise<MemberStats> {
+    return ((await this.#read({ op: "stats" }, options)) as Reply & { stats: MemberStats }).stats;
+  }
+
   /**
    * Changes who is a member. A new voter votes once it runs and has caught up.
    * @throws CopseError BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
@@ -242,6 +269,11 @@ export class Operations extends EventTarget {
   ): Promise<Record<string, unknown>> {
     const { id: _id, zxid: _zxid, ...rest } = await this.#write({ op: "reconfig", ...change }, options);
     return rest as Record<string, unknown>;
+  }
+
+  async #page<T>(op: string, { after, limit, ...options }: PageOptions): Promise<Page & T> {
+    const reply = await this.#read({ op, after, limit }, options);
+    return { ...reply, more: reply.more === true } as unknown as Page & T;
   }
 
   #read(message: Record<string, unknown>, { linearizable, atLeast, ...options }: ReadOptions): Promise<Reply> {

@@ -1,0 +1,56 @@
+/** What operators are told (SPEC I). Times are milliseconds. */
+import type { Identity } from "@copse/protocol";
+
+export interface Page {
+  /** Of all pages. */
+  readonly total: number;
+  readonly more: boolean;
+}
+
+export interface ShownSession {
+  readonly id: string;
+  readonly timeout: number;
+  readonly ephemerals: number;
+  readonly identities: readonly Pick<Identity, "scheme" | "id">[];
+  readonly connection: {
+    readonly address: string;
+    readonly ageMs: number;
+    readonly silentMs: number;
+    readonly watches: number;
+    readonly subscriptions: number;
+    readonly queueBytes: number;
+  } | null;
+}
+
+export interface ShownQueue {
+  readonly path: string;
+  readonly size: number;
+  /** In their order; `czxid` is the fencing token, `ctime` when the place was taken. */
+  readonly places: readonly { readonly name: string; readonly session: string; readonly czxid: number; readonly ctime: number }[];
+}
+
+export interface ShownWatcher {
+  readonly session: string | null;
+  readonly address: string;
+  readonly kinds: readonly string[];
+}
+
+export interface MemberStats {
+  readonly member: string;
+  readonly role: string;
+  readonly leader: string | null;
+  readonly term: number;
+  readonly zxid: number;
+  readonly index: number;
+  readonly connections: number;
+  readonly sessions: number;
+  readonly znodes: number;
+  readonly watches: number;
+  readonly subscriptions: number;
+  readonly pendingTxns: number;
+  readonly snapshots: number;
+  readonly syncMsP99: number | null;
+  /** Since the member's start. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly refusals: Readonly<Record<string, number>>;
+}
