@@ -40,6 +40,8 @@ export class AclView extends LitElement {
   /** What is being edited, or null. */
   declare text: string | null;
   declare problem: string | null;
+  /** The aversion that the edit began from. */
+  #base = 0;
 
   constructor() {
     super();
@@ -93,6 +95,7 @@ export class AclView extends LitElement {
     const { shown } = this;
     if (shown === null || this.model.copse.isReadOnly || this.path === "/copse" || this.path.startsWith("/copse/")) return nothing;
     const edit = (): void => {
+      this.#base = shown.aversion;
       this.text = JSON.stringify(shown.acl, null, 2);
     };
     return html`<div class="row"><button ?disabled=${this.model.connection !== "connected"} @click=${edit}>Edit ACL</button></div>`;
@@ -126,7 +129,7 @@ export class AclView extends LitElement {
 
   async #save(text: string): Promise<void> {
     try {
-      await this.model.copse.setAcl(this.path, JSON.parse(text) as AclItem[], { version: this.shown?.aversion ?? -1 });
+      await this.model.copse.setAcl(this.path, JSON.parse(text) as AclItem[], { version: this.#base });
       this.text = null;
       this.problem = null;
       await this.#load();
@@ -134,7 +137,10 @@ export class AclView extends LitElement {
       this.problem = isCopseError(error, "BAD_VERSION")
         ? "Not saved: somebody has changed the ACL since you began. It is shown above."
         : sentence(error);
-      if (isCopseError(error, "BAD_VERSION")) await this.#load();
+      if (!isCopseError(error, "BAD_VERSION")) return;
+      // What is saved next is saved over what is shown then.
+      this.#base = error.stat?.aversion ?? this.#base;
+      await this.#load();
     }
   }
 }
