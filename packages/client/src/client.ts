@@ -78,7 +78,7 @@ export class Copse extends Operations {
   constructor(urls: readonly string[], options: ConnectOptions) {
     super((message, call, isWrite) => this.#call(message, call, isWrite));
     this.#ports = options.ports ?? hostPorts;
-    this.#watches = new Watches((message) => this.#call(message).catch(ignoreAnswer));
+    this.#watches = new Watches((message, refused) => this.#call(message).catch(refused));
     this.#subscriptions = new Subscriptions({
       request: (message, onReply) => {
         this.#outbox.add(message, "read", onReply);
@@ -180,12 +180,17 @@ export class Copse extends Operations {
    */
   watch(path: string, options: { mode?: WatchMode; signal?: AbortSignal } = {}): AsyncIterableIterator<WatchEvent> {
     const stream = new Stream<WatchEvent>(streamItemsMax, () => ({ event: "resync", path, zxid: this.zxid }));
-    const stop = this.#watches.add(path, options.mode ?? "persistent", (event) => stream.push(event));
+    const listener = { hear: (event: WatchEvent) => stream.push(event), failed: (error: CopseError) => stream.fail(error) };
+    const stop = this.state === "closed" ? ignoreAnswer : this.#watches.add(path, options.mode ?? "persistent", listener);
     return this.#open(stream, stop, options.signal);
   }
 
   /** Follows a part of the tree: its state, then every change, gap-free. Gives what stops it. */
   observe(path: string, options: { scope?: Scope; data?: boolean }, observer: Observer): () => void {
+    if (this.state === "closed") {
+      queueMicrotask(() => observer.failed(closedError()));
+      return ignoreAnswer;
+    }
     return this.#subscriptions.observe({ path, scope: options.scope ?? "node", data: options.data ?? true }, observer);
   }
 
@@ -265,14 +270,17 @@ export class Copse extends Operations {
       this.#streams.delete(end);
       stop();
     };
-    return stream.attach(ended, signal);
+    stream.attach(ended, signal);
+    if (this.state === "closed") stream.end();
+    return stream;
   }
 
   #end(): void {
     this.#session.end();
-    const error = this.#refusal ?? new CopseError("CLOSED", "the client is closed");
+    const error = this.#refusal ?? closedError();
     for (const { settle } of this.#outbox.dropAll()) settle(error);
     for (const end of [...this.#streams]) end();
+    this.#subscriptions.end(error);
   }
 
   #entered(state: SessionState): void {
@@ -321,10 +329,16 @@ export class Copse extends Operations {
       const pending = this.#outbox.add(message, isWrite ? "write" : "read", (reply) =>
         finish(() => settle(reply, message, resolve, reject)),
       );
-      const outcome = (): "none" | "unknown" => (isWrite && pending.sentAt !== undefined ? "unknown" : "none");
-      const abort = (): void => finish(() => reject(signal?.reason));
-      const giveUp = (): void => finish(() => reject(new CopseError("TIMEOUT", `no answer in ${timeoutMs} ms`, { outcome: outcome() })));
-      const cancel = timeoutMs === undefined ? (): void => {} : this.#ports.after(timeoutMs, giveUp);
+      const giveUp = (why: unknown): void => {
+        this.#outbox.giveUp(pending);
+        finish(() => reject(why));
+      };
+      const abort = (): void => giveUp(signal?.reason);
+      const late = (): void => {
+        const outcome = isWrite && pending.sentAt !== undefined ? "unknown" : "none";
+        giveUp(new CopseError("TIMEOUT", `no answer in ${timeoutMs} ms`, { outcome }));
+      };
+      const cancel = timeoutMs === undefined ? (): void => {} : this.#ports.after(timeoutMs, late);
       signal?.addEventListener("abort", abort, { once: true });
       this.#session.flush();
     });
@@ -349,6 +363,10 @@ function settle(
 function errorOf(refusal: Refusal, path: unknown): CopseError {
   const { code, message, stat, index } = refusal;
   return new CopseError(code, message, { path: refusal.path ?? (typeof path === "string" ? path : undefined), stat, index });
+}
+
+function closedError(): CopseError {
+  return new CopseError("CLOSED", "the client is closed");
 }
 
 /** For requests whose refusal changes nothing: the connection, or the watch, is gone already. */

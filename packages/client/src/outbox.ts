@@ -2,7 +2,7 @@
  * Requests without an answer: what makes writes exactly-once over reconnects.
  *
  * Invariants: ids grow over the life of a session; after a resume every unanswered request is sent again, in order, a
- * write under the id it had; a call that was given up (aborted, timed out) stays here if it is a write, because later
+ * write under the id it had; a write that was sent and then given up (aborted, timed out) stays here, because later
  * writes name it as their predecessor. What restores a connection goes before all else and is not kept over its end.
  * Nothing is sent that the server's announced limits would close the connection for.
  */
@@ -37,6 +37,8 @@ export class Outbox {
   /** What waits for room on the wire: what restores the connection, then the others. */
   #restoring: Pending[] = [];
   #unsent: Pending[] = [];
+  /** Reads that were sent and that nobody waits for. */
+  readonly #givenUp: Set<number> = new Set();
   #inFlight = 0;
   #unrestored = 0;
   #lastId = 0;
@@ -51,9 +53,10 @@ export class Outbox {
     return this.#unrestored > 0;
   }
 
-  /** Adds a request; `flush` sends it. @throws CopseError OVERLOADED */
+  /** Adds a request; `flush` sends it. What restores a connection is always taken. @throws CopseError OVERLOADED */
   add(message: Record<string, unknown>, kind: Pending["kind"], settle: Pending["settle"]): Pending {
-    if (this.#pending.size >= pendingMax) throw new CopseError("OVERLOADED", `${pendingMax} requests wait for an answer`);
+    if (kind !== "restoring" && this.#pending.size >= pendingMax)
+      throw new CopseError("OVERLOADED", `${pendingMax} requests wait for an answer`);
     const pending: Pending = { id: ++this.#lastId, kind, message, sentAt: undefined, settle };
     this.#pending.set(pending.id, pending);
     if (kind === "restoring") {
@@ -61,6 +64,15 @@ export class Outbox {
       this.#restoring.push(pending);
     } else this.#unsent.push(pending);
     return pending;
+  }
+
+  /**
+   * Nobody waits for it any more. What was never sent never will be; a read that was sent is not sent again; a write that was
+   * sent stays, because it may have been done and later writes name it as their predecessor.
+   */
+  giveUp(pending: Pending): void {
+    if (pending.sentAt === undefined) this.#forget(pending);
+    else if (pending.kind === "read") this.#givenUp.add(pending.id);
   }
 
   /** An id for a request that is not kept: connect, ping. */
@@ -120,7 +132,8 @@ export class Outbox {
     this.#inFlight = 0;
     this.#unrestored = 0;
     this.#restoring = [];
-    for (const [id, { kind }] of this.#pending) if (kind === "restoring") this.#pending.delete(id);
+    for (const [id, { kind }] of this.#pending) if (kind === "restoring" || this.#givenUp.has(id)) this.#pending.delete(id);
+    this.#givenUp.clear();
     this.#unsent = [...this.#pending.values()];
   }
 
@@ -148,6 +161,7 @@ export class Outbox {
 
   #forget(pending: Pending): void {
     this.#pending.delete(pending.id);
+    this.#givenUp.delete(pending.id);
     if (pending.kind === "restoring") this.#unrestored--;
   }
 }

@@ -178,6 +178,8 @@ export class ClientSession {
   }
 
   #receive(socket: Socket, text: string): void {
+    // Behind a pause of the process, what has arrived meanwhile may come before the timers that are overdue.
+    if (this.#credentials !== null && this.#phase.kind === "open" && this.#ports.now() >= this.#deadline) this.#look();
     const parsed = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
     for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
       if (!this.#isPresent(socket)) break; // What has just been read has ended the connection.

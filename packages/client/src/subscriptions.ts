@@ -92,8 +92,8 @@ export class Subscriptions {
     let feed = this.#feeds.get(key);
     if (feed === undefined) {
       feed = new Feed(wanted);
-      this.#feeds.set(key, feed);
       this.#subscribe(feed);
+      this.#feeds.set(key, feed);
     }
     const joined = feed;
     joined.observers.add(observer);
@@ -155,12 +155,22 @@ export class Subscriptions {
   }
 
   #subscribed(feed: Feed, reply: Reply): void {
+    if (reply.error?.code === "UNAVAILABLE") {
+      // For want of a quorum: the connection ends, and the next is asked again.
+      feed.isFirstAsked = true;
+      return this.#subscribe(feed);
+    }
     if (reply.error !== undefined)
       return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
     feed.sub = reply.sub!;
     if (feed.observers.size === 0) return this.#unsubscribe(feed);
     this.#bySub.set(reply.sub!, feed);
     if (reply.resumed !== true) this.#takePiece(feed, reply.nodes ?? [], reply.zxid, reply.more === true, true);
+  }
+
+  /** The client is closed. */
+  end(error: CopseError): void {
+    for (const feed of [...this.#feeds.values()]) this.#failed(feed, error);
   }
 
   #failed(feed: Feed, error: CopseError): void {

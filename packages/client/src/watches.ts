@@ -5,11 +5,19 @@
  * a reconnect the server tells anew what came behind the position, which is the last event that was delivered; what of
  * that very zxid was delivered already is left out. Cut again before all is restored, some may be heard twice.
  */
-import type { WatchEvent } from "@copse/protocol";
+import type { Reply, WatchEvent } from "@copse/protocol";
+import { CopseError, isCopseError } from "./errors.ts";
 import { callListener } from "./listener.ts";
 
 export type WatchMode = "persistent" | "recursive";
-type Listener = (event: WatchEvent) => void;
+
+export interface WatchListener {
+  hear(event: WatchEvent): void;
+  /** The server refuses the watch; nothing more comes. */
+  failed(error: CopseError): void;
+}
+
+type Ask = (message: Record<string, unknown>, onReply: (reply: Reply) => void) => void;
 
 /** Paths in one restoreWatches: well below the server's frame limit. */
 const pathsPerRestore = 200;
@@ -20,33 +28,34 @@ interface Position {
 }
 
 export class Watches {
-  readonly #listeners: Record<WatchMode, Map<string, Set<Listener>>> = { persistent: new Map(), recursive: new Map() };
+  readonly #listeners: Record<WatchMode, Map<string, Set<WatchListener>>> = { persistent: new Map(), recursive: new Map() };
   /** The zxid of the newest event, and the events of that zxid. */
   #position: Position = { zxid: 0, heard: new Map() };
   /** While watches are being restored: where from, and how many answers are missing. */
   #restoring: { readonly from: Position; readonly repeated: Map<string, number>; missing: number } | null = null;
-  readonly #request: (message: Record<string, unknown>) => void;
+  readonly #request: (message: Record<string, unknown>, refused: (error: CopseError) => void) => void;
 
-  /** @param request sends a request whose reply nobody waits for */
-  constructor(request: (message: Record<string, unknown>) => void) {
+  /** @param request sends a request, and says where it is refused */
+  constructor(request: (message: Record<string, unknown>, refused: (error: CopseError) => void) => void) {
     this.#request = request;
   }
 
   /** Listens from now on: what is asked of the server later in this turn already sees the watch. Gives what stops it. */
-  add(path: string, mode: WatchMode, listener: Listener): () => void {
+  add(path: string, mode: WatchMode, listener: WatchListener): () => void {
     const byPath = this.#listeners[mode];
     let listeners = byPath.get(path);
     if (listeners === undefined) {
       listeners = new Set();
       byPath.set(path, listeners);
-      this.#request({ op: "addWatch", path, mode });
+      this.#request({ op: "addWatch", path, mode }, (error) => this.#refused(mode, path, error));
     }
     const present = listeners;
     present.add(listener);
     return () => {
-      if (!present.delete(listener) || present.size > 0) return;
+      if (!present.delete(listener) || present.size > 0 || byPath.get(path) !== present) return;
       byPath.delete(path);
-      this.#request({ op: "removeWatch", path, mode });
+      // Refused: there is none any more, and that is what was wanted.
+      this.#request({ op: "removeWatch", path, mode }, () => {});
     };
   }
 
@@ -62,26 +71,28 @@ export class Watches {
   }
 
   /** Brings the watches back on a new connection. `seenZxid`: all events up to it have been delivered. */
-  restore(seenZxid: number, ask: (message: Record<string, unknown>, onReply: () => void) => void): void {
+  restore(seenZxid: number, ask: Ask): void {
     const from = this.#restoring?.from ?? this.#position;
     const since = Math.max(seenZxid, from.zxid - 1);
     const restoring = { from, repeated: new Map(since < from.zxid ? from.heard : []), missing: 0 };
     this.#restoring = restoring;
-    const answered = (): void => {
+    const answered = (mode: WatchMode, asked: readonly string[], { error }: Reply): void => {
       if (--restoring.missing === 0) this.#restoring = null;
+      if (error !== undefined) for (const path of asked) this.#refused(mode, path, new CopseError(error.code, error.message, { path }));
     };
     for (const mode of ["persistent", "recursive"] as const) {
       const paths = [...this.#listeners[mode].keys()];
       for (let at = 0; at < paths.length; at += pathsPerRestore) {
         restoring.missing++;
-        ask({ op: "restoreWatches", since, [mode]: paths.slice(at, at + pathsPerRestore) }, answered);
+        const asked = paths.slice(at, at + pathsPerRestore);
+        ask({ op: "restoreWatches", since, [mode]: asked }, (reply) => answered(mode, asked, reply));
       }
     }
     if (restoring.missing === 0) this.#restoring = null;
   }
 
   /** The server is another cluster: no position of the old one means anything. Watches are set anew, and everyone hears of it. */
-  begin(zxid: number, ask: (message: Record<string, unknown>, onReply: () => void) => void): void {
+  begin(zxid: number, ask: Ask): void {
     this.#position = { zxid: 0, heard: new Map() };
     this.#restoring = null;
     for (const mode of ["persistent", "recursive"] as const) {
@@ -105,7 +116,15 @@ export class Watches {
     return true;
   }
 
+  /** The session's end refuses nothing: its watches are set again with the next. */
+  #refused(mode: WatchMode, path: string, error: CopseError): void {
+    const listeners = this.#listeners[mode].get(path);
+    if (listeners === undefined || isCopseError(error, "UNAVAILABLE") || isCopseError(error, "CLOSED")) return;
+    this.#listeners[mode].delete(path);
+    for (const listener of [...listeners]) callListener(() => listener.failed(error));
+  }
+
   #tell(mode: WatchMode, path: string, event: WatchEvent): void {
-    for (const listener of [...(this.#listeners[mode].get(path) ?? [])]) callListener(() => listener(event));
+    for (const listener of [...(this.#listeners[mode].get(path) ?? [])]) callListener(() => listener.hear(event));
   }
 }

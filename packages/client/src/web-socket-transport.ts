@@ -36,9 +36,26 @@ function onWake(look: () => void): () => void {
   };
 }
 
+/** A jump of the wall clock against the other that is taken for a sleep, in milliseconds. */
+const sleepMsMin = 1_000;
+let sleptMs = 0;
+let lookedAt = { steady: performance.now(), wall: Date.now() };
+
+/**
+ * The steady clock, which on many hosts stands still while the machine sleeps; the wall clock says for how long. A wall clock that is set
+ * forward looks like a sleep: a session may be given up early by it, never late.
+ */
+function wakingNow(): number {
+  const [steady, wall] = [performance.now(), Date.now()];
+  const ahead = wall - lookedAt.wall - (steady - lookedAt.steady);
+  if (ahead >= sleepMsMin) sleptMs += ahead;
+  lookedAt = { steady, wall };
+  return steady + sleptMs;
+}
+
 export const hostPorts: ClientPorts = {
   transport,
-  now: () => performance.now(),
+  now: wakingNow,
   after: (ms, run) => {
     const timer = setTimeout(run, ms);
     return () => clearTimeout(timer);

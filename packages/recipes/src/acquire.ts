@@ -2,7 +2,8 @@
  * Waiting in a queue until one's place may be held, for as long as the caller has time.
  */
 import { type Copse, CopseError } from "@copse/client";
-import { either, type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { whileNone } from "./joined.ts";
+import { type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./predecessor.ts";
 
 export interface WaitOptions extends PlaceOptions {
   /** Gives up after so many milliseconds, with TIMEOUT. Default: never. */
@@ -45,7 +46,7 @@ export async function withinTime<T>(
   const late = new CopseError("TIMEOUT", `${path} was not free within ${waitMs} ms`, { path });
   const cancel = copse.clock.after(waitMs, () => timeout.abort(late));
   try {
-    return await work(either(signal, timeout.signal));
+    return await whileNone([signal, timeout.signal], work);
   } finally {
     cancel();
   }

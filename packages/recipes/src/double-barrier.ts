@@ -3,15 +3,17 @@
  *
  * `ROUND`, a znode, counts: its version is even while participants gather and odd while they are inside. Whoever completes the number
  * opens the round, the last to leave closes it; both are compared and set, so each happens once. Participants are
- * ephemerals, made in one txn with a check of the round, so nobody slips into a round that has begun. Invariants: nobody is inside
- * before `count` have come; nobody has left before all have left or vanished.
+ * ephemerals, made in one txn with a check of the round, so nobody slips into a round that has begun; those who come at the very
+ * same moment may be more than `count`. Invariants: nobody is inside before `count` have come; nobody has left before all have left or vanished.
  *
  * Failure story: who crashes while gathering is not counted any more; who crashes inside counts as having left, once its session
  * expires. Waiting for the beginning takes one event for all; waiting for the end, one znode of another participant.
  */
-import { type Copse, isCopseError } from "@copse/client";
+import { type Copse, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
-import { either, ignoreFailure, vanished } from "./predecessor.ts";
+import { whileNone } from "./joined.ts";
+import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
+import { steadily } from "./steadily.ts";
 import { untilSeen } from "./until-seen.ts";
 
 export interface DoubleBarrierOptions extends Pick<WaitOptions, "signal" | "waitMs"> {
@@ -38,17 +40,18 @@ export async function doubleBarrier(copse: Copse, path: string, options: DoubleB
   const round = new Round(copse, path);
   return withinTime(copse, path, options, async (signal) => {
     for (;;) {
-      await round.prepare();
+      await round.prepare(signal);
       const gathering = await round.gathering(signal);
-      const own = await round.enter(gathering);
+      const own = await round.enter(gathering, signal);
       if (own === null) continue; // The round has begun without this one.
       const session = copse.sessionSignal;
       try {
-        const ended = either(signal, session);
-        if ((await round.participants(ended)).length >= count) await round.advance(gathering);
-        await round.passed(gathering, ended);
+        await whileNone([signal, session], async (ended) => {
+          if ((await round.look(ended)).participants.length >= count) await round.advance(gathering);
+          await round.passed(gathering, ended);
+        });
       } catch (error) {
-        copse.delete(own).catch(ignoreFailure);
+        removeOwn(copse, own, session).catch(ignoreFailure);
         throw error;
       }
       return inside(copse, round, own, gathering + 1, session);
@@ -56,36 +59,37 @@ export async function doubleBarrier(copse: Copse, path: string, options: DoubleB
   });
 }
 
-function inside(copse: Copse, round: Round, own: string, version: number, session: AbortSignal): Inside {
+function inside(copse: Copse, round: Round, own: Guard, version: number, session: AbortSignal): Inside {
   const close = async (): Promise<void> => {
-    if (session.aborted) return; // The znode has gone with its session.
-    await copse.delete(own).catch(unless("NO_NODE"));
-    if ((await round.participants(undefined)).length === 0) await round.advance(version);
+    await removeOwn(copse, own, session);
+    if (session.aborted) return;
+    const { participants, version: now } = await round.look(undefined);
+    if (participants.length === 0 && now === version) await round.advance(version);
   };
   return {
     round: version,
     signal: session,
     leave: (options = {}) =>
-      withinTime(copse, own, options, async (signal) => {
-        const ended = either(signal, session);
-        let hasLeft = false;
-        for (;;) {
-          const left = await round.participants(ended);
-          const lowest = left[0];
-          // The one that came first leaves last, and closes the round; all others wait for it alone.
-          if (lowest === undefined || (left.length === 1 && lowest === own)) {
-            if (!hasLeft) await copse.delete(own).catch(unless("NO_NODE"));
-            return round.advance(version);
+      withinTime(copse, own.path, options, (signal) =>
+        whileNone([signal, session], async (ended) => {
+          for (;;) {
+            const { participants, version: now } = await round.look(ended);
+            // The round and who is in it are read as of one moment: those of the next round are never waited for.
+            if (now > version) return;
+            const [lowest] = participants;
+            // The one that came first leaves last, and closes the round; all others wait for it alone.
+            if (lowest === undefined || (participants.length === 1 && lowest === own.path)) {
+              await removeOwn(copse, own, session);
+              return round.advance(version);
+            }
+            if (lowest === own.path) await vanished(copse, participants[participants.length - 1]!, ended);
+            else {
+              if (participants.includes(own.path)) await removeOwn(copse, own, session);
+              await vanished(copse, lowest, ended);
+            }
           }
-          if (lowest === own) await vanished(copse, left[left.length - 1]!, ended);
-          else {
-            if (!hasLeft) await copse.delete(own).catch(unless("NO_NODE"));
-            hasLeft = true;
-            await vanished(copse, lowest, ended);
-            if (await round.isPast(version, ended)) return;
-          }
-        }
-      }),
+        }),
+      ),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -102,39 +106,48 @@ class Round {
     this.#inside = `${path}/participants`;
   }
 
-  async prepare(): Promise<void> {
-    await this.#copse.create(this.#round, null, { parents: true }).catch(unless("NODE_EXISTS"));
-    await this.#copse.create(this.#inside, null, { parents: true }).catch(unless("NODE_EXISTS"));
+  async prepare(signal: AbortSignal | undefined): Promise<void> {
+    await this.#copse.create(this.#round, null, { parents: true, signal }).catch(unless("NODE_EXISTS"));
+    await this.#copse.create(this.#inside, null, { parents: true, signal }).catch(unless("NODE_EXISTS"));
   }
 
   /** The version of a round that gathers: waits for one that runs to end, and ends one that everybody has left. */
-  async gathering(signal: AbortSignal | undefined): Promise<number> {
-    for (;;) {
-      const { version } = (await this.#copse.get(this.#round, { signal })).stat;
+  gathering(signal: AbortSignal | undefined): Promise<number> {
+    return untilSeen(this.#copse, [this.#round, this.#inside], signal, async () => {
+      const { version, participants } = await this.look(signal);
       if (version % 2 === 0) return version;
-      if ((await this.participants(signal)).length === 0) await this.advance(version);
-      else await this.passed(version, signal);
-    }
+      if (participants.length === 0) await this.advance(version);
+      return null;
+    });
   }
 
-  /** The path of a new participant, or null where the round has moved on. */
-  async enter(version: number): Promise<string | null> {
+  /** A new participant, or null where the round has moved on. One that comes into being although it was given up is deleted. */
+  async enter(version: number, signal: AbortSignal | undefined): Promise<Guard | null> {
     const ops = [
       { op: "check", path: this.#round, version },
       { op: "create", path: `${this.#inside}/participant-`, ephemeral: true, sequential: true },
     ] as const;
+    const session = this.#copse.sessionSignal;
+    const entering = this.#copse.multi(ops).then(([, { path, stat }]) => ({ path, czxid: stat.czxid }));
     try {
-      return (await this.#copse.multi(ops))[1].path;
+      return await whileNone([signal], (given) => Promise.race([entering, aborted(given)]));
     } catch (error) {
       if (isCopseError(error, "BAD_VERSION")) return null;
+      entering.then((own) => removeOwn(this.#copse, own, session)).catch(ignoreFailure);
       throw error;
     }
   }
 
-  /** Paths of those who are here, in the order in which they came. */
-  async participants(signal: AbortSignal | undefined): Promise<readonly string[]> {
-    const { children } = await this.#copse.children(this.#inside, { signal });
-    return children.map((name) => `${this.#inside}/${name}`);
+  /** The round's version, and the paths of those who are here, in the order in which they came: as of one moment. */
+  async look(signal: AbortSignal | undefined): Promise<{ readonly version: number; readonly participants: readonly string[] }> {
+    const ops = [
+      { op: "get", path: this.#round },
+      { op: "children", path: this.#inside },
+    ] as const;
+    const [round, here] = await steadily(this.#copse, signal, () => this.#copse.read(ops, { signal }));
+    if (isCopseError(round)) throw round;
+    if (isCopseError(here)) throw here;
+    return { version: round.stat.version, participants: here.children.map((name) => `${this.#inside}/${name}`) };
   }
 
   /** Opens or closes the round, unless somebody has done so. */
@@ -142,17 +155,25 @@ class Round {
     await this.#copse.set(this.#round, null, { version }).catch(unless("BAD_VERSION"));
   }
 
-  async isPast(version: number, signal: AbortSignal | undefined): Promise<boolean> {
-    return (await this.#copse.get(this.#round, { signal })).stat.version > version;
-  }
-
   /** Resolves once the round has moved on from `version`. */
   passed(version: number, signal: AbortSignal | undefined): Promise<true> {
-    return untilSeen(this.#copse, [this.#round], signal, async () => ((await this.isPast(version, signal)) ? true : null));
+    return untilSeen(this.#copse, [this.#round], signal, async () => {
+      const { stat } = await this.#copse.get(this.#round, { signal });
+      return stat.version > version ? true : null;
+    });
   }
 }
 
-function unless(code: "NODE_EXISTS" | "NO_NODE" | "BAD_VERSION"): (error: unknown) => void {
+/** Rejects once the signal aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+  });
+}
+
+function unless(code: "NODE_EXISTS" | "BAD_VERSION"): (error: unknown) => void {
   return (error) => {
     if (!isCopseError(error, code)) throw error;
   };

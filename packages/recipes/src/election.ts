@@ -10,6 +10,7 @@
  */
 import { type Copse, isCopseError } from "@copse/client";
 import { exclusive, firstOf, type Held, ignoreFailure, type PlaceOptions, takePlace, vanished } from "./predecessor.ts";
+import { steadily } from "./steadily.ts";
 import { untilSeen } from "./until-seen.ts";
 
 export interface Term extends Held {
@@ -84,7 +85,7 @@ async function leaderAt(copse: Copse, path: string, signal: AbortSignal): Promis
     const first = await firstOf(copse, path, kind, signal);
     if (first === null) return null;
     try {
-      const { data, stat } = await copse.get(first, { signal });
+      const { data, stat } = await steadily(copse, signal, () => copse.get(first, { signal }));
       return { path: first, data, token: stat.czxid };
     } catch (error) {
       // It has gone between the two looks.

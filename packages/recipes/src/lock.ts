@@ -10,7 +10,7 @@
  */
 import type { Copse } from "@copse/client";
 import { acquire, type WaitOptions } from "./acquire.ts";
-import { exclusive, type Held, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./predecessor.ts";
 
 export type Lock = Held;
 export type LockOptions = WaitOptions;
@@ -28,7 +28,8 @@ export async function tryLock(copse: Copse, path: string, options: PlaceOptions 
   try {
     if ((await place.before(options.signal)).length === 0) return place.hold();
   } catch (error) {
-    await place.leave();
+    // Not awaited: without a connection it takes until the session ends.
+    place.leave().catch(ignoreFailure);
     throw error;
   }
   await place.leave();

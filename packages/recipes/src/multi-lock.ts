@@ -9,6 +9,7 @@
  */
 import type { Copse, Guard } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
+import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
 import { type Held, ignoreFailure } from "./predecessor.ts";
 
@@ -41,9 +42,9 @@ export function multiLock(copse: Copse, paths: readonly string[], options: WaitO
     };
     try {
       for (const path of sorted) {
-        const ends = held.map((one) => one.signal);
-        const until = signal === undefined ? ends : [signal, ...ends];
-        held.push(await lock(copse, path, { data: options.data, policy: options.policy, signal: AbortSignal.any(until) }));
+        const { data, policy } = options;
+        const ends = [signal, ...held.map((one) => one.signal)];
+        held.push(await whileNone(ends, (ended) => lock(copse, path, { data, policy, signal: ended })));
       }
     } catch (error) {
       // Not awaited: without a connection it takes until the session ends, and the caller's time is up.
@@ -54,7 +55,7 @@ export function multiLock(copse: Copse, paths: readonly string[], options: WaitO
     return {
       paths: sorted,
       token: Math.max(...tokens.values()),
-      signal: AbortSignal.any(held.map((one) => one.signal)),
+      signal: joined(...held.map((one) => one.signal)).signal,
       guard: held.map((one) => one.guard),
       tokenOf: (path) => {
         const token = tokens.get(path);

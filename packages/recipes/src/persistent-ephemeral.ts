@@ -8,7 +8,9 @@
  * made it again.
  */
 import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
-import { either, ignoreFailure, vanished } from "./predecessor.ts";
+import { whileNone } from "./joined.ts";
+import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
+import { pause } from "./steadily.ts";
 
 export interface PersistentEphemeral {
   readonly path: string;
@@ -31,7 +33,7 @@ export interface KeepOptions {
 }
 
 /** What the next session, or the next try, may mend. */
-const passing = ["SESSION_EXPIRED", "UNAVAILABLE", "GUARD_FAILED", "NO_NODE", "THROTTLED"] as const;
+const passing = ["SESSION_EXPIRED", "UNAVAILABLE", "GUARD_FAILED", "NO_NODE", "THROTTLED", "OVERLOADED"] as const;
 /** Before the next try, in milliseconds. */
 const retryMs = 100;
 
@@ -67,8 +69,6 @@ class Keeper implements PersistentEphemeral {
   #isFirst: (error?: unknown) => void = () => {};
   #data: Data;
   #czxid = 0;
-  /** The czxid of the newest that was made, 0 before the first. */
-  #made = 0;
 
   constructor(copse: Copse, path: string, data: Data) {
     this.path = path;
@@ -93,9 +93,17 @@ class Keeper implements PersistentEphemeral {
   }
 
   async set(data: Data): Promise<void> {
+    const before = this.#data;
     this.#data = data;
     if (this.#czxid === 0) return;
-    await this.#copse.set(this.path, data, { guard: this.guard }).catch(unlessPassing);
+    try {
+      await this.#copse.set(this.path, data, { guard: this.guard });
+    } catch (error) {
+      if (isPassing(error)) return;
+      // What is refused now would be refused to the next session too.
+      if (this.#data === data) this.#data = before;
+      throw error;
+    }
   }
 
   async close(): Promise<void> {
@@ -114,19 +122,20 @@ class Keeper implements PersistentEphemeral {
 
   async #keep(): Promise<void> {
     const { signal } = this.#ended;
+    let session = this.#copse.sessionSignal;
     while (!signal.aborted) {
       try {
         await this.#copse.connected(signal);
-        const session = this.#copse.sessionSignal;
+        session = this.#copse.sessionSignal;
         if (await this.#make(session)) {
           this.#isFirst();
-          await vanished(this.#copse, this.path, either(session, signal));
+          await whileNone([session, signal], (ended) => vanished(this.#copse, this.path, ended));
         }
       } catch (error) {
-        if (!signal.aborted && !passing.some((code) => isCopseError(error, code))) this.end(error);
-        if (!signal.aborted) await new Promise<void>((resolve) => void this.#copse.clock.after(retryMs, resolve));
+        if (!signal.aborted && !isPassing(error)) this.end(error);
+        if (!signal.aborted) await pause(this.#copse, retryMs);
       }
-      if (signal.aborted) await this.#remove();
+      if (signal.aborted) await this.#remove(session);
       this.#czxid = 0;
     }
   }
@@ -137,28 +146,22 @@ class Keeper implements PersistentEphemeral {
     const written = this.#data;
     try {
       this.#czxid = (await this.#copse.create(path, written, { ephemeral: true, parents: true })).stat.czxid;
-      this.#made = this.#czxid;
     } catch (error) {
       if (!isCopseError(error, "NODE_EXISTS")) throw error;
-      // A deletion that is heard of twice, across two reconnects, may have been an older one's: this one stands still.
-      if (this.#made !== 0 && (await this.#copse.exists(path))?.czxid === this.#made) {
-        this.#czxid = this.#made;
-        return true;
-      }
-      await vanished(this.#copse, path, either(session, this.#ended.signal));
+      await whileNone([session, this.#ended.signal], (ended) => vanished(this.#copse, path, ended));
       return false;
     }
     if (this.#data !== written) await this.#copse.set(path, this.#data, { guard: this.guard });
     return true;
   }
 
-  async #remove(): Promise<void> {
+  async #remove(session: AbortSignal): Promise<void> {
     if (this.#czxid === 0) return;
     // Where this can't be delivered, the znode goes with its session.
-    await this.#copse.delete(this.path, { guard: this.guard }).catch(ignoreFailure);
+    await removeOwn(this.#copse, this.guard, session).catch(ignoreFailure);
   }
 }
 
-function unlessPassing(error: unknown): void {
-  if (!passing.some((code) => isCopseError(error, code))) throw error;
+function isPassing(error: unknown): boolean {
+  return passing.some((code) => isCopseError(error, code));
 }

@@ -5,7 +5,14 @@
  * still waits itself is skipped, because the queue is looked at again; a place that is given up is deleted, and one
  * whose deletion can't be delivered dies with its session.
  */
-import { type Copse, CopseError, type Guard, isCopseError } from "@copse/client";
+import { type Copse, CopseError, type Guard, isCopseError, type Stat } from "@copse/client";
+import { joined, whileNone } from "./joined.ts";
+import { pause, steadily } from "./steadily.ts";
+
+/** What a deletion says of a znode that is gone already. */
+const gone = ["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const;
+/** Milliseconds before a deletion is tried again. */
+const removeRetryMs = 100;
 
 /** How soon a holder learns that it may have lost its place: at its own deadline, or as soon as the connection is lost. */
 export type LossPolicy = "session" | "connection";
@@ -58,7 +65,7 @@ export async function takePlace(
   signal?.throwIfAborted();
   const taking = copse
     .create(`${path}/${kind.prefix}`, data, { ephemeral: true, sequential: true, parents: true, guard })
-    .then(({ path: own, stat }) => new Place(copse, path, kind, own, stat.czxid, policy ?? "session"));
+    .then(({ path: own, stat }) => new Place(copse, path, kind, { path: own, czxid: stat.czxid, data }, policy ?? "session"));
   if (signal === undefined) return taking;
   let stopListening = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -90,19 +97,27 @@ export class Place {
   readonly #closed: AbortController = new AbortController();
   /** Of the znode that stands for the place now. */
   readonly #czxid: number;
+  readonly #data: string | null;
 
   /** @param turnedFrom the place that this one goes on for, with its token and its session */
-  constructor(copse: Copse, queue: string, kind: PlaceKind, path: string, czxid: number, policy: LossPolicy, turnedFrom?: Place) {
+  constructor(
+    copse: Copse,
+    queue: string,
+    kind: PlaceKind,
+    { path, czxid, data }: { readonly path: string; readonly czxid: number; readonly data: string | null },
+    policy: LossPolicy,
+    turnedFrom?: Place,
+  ) {
     this.#copse = copse;
     this.#queue = queue;
     this.#kind = kind;
     this.#policy = policy;
     this.#czxid = czxid;
+    this.#data = data;
     this.path = path;
     this.token = turnedFrom?.token ?? czxid;
     this.#session = turnedFrom === undefined ? copse.sessionSignal : turnedFrom.#session;
-    const lost = [this.#session, this.#closed.signal];
-    this.#lost = AbortSignal.any(policy === "connection" ? [...lost, copse.connectionSignal] : lost);
+    this.#lost = joined(this.#session, this.#closed.signal, policy === "connection" ? copse.connectionSignal : undefined).signal;
   }
 
   get guard(): Guard {
@@ -111,7 +126,7 @@ export class Place {
 
   /** The places before this one that stand in its way, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
   async before(signal: AbortSignal | undefined): Promise<readonly string[]> {
-    const { children } = await this.#copse.children(this.#queue, { signal });
+    const { children } = await steadily(this.#copse, signal, () => this.#copse.children(this.#queue, { signal }));
     const own = this.path.slice(this.#queue.length + 1);
     if (!children.includes(own)) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
     const isBefore = (name: string): boolean => this.#kind.waitsFor(name) && numberOf(name) < numberOf(own);
@@ -119,15 +134,16 @@ export class Place {
   }
 
   /** Resolves once nobody stands in this place's way. @throws the signal's reason, CopseError SESSION_EXPIRED */
-  async reachHead(signal: AbortSignal | undefined): Promise<void> {
-    const ended = either(signal, this.#lost);
-    for (;;) {
-      ended.throwIfAborted();
-      const before = await this.before(ended);
-      const nearest = before[before.length - 1];
-      if (nearest === undefined) return;
-      await vanished(this.#copse, `${this.#queue}/${nearest}`, ended);
-    }
+  reachHead(signal: AbortSignal | undefined): Promise<void> {
+    return whileNone([signal, this.#lost], async (ended) => {
+      for (;;) {
+        ended.throwIfAborted();
+        const before = await this.before(ended);
+        const nearest = before[before.length - 1];
+        if (nearest === undefined) return;
+        await vanished(this.#copse, `${this.#queue}/${nearest}`, ended);
+      }
+    });
   }
 
   /** The handle of a place that has reached the head. */
@@ -148,8 +164,7 @@ export class Place {
   async leave(): Promise<void> {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new CopseError("CLOSED", "the place was given up", { path: this.path }));
-    if (this.#session.aborted) return; // The znode goes with its session.
-    await this.#copse.delete(this.path, { guard: this.guard }).catch(unlessGone);
+    await removeOwn(this.#copse, this.guard, this.#session);
   }
 
   /**
@@ -160,17 +175,18 @@ export class Place {
   async turnInto(kind: PlaceKind): Promise<Place> {
     this.#lost.throwIfAborted();
     const path = `${this.#queue}/${kind.prefix}${this.path.slice(-10)}`;
+    // Deleting first: a quota that is used up has room for the one again.
     const ops = [
-      { op: "create", path, ephemeral: true },
       { op: "delete", path: this.path },
+      { op: "create", path, data: this.#data, ephemeral: true },
     ] as const;
     this.#closed.abort(new CopseError("CLOSED", "the place was turned into another", { path: this.path }));
     try {
-      const [created] = await this.#copse.multi(ops, { guard: this.guard });
-      return new Place(this.#copse, this.#queue, kind, path, created.stat.czxid, this.#policy, this);
+      const [, created] = await this.#copse.multi(ops, { guard: this.guard });
+      return new Place(this.#copse, this.#queue, kind, { path, czxid: created.stat.czxid, data: this.#data }, this.#policy, this);
     } catch (error) {
       // Where it was not done after all, the znode must not stand in anybody's way.
-      this.#copse.delete(this.path, { guard: this.guard }).catch(ignoreFailure);
+      removeOwn(this.#copse, this.guard, this.#session).catch(ignoreFailure);
       throw error;
     }
   }
@@ -189,11 +205,14 @@ export class Place {
 /** Resolves once there is no znode at `path`. @throws the signal's reason; CopseError CLOSED */
 export async function vanished(copse: Copse, path: string, signal: AbortSignal): Promise<void> {
   const events = copse.watch(path, { signal });
+  const look = (): Promise<Stat | null> => steadily(copse, signal, () => copse.exists(path, { signal }));
   try {
-    if ((await copse.exists(path, { signal })) === null) return;
-    for await (const { event } of events) {
-      if (event === "deleted") return;
-      if (event === "resync" && (await copse.exists(path, { signal })) === null) return;
+    const stat = await look();
+    if (stat === null) return;
+    for await (const { event, zxid } of events) {
+      // What is told again behind a reconnect may be about one that stood here before.
+      if (event === "deleted" && zxid > stat.czxid) return;
+      if (event === "resync" && (await look())?.czxid !== stat.czxid) return;
     }
   } finally {
     await events.return?.();
@@ -206,7 +225,7 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
 /** The path of the place at the head of the queue at `path`, or null where the queue is empty. */
 export async function firstOf(copse: Copse, path: string, kind: PlaceKind, signal: AbortSignal): Promise<string | null> {
   try {
-    const { children } = await copse.children(path, { signal });
+    const { children } = await steadily(copse, signal, () => copse.children(path, { signal }));
     const [first] = children.filter(kind.waitsFor).sort((a, b) => numberOf(a) - numberOf(b));
     return first === undefined ? null : `${path}/${first}`;
   } catch (error) {
@@ -215,18 +234,25 @@ export async function firstOf(copse: Copse, path: string, kind: PlaceKind, signa
   }
 }
 
-/** Aborts with whichever aborts first. */
-export function either(one: AbortSignal | undefined, other: AbortSignal): AbortSignal {
-  return one === undefined ? other : AbortSignal.any([one, other]);
+/**
+ * Deletes the znode that a guard names. Resolves once it is gone, which it is with its session too; tries again where the client or the
+ * server has too much to do.
+ */
+export async function removeOwn(copse: Copse, guard: Guard, session: AbortSignal): Promise<void> {
+  while (!session.aborted) {
+    try {
+      await copse.delete(guard.path, { guard });
+      return;
+    } catch (error) {
+      if (gone.some((code) => isCopseError(error, code))) return;
+      if (!isCopseError(error) || !error.retryable) throw error;
+      await pause(copse, removeRetryMs);
+    }
+  }
 }
 
 function numberOf(name: string): number {
   return Number(name.slice(-10));
-}
-
-function unlessGone(error: unknown): void {
-  const isGone = (["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const).some((code) => isCopseError(error, code));
-  if (!isGone) throw error;
 }
 
 /** A place whose deletion can't be delivered goes with its session. */

@@ -59,13 +59,16 @@ export async function presence<User>(copse: Copse, path: string, options: Presen
   let state = attention.state();
   const said = (): string => JSON.stringify({ user, state });
   const kept = await persistentEphemeral(copse, `${path}/${id}`, said(), { signal });
-  const stopLooking = attention.onChange(() => {
+  const look = (): void => {
     const now = attention.state();
     if (now === state) return;
     state = now;
     // Without a connection the next session says it.
     kept.set(said()).catch(() => {});
-  });
+  };
+  const stopLooking = attention.onChange(look);
+  // What has changed while it was made.
+  look();
   const close = async (): Promise<void> => {
     stopLooking();
     await kept.close();
@@ -97,6 +100,8 @@ function othersIn<User>(copse: Copse, path: string, own: string, goneMs: number)
       sink.live([...present.get(), ...left].sort((a, b) => (a.id < b.id ? -1 : 1)));
     };
     const stop = present.subscribe((now) => {
+      // Before the first answer it says what it knew when it was last followed.
+      if (present.status === "waiting") return;
       const ids = new Set(now.map(({ id }) => id));
       for (const participant of before) {
         if (ids.has(participant.id) || gone.has(participant.id) || goneMs <= 0) continue;
@@ -112,7 +117,7 @@ function othersIn<User>(copse: Copse, path: string, own: string, goneMs: number)
       }
       before = now;
       if (present.error !== null && present.status === "failed") sink.failed(present.error);
-      else if (present.status !== "waiting") show();
+      else show();
     });
     return () => {
       stop();
@@ -144,6 +149,8 @@ const pageAttention: Attention = {
     for (const [target, name, listener] of events) target.addEventListener(name, listener);
     return () => {
       for (const [target, name, listener] of events) target.removeEventListener(name, listener);
+      // Who asks next has not heard the page come back, and it runs.
+      isPutAside = false;
     };
   },
 };

@@ -10,8 +10,9 @@
  */
 import type { Copse } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
+import { whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
-import { either, exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
+import { exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
 import { untilSeen } from "./until-seen.ts";
 
 export interface SemaphoreOptions extends WaitOptions {
@@ -28,7 +29,7 @@ export async function semaphore(copse: Copse, path: string, options: SemaphoreOp
   return withinTime(copse, path, options, async (signal) => {
     const turn = await lock(copse, `${path}/queue`, { signal });
     try {
-      await hasRoom(copse, `${path}/leases`, permits, either(signal, turn.signal));
+      await whileNone([signal, turn.signal], (ended) => hasRoom(copse, `${path}/leases`, permits, ended));
       const lease = await takePlace(copse, `${path}/leases`, kind, { ...options, signal, guard: turn.guard });
       return lease.hold();
     } finally {

@@ -53,7 +53,7 @@ export interface Discovery {
 export interface Services {
   /** Registers an instance, under a random id unless one is given. @throws CopseError SCHEMA where the offer makes no sense */
   register(name: string, offer: ServiceOffer, options?: KeepOptions & { readonly id?: string }): Promise<Registration>;
-  /** Follows a service until it is closed. Asked again, it gives the same discovery. */
+  /** Follows a service until it is closed. Asked again, it gives the same discovery: whoever closes it closes it for all. */
   discover(name: string): Discovery;
 }
 
@@ -82,7 +82,11 @@ function createServices(copse: Copse, root: string): Services {
       return Object.assign(kept, { id, update, drain: () => update({ isDraining: true }) });
     },
     discover: (name) => {
-      const discovery = discoveries.get(name) ?? discover(copse, `${root}/${name}`, () => discoveries.delete(name));
+      const discovery: Discovery =
+        discoveries.get(name) ??
+        discover(copse, `${root}/${name}`, () => {
+          if (discoveries.get(name) === discovery) discoveries.delete(name);
+        });
       discoveries.set(name, discovery);
       return discovery;
     },

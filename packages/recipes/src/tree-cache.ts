@@ -58,7 +58,7 @@ function built(znodes: ReadonlyMap<string, LiveZnode>, path: string, before: Cac
     }
     const isSame =
       known !== undefined &&
-      isSameStat(known.stat, znode.stat) &&
+      isSameZnode(known, znode) &&
       known.children.size === children.size &&
       [...children].every(([name, child]) => known.children.get(name) === child);
     return isSame ? known : { ...cached(znode), children };
@@ -91,7 +91,17 @@ function cached({ path, data, bytes, stat }: LiveZnode): Omit<CachedZnode, "chil
   return { path, data, bytes, stat };
 }
 
-function isSameStat(one: Stat, other: Stat): boolean {
-  const isSame = (name: keyof Stat): boolean => one[name] === other[name];
-  return isSame("czxid") && isSame("mzxid") && isSame("pzxid") && isSame("aversion");
+/** Data is compared too: another cluster may say something else at the same zxid. */
+function isSameZnode(one: CachedZnode, other: LiveZnode): boolean {
+  const isSame = (name: keyof Stat): boolean => one.stat[name] === other.stat[name];
+  const areSameBytes = one.bytes?.length === other.bytes?.length && (one.bytes?.every((byte, at) => byte === other.bytes?.[at]) ?? true);
+  return (
+    isSame("czxid") &&
+    isSame("mzxid") &&
+    isSame("pzxid") &&
+    isSame("aversion") &&
+    isSame("mtime") &&
+    one.data === other.data &&
+    areSameBytes
+  );
 }

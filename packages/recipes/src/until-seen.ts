@@ -5,6 +5,7 @@
  * changes come during a look, one more look follows.
  */
 import { type Copse, CopseError } from "@copse/client";
+import { steadily } from "./steadily.ts";
 
 /**
  * Looks, and again behind each change of one of these znodes or of its list of children, until there is something to see.
@@ -37,7 +38,7 @@ export async function untilSeen<T>(
   try {
     for (;;) {
       isChanged = false;
-      const seen = await look();
+      const seen = await steadily(copse, signal, look);
       if (seen !== null) return seen;
       if (!isChanged && !isOver) await new Promise<void>((resolve) => (wake = resolve));
       signal?.throwIfAborted();

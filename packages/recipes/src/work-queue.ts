@@ -10,8 +10,9 @@
  */
 import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
+import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
-import { either, ignoreFailure, vanished } from "./predecessor.ts";
+import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
 import { untilSeen } from "./until-seen.ts";
 
 export interface WorkQueueOptions {
@@ -60,12 +61,12 @@ export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseM
     },
     take: (options = {}) =>
       withinTime(copse, path, options, async (signal) => {
-        await copse.create(jobs, null, { parents: true }).catch(unlessThere);
-        await copse.create(`${path}/leases`, null).catch(unlessThere);
+        await copse.create(jobs, null, { parents: true, signal }).catch(unlessThere);
+        await copse.create(`${path}/leases`, null, { signal }).catch(unlessThere);
         const turn = await lock(copse, `${path}/takers`, { signal });
         try {
-          const ended = either(signal, turn.signal);
-          return await untilSeen(copse, [jobs, `${path}/leases`], ended, () => leaseFirst(copse, path, leaseMs, ended));
+          const look = (ended: AbortSignal) => (): Promise<Job | null> => leaseFirst(copse, path, leaseMs, turn.guard, ended);
+          return await whileNone([signal, turn.signal], (ended) => untilSeen(copse, [jobs, `${path}/leases`], ended, look(ended)));
         } finally {
           turn.close().catch(ignoreFailure);
         }
@@ -74,7 +75,7 @@ export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseM
 }
 
 /** Leases the first job that nobody has; null where there is none. The caller is the only one who does so. */
-async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefined, signal: AbortSignal): Promise<Job | null> {
+async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefined, turn: Guard, signal: AbortSignal): Promise<Job | null> {
   const leased = new Set((await copse.children(`${path}/leases`, { signal })).children);
   // Among one more than are leased there is a free one, if there is any.
   const { children } = await copse.children(`${path}/jobs`, { signal, limit: leased.size + 1 });
@@ -89,16 +90,16 @@ async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefine
       { op: "create", path: lease, ephemeral: true },
       { op: "set", path: job, data: bytes ?? data, version: stat.version },
     ] as const;
-    const [leasing] = await copse.multi(ops, { signal });
+    const [leasing] = await copse.multi(ops, { signal, guard: turn });
     const held = { path: job, data, bytes, attempt: stat.version + 1, guard: { path: lease, czxid: leasing.stat.czxid } };
     return hold(copse, held, session, leaseMs);
   } catch (error) {
     // Taken away by an operator, or done by one whose lease had just ended: look again.
     if ((["NO_NODE", "BAD_VERSION", "NODE_EXISTS"] as const).some((code) => isCopseError(error, code))) {
-      return leaseFirst(copse, path, leaseMs, signal);
+      return leaseFirst(copse, path, leaseMs, turn, signal);
     }
     // Given up on the way: the lease may have been granted all the same, and must not outlive this.
-    if (signal.aborted && !session.aborted) copse.delete(lease).catch(ignoreFailure);
+    if (signal.aborted && !session.aborted) copse.delete(lease, { guard: turn }).catch(ignoreFailure);
     throw error;
   }
 }
@@ -111,21 +112,20 @@ function hold(
 ): Job {
   const { guard } = job;
   const ended = new AbortController();
-  const signal = AbortSignal.any([session, ended.signal]);
+  const { signal } = joined(session, ended.signal);
   const end = (code: "CLOSED" | "TIMEOUT" | "SESSION_EXPIRED", why: string): void => {
     cancel();
     ended.abort(new CopseError(code, why, { path: job.path }));
   };
   const release = async (): Promise<void> => {
-    if (session.aborted) return; // The lease goes with its session.
-    await copse.delete(guard.path, { guard }).catch(unlessLost);
+    await removeOwn(copse, guard, session);
   };
   const late = (): void => {
     end("TIMEOUT", `the job was held for ${leaseMs} ms`);
     release().catch(ignoreFailure);
   };
   const cancel = leaseMs === undefined ? (): void => {} : copse.clock.after(leaseMs, late);
-  vanished(copse, guard.path, signal).then(() => end("SESSION_EXPIRED", "the lease was deleted"), cancel);
+  vanished(copse, guard.path, signal).then(() => end("SESSION_EXPIRED", "the lease was deleted"), ignoreFailure);
   const close = async (): Promise<void> => {
     if (ended.signal.aborted) return;
     end("CLOSED", "the job was given back");
@@ -151,9 +151,4 @@ function hold(
 
 function unlessThere(error: unknown): void {
   if (!isCopseError(error, "NODE_EXISTS")) throw error;
-}
-
-function unlessLost(error: unknown): void {
-  const isLost = (["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const).some((code) => isCopseError(error, code));
-  if (!isLost) throw error;
 }

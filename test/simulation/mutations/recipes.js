@@ -9,8 +9,8 @@ const list = [
     patches: [
       {
         file: `${recipes}/predecessor.ts`,
-        from: "      await vanished(this.#copse, `",
-        to: "      return vanished(this.#copse, `",
+        from: "        await vanished(this.#copse, `",
+        to: "        return vanished(this.#copse, `",
       },
     ],
   },
@@ -20,8 +20,8 @@ const list = [
     patches: [
       {
         file: `${recipes}/predecessor.ts`,
-        from: "if (this.#session.aborted) return; // The znode goes with its session.",
-        to: "if (this.path !== '') return;",
+        from: "await removeOwn(this.#copse, this.guard, this.#session);",
+        to: "",
       },
     ],
   },
@@ -54,8 +54,8 @@ const list = [
     patches: [
       {
         file: `${recipes}/double-barrier.ts`,
-        from: "            await vanished(copse, lowest, ended);\n            if",
-        to: "            if (hasLeft) return;\n            if",
+        from: "await vanished(copse, lowest, ended);",
+        to: "return;",
       },
     ],
   },
@@ -65,8 +65,8 @@ const list = [
     patches: [
       {
         file: `${recipes}/persistent-ephemeral.ts`,
-        from: "if (!signal.aborted && !passing.some((code) => isCopseError(error, code))) this.end(error);",
-        to: "if (!signal.aborted && this.#made > 0) return;",
+        from: "if (!signal.aborted && !isPassing(error)) this.end(error);",
+        to: "if (!signal.aborted && this.#czxid > 0) return;",
       },
     ],
   },
@@ -77,8 +77,8 @@ const list = [
       { file: `${recipes}/work-queue.ts`, from: "await copse.multi(ops, { guard });", to: "await copse.delete(job.path);" },
       {
         file: `${recipes}/work-queue.ts`,
-        from: "    if (session.aborted) return; // The lease goes with its session.",
-        to: "    if (!session.aborted) return;",
+        from: "await removeOwn(copse, guard, session);",
+        to: "void session;",
       },
     ],
   },
