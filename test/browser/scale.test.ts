@@ -74,6 +74,11 @@ describe(`${siblings} siblings`, () => {
     const expand = `tree.model.expand("/many")`;
     expectWithin("first rows", await paintedMs(page, "/many/n000000", expand), 300);
     expect(await row(page, "/many/n000000").getAttribute("aria-setsize")).toBe(String(siblings));
+    // The first rows come alone, with how many there are; then all of them.
+    await page.waitForFunction((count) => {
+      const view = document.querySelector("copse-inspector") as unknown as { model: { rows: { length: number } } };
+      return view.model.rows.length > count;
+    }, siblings);
     expectWithin("to the end", await paintedMs(page, "/many/n099999", key("End")), 300);
     const filter = `const input = tree.shadowRoot.querySelector("input"); input.value = "99998"; input.dispatchEvent(new InputEvent("input"))`;
     expectWithin("filter", await paintedMs(page, "/many/n099998", filter), 50);

@@ -4,7 +4,7 @@ import type { LoggedChange } from "./change-log.ts";
 import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
 import { znodeHash } from "./route.ts";
-import { controls } from "./shared-styles.ts";
+import { controls, wholeView } from "./shared-styles.ts";
 import { numberOf } from "./wording.ts";
 
 /** Rows in the page; the log holds more, for the filter. */
@@ -22,11 +22,8 @@ export class ChangesView extends LitElement {
   static override properties = { model: { attribute: false }, held: { state: true }, text: { state: true }, kind: { state: true } };
   static override styles = [
     controls,
+    wholeView,
     css`
-      :host {
-        display: block;
-        min-height: 0;
-      }
       .kind {
         width: 8rem;
       }

@@ -11,8 +11,10 @@ export interface Child {
 
 export class ChildList {
   readonly path: string;
-  /** Null until the first state has come. */
+  /** Null until something has come. */
   children: Child[] | null = null;
+  /** How many there are, where only the first of them are here yet; else null. */
+  total: number | null = null;
   /** The client's mirror of the subscription: always the newest, whatever is shown. */
   #mirror: ReadonlyMap<string, LiveZnode> = new Map();
   #filtered: { readonly of: Child[]; readonly size: number; readonly filter: string; readonly names: Child[] } | null = null;
@@ -27,11 +29,19 @@ export class ChildList {
     this.catchUp();
   }
 
+  /** The first children, until all of them are here. */
+  preview(children: readonly { readonly name: string; readonly stat: Stat }[], total: number): void {
+    if (this.children !== null) return;
+    this.children = children.map(({ name, stat }) => ({ name, path: joinPath(this.path, name), stat }));
+    this.total = total;
+  }
+
   /** Shows what the mirror holds now. */
   catchUp(): void {
     const children: Child[] = [];
     for (const [path, { stat }] of this.#mirror) if (path !== this.path) children.push({ name: nameOf(path), path, stat });
-    this.children = children.sort((a, b) => (a.name < b.name ? -1 : 1));
+    this.children = inOrder(children);
+    this.total = null;
     this.#filtered = null;
   }
 
@@ -39,7 +49,7 @@ export class ChildList {
   takeChange({ kind, path, stat }: Change): boolean {
     if (path === this.path) return false;
     const { children } = this;
-    if (children === null) return false;
+    if (children === null || this.total !== null) return false;
     const name = nameOf(path);
     const at = lowerBound(children, name);
     const isThere = children[at]?.name === name;
@@ -68,6 +78,12 @@ export class ChildList {
   refilter(): void {
     this.#filtered = null;
   }
+}
+
+/** The server sends them in order; only what was created since stands at the end. */
+function inOrder(children: Child[]): Child[] {
+  const isSorted = children.every(({ name }, at) => at === 0 || children[at - 1]!.name < name);
+  return isSorted ? children : children.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 export function nameOf(path: string): string {

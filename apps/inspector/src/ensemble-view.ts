@@ -1,11 +1,11 @@
 /** The members, what this one does, and the last ten minutes of it: as charts, and as a table for who can't see them. */
 import type { MemberStats } from "@copse/client";
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { css, html, LitElement, type TemplateResult } from "lit";
 import type { Chart } from "./chart.ts";
 import { Figures, type Sample } from "./figures.ts";
 import type { Model } from "./model.ts";
 import { Poll } from "./poll.ts";
-import { controls } from "./shared-styles.ts";
+import { controls, wholeView } from "./shared-styles.ts";
 import { numberOf } from "./wording.ts";
 
 interface ShownMember {
@@ -34,11 +34,8 @@ export class EnsembleView extends LitElement {
   static override properties = { model: { attribute: false } };
   static override styles = [
     controls,
+    wholeView,
     css`
-      :host {
-        display: block;
-        min-height: 0;
-      }
       .charts {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
@@ -70,26 +67,6 @@ export class EnsembleView extends LitElement {
       details .scrolls {
         margin-block-start: var(--s2);
       }
-      dl {
-        margin: 0;
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr));
-        gap: var(--s2) var(--s5);
-        font-size: var(--small);
-      }
-      dl div {
-        display: flex;
-        justify-content: space-between;
-        gap: var(--s3);
-        border-bottom: 1px solid var(--line);
-      }
-      dt {
-        color: var(--muted);
-      }
-      dd {
-        margin: 0;
-        font-variant-numeric: tabular-nums;
-      }
     `,
   ];
 
@@ -111,12 +88,9 @@ export class EnsembleView extends LitElement {
   }
 
   override render(): TemplateResult {
-    const { value, problem } = this.#poll;
-    return html`<div class="view">
-      <h2>Ensemble</h2>
-      ${problem === null ? nothing : html`<p class="notice bad" role="alert">${problem}</p>`}
-      ${value === null ? html`<p class="empty">Waiting for the server …</p>` : html`${this.#members(value.members)} ${this.#own(value.stats)}`}
-    </div>`;
+    return this.#poll.frame("Ensemble", "It will be shown as soon as a member answers.", ({ members, stats }) => {
+      return html`${this.#members(members)} ${this.#own(stats)}`;
+    });
   }
 
   override updated(): void {

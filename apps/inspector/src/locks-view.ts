@@ -4,7 +4,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "./model.ts";
 import { Poll } from "./poll.ts";
 import { znodeHash } from "./route.ts";
-import { controls } from "./shared-styles.ts";
+import { controls, wholeView } from "./shared-styles.ts";
 import { numberOf, shortId, spanOf } from "./wording.ts";
 
 /** Places of a queue in the page. */
@@ -21,11 +21,8 @@ export class LocksView extends LitElement {
   static override properties = { model: { attribute: false } };
   static override styles = [
     controls,
+    wholeView,
     css`
-      :host {
-        display: block;
-        min-height: 0;
-      }
       h3 {
         font-size: var(--base);
         font-weight: 600;
@@ -48,19 +45,15 @@ export class LocksView extends LitElement {
   );
 
   override render(): TemplateResult {
-    const { value, problem } = this.#poll;
-    return html`<div class="view">
-      <h2>Locks and elections</h2>
-      ${problem === null ? nothing : html`<p class="notice bad" role="alert">${problem}</p>`}
-      ${
-        value === null
-          ? html`<p class="empty">${problem === null ? "Waiting for the server …" : "Administering the root is needed to see them."}</p>`
-          : value.queues.length === 0
-            ? html`<p class="empty">Nobody holds a lock, waits for one or stands for election. Try: npx copse lock /locks/demo -- sleep 60</p>`
-            : value.queues.map((queue) => this.#queue(queue))
-      }
-      ${value?.more === true ? html`<p class="empty">The first ${value.queues.length} of ${numberOf(value.total)} queues.</p>` : nothing}
-    </div>`;
+    return this.#poll.frame("Locks and elections", "Administering the root is needed to see them.", ({ queues, total, more }) => {
+      if (queues.length === 0) return this.#empty();
+      return html`${queues.map((queue) => this.#queue(queue))}
+        ${more ? html`<p class="empty">The first ${queues.length} of ${numberOf(total)} queues.</p>` : nothing}`;
+    });
+  }
+
+  #empty(): TemplateResult {
+    return html`<p class="empty">Nobody holds a lock, waits for one or stands for election. Try: npx copse lock /locks/demo -- sleep 60</p>`;
   }
 
   #queue({ path, size, places }: ShownQueue): TemplateResult {

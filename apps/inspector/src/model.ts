@@ -22,6 +22,8 @@ export type Selected =
 const flashMs = 1_600;
 /** Marks at once; what changes beyond that is counted, not marked. */
 const flashesMax = 500;
+/** Children that are asked for before all of them. */
+const previewed = 200;
 /** Changes a second above which rows are drawn by the clock, not by the change. */
 const busyRate = 200;
 const busyDrawMs = 500;
@@ -104,6 +106,8 @@ export class Model {
     const list = new ChildList(path);
     this.#lists.set(path, list);
     for (const other of this.#lists.values()) other.refilter();
+    // Asked before the subscription, or it would stand behind all that this brings.
+    const preview = this.copse.childrenWithStats(path, { limit: previewed });
     const stop = this.copse.observe(
       path,
       { scope: "children", data: false },
@@ -125,6 +129,15 @@ export class Model {
         },
         failed: () => this.collapse(path),
       },
+    );
+    // Very many take a while to arrive: the first come alone, with how many there are.
+    preview.then(
+      ({ children, stat }) => {
+        if (stat.numChildren <= previewed) return;
+        list.preview(children, stat.numChildren);
+        this.#changed();
+      },
+      () => {},
     );
     if (this.#lists.get(path) === list) this.#stops.set(path, stop);
     else stop();

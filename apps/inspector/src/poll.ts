@@ -3,7 +3,7 @@
  *
  * Invariant: one question at a time, none while the page is hidden or the view is not on it.
  */
-import type { ReactiveController, ReactiveControllerHost } from "lit";
+import { html, nothing, type ReactiveController, type ReactiveControllerHost, type TemplateResult } from "lit";
 import { sentence } from "./sentence.ts";
 
 /** Milliseconds between an answer and the next question. */
@@ -33,6 +33,17 @@ export class Poll<T> implements ReactiveController {
   hostDisconnected(): void {
     this.#isOn = false;
     clearTimeout(this.#timer);
+  }
+
+  /** A whole view: its title, what is wrong, and the newest answer; what is needed where there is none. */
+  frame(title: string, needed: string, show: (value: T) => TemplateResult): TemplateResult {
+    const { value, problem } = this;
+    const empty = problem === null ? "Waiting for the server …" : needed;
+    return html`<div class="view">
+      <h2>${title}</h2>
+      ${problem === null ? nothing : html`<p class="notice bad" role="alert">${problem}</p>`}
+      ${value === null ? html`<p class="empty">${empty}</p>` : show(value)}
+    </div>`;
   }
 
   async #run(): Promise<void> {

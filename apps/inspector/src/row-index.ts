@@ -107,7 +107,7 @@ function below(level: Level, index: number): Place {
   }
   const child = level.children[left]!;
   const inner = level.expanded.find(({ at }) => at === left)?.level ?? null;
-  return placeOf(child.path, child.name, level.depth + 1, child.stat, inner, left + 1, level.children.length);
+  return placeOf(child.path, child.name, level.depth + 1, child.stat, inner, left + 1, level.list.total ?? level.children.length);
 }
 
 function placeOf(path: string, name: string, depth: number, stat: Stat, inner: Level | null, position: number, siblings: number): Place {

@@ -1,22 +1,14 @@
 /** Who is connected: sessions of the whole ensemble, and what belongs to their connections to this member. */
 import type { ShownSession } from "@copse/client";
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "./model.ts";
 import { Poll } from "./poll.ts";
-import { controls } from "./shared-styles.ts";
+import { controls, wholeView } from "./shared-styles.ts";
 import { bytesOf, numberOf, shortId, spanOf } from "./wording.ts";
 
 export class SessionsView extends LitElement {
   static override properties = { model: { attribute: false }, behind: { state: true } };
-  static override styles = [
-    controls,
-    css`
-      :host {
-        display: block;
-        min-height: 0;
-      }
-    `,
-  ];
+  static override styles = [controls, wholeView];
 
   declare model: Model;
   /** The page that is shown begins behind this id. */
@@ -31,12 +23,7 @@ export class SessionsView extends LitElement {
   }
 
   override render(): TemplateResult {
-    const { value, problem } = this.#poll;
-    return html`<div class="view">
-      <h2>Sessions</h2>
-      ${problem === null ? nothing : html`<p class="notice bad" role="alert">${problem}</p>`}
-      ${value === null ? html`<p class="empty">${problem === null ? "Waiting for the server …" : "Administering the root is needed to see them."}</p>` : this.#table(value)}
-    </div>`;
+    return this.#poll.frame("Sessions", "Administering the root is needed to see them.", (value) => this.#table(value));
   }
 
   #table({ sessions, total, more }: { sessions: readonly ShownSession[]; total: number; more: boolean }): TemplateResult {

@@ -1,6 +1,14 @@
 /** What several views look alike in: buttons, fields, notices. */
 import { css } from "lit";
 
+/** A view that fills the page. */
+export const wholeView = css`
+  :host {
+    display: block;
+    min-height: 0;
+  }
+`;
+
 export const controls = css`
   * {
     box-sizing: border-box;
@@ -74,6 +82,29 @@ export const controls = css`
     gap: var(--s2);
     align-items: center;
     flex-wrap: wrap;
+  }
+  dl {
+    margin: 0;
+    display: grid;
+    grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));
+    gap: var(--s2) var(--s5);
+    font-size: var(--small);
+  }
+  dl div {
+    display: flex;
+    justify-content: space-between;
+    gap: var(--s3);
+    border-bottom: 1px solid var(--line);
+    padding-bottom: 2px;
+  }
+  dt {
+    color: var(--muted);
+  }
+  dd {
+    margin: 0;
+    font-family: var(--mono);
+    overflow-wrap: anywhere;
+    text-align: end;
   }
   .view {
     display: flex;

@@ -106,33 +106,6 @@ export class ZnodeView extends LitElement {
         font-weight: 600;
         color: var(--muted);
       }
-      dl {
-        margin: 0;
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr));
-        gap: var(--s2) var(--s5);
-        font-size: var(--small);
-      }
-      dl div {
-        display: flex;
-        justify-content: space-between;
-        gap: var(--s3);
-        border-bottom: 1px solid var(--line);
-        padding-bottom: 2px;
-      }
-      dt {
-        color: var(--muted);
-      }
-      dd {
-        margin: 0;
-        font-family: var(--mono);
-        overflow-wrap: anywhere;
-        text-align: end;
-      }
-      .empty {
-        color: var(--muted);
-        font-style: italic;
-      }
       .versions {
         display: grid;
         grid-template-columns: 1fr 1fr;
