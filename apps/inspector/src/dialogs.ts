@@ -1,13 +1,13 @@
 /**
  * The two dialogs: a new child, and deleting. Native dialogs, so focus, Escape and the page behind are the browser's work.
  */
-import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import { html, LitElement, nothing, type TemplateResult } from "lit";
 import { joinPath } from "./child-list.ts";
 import type { Model } from "./model.ts";
 import { sentence } from "./sentence.ts";
-import { controls } from "./shared-styles.ts";
+import { controls, dialogStyle } from "./shared-styles.ts";
 
-export type Asked = "create" | "delete";
+export type Asked = "create" | "delete" | "export" | "import" | "copy" | "move";
 
 export class ActionDialog extends LitElement {
   static override properties = {
@@ -17,51 +17,10 @@ export class ActionDialog extends LitElement {
     kind: { state: true },
     below: { state: true },
   };
-  static override styles = [
-    controls,
-    css`
-      dialog {
-        width: min(32rem, calc(100vw - 2rem));
-        border: 1px solid var(--line);
-        border-radius: 0.5rem;
-        padding: var(--s5);
-        background: var(--surface);
-        color: var(--text);
-      }
-      dialog::backdrop {
-        background: rgb(0 0 0 / 35%);
-      }
-      form {
-        display: flex;
-        flex-direction: column;
-        gap: var(--s3);
-      }
-      label {
-        display: flex;
-        flex-direction: column;
-        gap: var(--s1);
-        font-size: var(--small);
-        color: var(--muted);
-      }
-      h2 {
-        font-size: var(--large);
-        overflow-wrap: anywhere;
-      }
-      textarea {
-        min-height: 6rem;
-      }
-      .row {
-        justify-content: flex-end;
-      }
-      code {
-        font-family: var(--mono);
-        overflow-wrap: anywhere;
-      }
-    `,
-  ];
+  static override styles = [controls, dialogStyle];
 
   declare model: Model;
-  declare asked: Asked | null;
+  declare asked: "create" | "delete" | null;
   declare problem: string | null;
   /** Of the znode to create. */
   declare kind: string;
@@ -78,7 +37,7 @@ export class ActionDialog extends LitElement {
   }
 
   /** Opens the dialog for the selected znode. */
-  open(asked: Asked): void {
+  open(asked: "create" | "delete"): void {
     this.asked = asked;
     this.problem = null;
     this.#path = this.model.selectedPath;

@@ -11,7 +11,9 @@ import "./locks-view.ts";
 import type { Model } from "./model.ts";
 import { type Route, routeOf, type ViewName, viewHash, znodeHash } from "./route.ts";
 import "./sessions-view.ts";
+import { sentence } from "./sentence.ts";
 import { controls } from "./shared-styles.ts";
+import "./transfer-dialog.ts";
 import "./tree-view.ts";
 import "./znode-view.ts";
 
@@ -204,6 +206,7 @@ export class InspectorView extends LitElement {
         ${this.#view()}
       </main>
       <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
+      <copse-transfer .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-transfer>
     `;
   }
 
@@ -260,7 +263,12 @@ export class InspectorView extends LitElement {
   }
 
   #ask(asked: Asked): void {
-    this.renderRoot.querySelector("copse-dialog")?.open(asked);
+    const transfer = this.renderRoot.querySelector("copse-transfer");
+    if (asked === "create" || asked === "delete") this.renderRoot.querySelector("copse-dialog")?.open(asked);
+    else if (asked === "export") {
+      const say = (text: string): void => this.renderRoot.querySelector("copse-znode")?.say(text);
+      transfer?.export().then(say, (error: unknown) => say(sentence(error)));
+    } else transfer?.open(asked);
   }
 
   /** Selects what the address names. */

@@ -169,3 +169,44 @@ export const controls = css`
     margin: 0;
   }
 `;
+
+/** Dialogs: their frame, their fields one below the other. */
+export const dialogStyle = css`
+  dialog {
+    width: min(32rem, calc(100vw - 2rem));
+    border: 1px solid var(--line);
+    border-radius: 0.5rem;
+    padding: var(--s5);
+    background: var(--surface);
+    color: var(--text);
+  }
+  dialog::backdrop {
+    background: rgb(0 0 0 / 35%);
+  }
+  form {
+    display: flex;
+    flex-direction: column;
+    gap: var(--s3);
+  }
+  label {
+    display: flex;
+    flex-direction: column;
+    gap: var(--s1);
+    font-size: var(--small);
+    color: var(--muted);
+  }
+  h2 {
+    font-size: var(--large);
+    overflow-wrap: anywhere;
+  }
+  textarea {
+    min-height: 6rem;
+  }
+  .row {
+    justify-content: flex-end;
+  }
+  code {
+    font-family: var(--mono);
+    overflow-wrap: anywhere;
+  }
+`;

@@ -9,8 +9,10 @@ import { isCopseError, type LiveZnode } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "./acl-view.ts";
 import { hexOf, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
+import type { Asked } from "./dialogs.ts";
 import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
+import "./more-menu.ts";
 import { rawOf } from "./raw.ts";
 import { type TabName, znodeHash } from "./route.ts";
 import { sentence } from "./sentence.ts";
@@ -179,6 +181,7 @@ export class ZnodeView extends LitElement {
         <div class="row">
           ${canWrite && edit === null && znode.bytes === null && !znode.isDenied ? html`<button ?disabled=${isOff} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
           ${canWrite && stat.ephemeralOwner === null ? html`<button ?disabled=${isOff} @click=${() => this.#ask("create")}>New child</button>` : nothing}
+          <copse-more .canWrite=${canWrite} .isTop=${path === "/"} .isOff=${isOff}></copse-more>
           ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
         </div>
       </div>
@@ -186,6 +189,11 @@ export class ZnodeView extends LitElement {
       ${this.saved === null ? nothing : html`<p class="notice good" role="status">${this.saved}</p>`}
       ${this.#tabs(path)} ${this.#tabbed(znode, edit)}
     `;
+  }
+
+  /** Says in the page what has come of something that was asked for. */
+  say(text: string): void {
+    this.saved = text;
   }
 
   #tabs(path: string): TemplateResult {
@@ -341,7 +349,7 @@ export class ZnodeView extends LitElement {
     }
   }
 
-  #ask(what: "create" | "delete"): void {
+  #ask(what: Asked): void {
     this.dispatchEvent(new CustomEvent("ask", { detail: what, bubbles: true, composed: true }));
   }
 }

@@ -1,0 +1,202 @@
+/**
+ * Copying, moving and importing a subtree: first what it would do, then doing it, with a way to stop. Exporting needs no dialog.
+ *
+ * Invariant: nothing is written before the dry run was shown. A move deletes only what it has copied whole.
+ */
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
+import type { Model } from "./model.ts";
+import { sentence } from "./sentence.ts";
+import { controls, dialogStyle } from "./shared-styles.ts";
+import { absolute, type Carried, type Conflict, carriedFrom, carry, type Plan, planOf, subtreeOf, textOf } from "./subtree.ts";
+import { numberOf } from "./wording.ts";
+
+export type Transfer = "copy" | "move" | "import";
+
+const titles: Readonly<Record<Transfer, string>> = { copy: "Copy", move: "Move", import: "Import below" };
+
+interface Prepared {
+  readonly top: string;
+  readonly znodes: readonly Carried[];
+  readonly ephemerals: readonly string[];
+  readonly plan: Plan;
+}
+
+export class TransferDialog extends LitElement {
+  static override properties = {
+    model: { attribute: false },
+    what: { state: true },
+    prepared: { state: true },
+    done: { state: true },
+    problem: { state: true },
+    conflict: { state: true },
+    result: { state: true },
+  };
+  static override styles = [
+    controls,
+    dialogStyle,
+    css`
+      progress {
+        width: 100%;
+        accent-color: var(--accent);
+      }
+      ul {
+        margin: 0;
+        padding-inline-start: var(--s4);
+        font: var(--small) / 1.5 var(--mono);
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+
+  declare model: Model;
+  declare what: Transfer | null;
+  /** The dry run, once it was made. */
+  declare prepared: Prepared | null;
+  /** Znodes that were looked at while it runs; null while nothing runs. */
+  declare done: number | null;
+  declare problem: string | null;
+  declare conflict: Conflict;
+  declare result: string | null;
+  #path = "/";
+  #stopping: AbortController = new AbortController();
+
+  constructor() {
+    super();
+    this.what = null;
+    this.prepared = null;
+    this.done = null;
+    this.problem = null;
+    this.conflict = "stop";
+    this.result = null;
+  }
+
+  open(what: Transfer): void {
+    this.what = what;
+    this.prepared = null;
+    this.done = null;
+    this.problem = null;
+    this.result = null;
+    this.conflict = "stop";
+    this.#path = this.model.selectedPath;
+    void this.updateComplete.then(() => this.renderRoot.querySelector("dialog")?.showModal());
+  }
+
+  /** Saves the selected subtree as a file. */
+  async export(): Promise<string> {
+    const path = this.model.selectedPath;
+    const { znodes, ephemerals } = await subtreeOf(this.model.copse, path);
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([textOf(znodes)], { type: "application/x-ndjson" }));
+    link.download = `${path.slice(path.lastIndexOf("/") + 1) || "copse"}.ndjson`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    const left = ephemerals.length === 0 ? "" : `; ${numberOf(ephemerals.length)} ephemerals were left out`;
+    return `Exported ${numberOf(znodes.length)} znodes${left}.`;
+  }
+
+  override render(): TemplateResult {
+    const { what } = this;
+    return html`<dialog @close=${() => this.#closed()} aria-labelledby="title">
+      ${what === null ? nothing : html`<form @submit=${(event: SubmitEvent) => void this.#submit(event)}>${this.#body(what)}</form>`}
+    </dialog>`;
+  }
+
+  #body(what: Transfer): TemplateResult {
+    return html`<h2 id="title">${titles[what]} ${this.#path}</h2>
+      ${
+        what === "import"
+          ? html`<label>File, as exported here or by the command line<input name="file" type="file" accept=".ndjson,.json,.txt" required ?disabled=${this.prepared !== null} /></label>`
+          : html`<label>To path<input name="to" autocomplete="off" spellcheck="false" required ?readonly=${this.prepared !== null} .value=${`${this.#path}-copy`} /></label>`
+      }
+      ${this.prepared === null ? nothing : this.#plan(what, this.prepared)}
+      ${this.done === null || this.prepared === null ? nothing : html`<progress aria-label="Progress" max=${this.prepared.znodes.length} value=${this.done}></progress>`}
+      ${this.problem === null ? nothing : html`<p class="notice bad" role="alert">${this.problem}</p>`}
+      ${this.result === null ? nothing : html`<p class="notice good" role="status">${this.result}</p>`}
+      <div class="row">${this.#buttons(what)}</div>`;
+  }
+
+  #plan(what: Transfer, { znodes, ephemerals, plan, top }: Prepared): TemplateResult {
+    return html`<p>
+        ${numberOf(znodes.length)} znodes to <code>${top}</code>: ${numberOf(plan.created)} to create, ${numberOf(plan.presentCount)} exist already.
+        ${what === "move" ? "Then the old ones are deleted, and what is changed there meanwhile is lost." : ""}
+      </p>
+      ${ephemerals.length === 0 ? nothing : html`<p>${numberOf(ephemerals.length)} ephemerals belong to sessions and are left out:</p><ul>${ephemerals.slice(0, 5).map((path) => html`<li>${path}</li>`)}</ul>`}
+      ${
+        plan.presentCount === 0
+          ? nothing
+          : html`<ul>${plan.present.map((path) => html`<li>${path}</li>`)}</ul>
+              <label>
+                Those that exist
+                <select name="conflict" @change=${(event: Event) => (this.conflict = (event.target as HTMLSelectElement).value as Conflict)}>
+                  <option value="stop">Stop at the first</option>
+                  <option value="skip">Leave as they are</option>
+                  <option value="overwrite">Overwrite their data</option>
+                </select>
+              </label>`
+      }`;
+  }
+
+  #buttons(what: Transfer): TemplateResult {
+    if (this.done !== null && this.result === null) {
+      return html`<button type="button" @click=${() => this.#stopping.abort(new Error("Stopped. What was written so far stays."))}>Stop</button>`;
+    }
+    const close = (): void => this.renderRoot.querySelector("dialog")?.close();
+    if (this.result !== null) return html`<button type="button" @click=${close}>Close</button>`;
+    return html`<button type="button" @click=${close}>Cancel</button>
+      <button class="primary">${this.prepared === null ? "Dry run" : what === "import" ? "Import" : titles[what]}</button>`;
+  }
+
+  async #submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    this.problem = null;
+    const fields = new FormData(event.target as HTMLFormElement);
+    try {
+      if (this.prepared === null) this.prepared = await this.#prepare(fields);
+      else this.result = await this.#run(this.prepared);
+    } catch (error) {
+      this.problem = error instanceof Error && !("brand" in error) ? error.message : sentence(error);
+      this.done = null;
+    }
+  }
+
+  async #prepare(fields: FormData): Promise<Prepared> {
+    const { copse } = this.model;
+    if (this.what === "import") {
+      const znodes = carriedFrom(await (fields.get("file") as File).text());
+      if (znodes.length === 0) throw new Error("There is no znode in this file.");
+      return { top: this.#path, znodes, ephemerals: [], plan: await planOf(copse, this.#path, znodes) };
+    }
+    const top = String(fields.get("to")).trim();
+    if (top === this.#path || top.startsWith(this.#path === "/" ? "/" : `${this.#path}/`)) throw new Error("It can't go into itself.");
+    const { znodes, ephemerals } = await subtreeOf(copse, this.#path);
+    return { top, znodes, ephemerals, plan: await planOf(copse, top, znodes) };
+  }
+
+  async #run({ top, znodes }: Prepared): Promise<string> {
+    const { copse } = this.model;
+    this.#stopping = new AbortController();
+    this.done = 0;
+    const onProgress = (done: number): void => {
+      this.done = done;
+    };
+    const written = await carry(copse, top, znodes, { conflict: this.conflict, signal: this.#stopping.signal, onProgress });
+    if (this.what === "move") await copse.delete(this.#path, { recursive: true });
+    const first = znodes[0] === undefined ? top : absolute(top, znodes[0].path);
+    this.dispatchEvent(new CustomEvent("choose", { detail: this.what === "import" ? this.#path : first, bubbles: true, composed: true }));
+    const left = znodes.length - written;
+    return `${numberOf(written)} znodes were written${left > 0 ? `, ${numberOf(left)} left as they were` : ""}.`;
+  }
+
+  #closed(): void {
+    this.#stopping.abort(new Error("Stopped. What was written so far stays."));
+    this.what = null;
+  }
+}
+
+customElements.define("copse-transfer", TransferDialog);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "copse-transfer": TransferDialog;
+  }
+}
