@@ -138,6 +138,28 @@ describe("editing", () => {
     await page.close();
   });
 
+  it("merges both changes where they touch different lines, and marks them where not", async () => {
+    await run("create", "/merged", '{"limit":1,"theme":"light","title":"old"}');
+    const opened = await open("/merged");
+    const { page } = opened;
+    const area = page.getByRole("textbox", { name: "Data" });
+    await page.getByRole("button", { name: "Edit" }).click();
+    await area.fill('{"limit":2,"theme":"light","title":"old"}');
+    await run("set", "/merged", '{"limit":1,"theme":"light","title":"theirs"}');
+    await page.getByRole("button", { name: "Merge both" }).click();
+    await expect.poll(() => area.inputValue()).toBe('{"limit":2,"theme":"light","title":"theirs"}');
+    await run("set", "/merged", '{"limit":3,"theme":"light","title":"theirs"}');
+    await page.getByRole("button", { name: "Merge both" }).click();
+    await page.getByText("Both of you changed the same lines").waitFor();
+    expect(await area.inputValue()).toMatch(/<<<<<<< mine\n {2}"limit": 2,\n=======\n {2}"limit": 3,\n>>>>>>> theirs/);
+    await page.getByText("This is not valid JSON").waitFor();
+    await area.fill('{"limit":23}');
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as version 3.").waitFor();
+    expectNoComplaints(opened);
+    await page.close();
+  });
+
   it("refuses a stale edit, and shows what has changed", async () => {
     await run("create", "/stale", "first");
     // A page that hears of nothing for a while: what comes from the server waits until it is let through.

@@ -26,7 +26,7 @@ const headUnits = 65_536;
 interface Edit {
   readonly path: string;
   /** What the edit began from. */
-  readonly base: string;
+  base: string;
   version: number;
   text: string;
   problem: string | null;
@@ -247,7 +247,8 @@ export class ZnodeView extends LitElement {
         ${
           isStale
             ? html`<button ?disabled=${off} @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>
-                <button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>`
+                <button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>
+                <button class="primary" @click=${() => void this.#merge(edit, znode)}>Merge both</button>`
             : html`<button class="primary" ?disabled=${off || znode === null} @click=${() => this.#save(edit)}>Save</button>`
         }
         <button @click=${() => this.#end(edit)}>Cancel</button>
@@ -323,6 +324,17 @@ export class ZnodeView extends LitElement {
     edit.version = stat.version;
     edit.problem = null;
     void this.#save(edit);
+  }
+
+  /** Goes on from theirs with both changes in the editor; nothing is saved. */
+  async #merge(edit: Edit, { data, stat }: LiveZnode): Promise<void> {
+    const { merge } = await import("./merge.ts");
+    const { text, hasConflict } = merge(edit.base, edit.text, data ?? "");
+    edit.text = text;
+    edit.base = data ?? "";
+    edit.version = stat.version;
+    edit.problem = hasConflict ? "Both of you changed the same lines: they are marked below. Decide, then save." : null;
+    this.requestUpdate();
   }
 
   #takeTheirs(edit: Edit, znode: LiveZnode): void {
