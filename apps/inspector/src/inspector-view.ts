@@ -194,7 +194,7 @@ export class InspectorView extends LitElement {
         </form>
         <div class="state ${connection}">
           <span class="dot" aria-hidden="true"></span>
-          <span role="status">${stateWords[connection]}</span>
+          <span role="status">${connection === "connected" && model.copse.isReadOnly ? "Live · read-only" : stateWords[connection]}</span>
           <span class="zxid" title="The newest change this page has seen">zxid ${model.copse.zxid}</span>
         </div>
       </header>
