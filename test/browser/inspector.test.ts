@@ -138,6 +138,28 @@ describe("editing", () => {
     await page.close();
   });
 
+  it("edits bytes as numbers, and takes nothing else for them", async () => {
+    await run("create", "/bytes");
+    const { connect } = await import("@copse/client");
+    const client = await connect(hub.url);
+    await client.set("/bytes", new Uint8Array([0, 255, 128]));
+    const opened = await open("/bytes");
+    const { page } = opened;
+    const area = page.getByRole("textbox", { name: "Data" });
+    await page.getByRole("button", { name: "Edit" }).click();
+    expect(await area.inputValue()).toBe("00 ff 80");
+    await area.fill("00 ff 8");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("These are not bytes").waitFor();
+    await area.fill("00 FF\n81");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as version 2.").waitFor();
+    expect([...((await client.get("/bytes")).bytes ?? [])]).toEqual([0, 255, 129]);
+    await client.close();
+    expectNoComplaints(opened);
+    await page.close();
+  });
+
   it("merges both changes where they touch different lines, and marks them where not", async () => {
     await run("create", "/merged", '{"limit":1,"theme":"light","title":"old"}');
     const opened = await open("/merged");

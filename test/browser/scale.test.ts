@@ -10,6 +10,8 @@ import { temporaryFolder } from "../support/hub.ts";
 import { freePort, killAll, type ServedHub, serve } from "../support/processes.ts";
 
 const siblings = 100_000;
+/** Further parents of as many: with them the tree has a million znodes. */
+const otherParents = process.env["COPSE_FULL"] === "1" ? 9 : 0;
 const allowance = 5;
 const changesPerSecond = 1_000;
 const busySeconds = process.env["COPSE_FULL"] === "1" ? 10 : 4;
@@ -23,12 +25,13 @@ beforeAll(async () => {
   copse = await connect(hub.url);
   for (const path of ["/many", "/busy", "/few"]) await copse.create(path);
   const batch = 5_000;
-  for (let first = 0; first < siblings; first += batch) {
-    const ops = Array.from(
-      { length: batch },
-      (_, at) => ({ op: "create", path: `/many/n${String(first + at).padStart(6, "0")}` }) as const,
-    );
-    await copse.multi(ops);
+  for (let number = 0; number <= otherParents; number++) {
+    const parent = number === 0 ? "/many" : `/other-${number}`;
+    if (number > 0) await copse.create(parent);
+    for (let first = 0; first < siblings; first += batch) {
+      const path = (at: number): string => `${parent}/n${String(first + at).padStart(6, "0")}`;
+      await copse.multi(Array.from({ length: batch }, (_, at) => ({ op: "create", path: path(at) }) as const));
+    }
   }
   for (let at = 0; at < 200; at++) await copse.create(`/busy/b${at}`, "0");
   browser = await launch();
@@ -89,6 +92,29 @@ describe(`${siblings} siblings`, () => {
     expectWithin("heap", usedSize / 1_048_576, 150, "MiB");
     expectNoComplaints(opened);
     await page.close();
+  });
+});
+
+describe("a large tree", () => {
+  it("opens as fast as a small one", async () => {
+    const small = await serve(temporaryFolder("small"), await freePort(), "--log-level", "error");
+    const writer = await connect(small.url);
+    await writer.create("/few");
+    await writer.close();
+    const openMs = async (url: string): Promise<number> => {
+      const times: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const page = await browser.newPage();
+        await page.goto(`${url}/#/n/few`);
+        await row(page, "/few").waitFor();
+        times.push(await page.evaluate(() => performance.now()));
+        await page.close();
+      }
+      return times.sort((a, b) => a - b)[2]!;
+    };
+    const [one, other] = [await openMs(small.page), await openMs(hub.page)];
+    console.log(`opened in ${Math.round(other)} ms with ${(otherParents + 1) * siblings} znodes, in ${Math.round(one)} ms with one`);
+    expect(other).toBeLessThan(2 * one + 300);
   });
 });
 

@@ -24,6 +24,19 @@ export function jsonFault(text: string): string | null {
   }
 }
 
+/** Sixteen bytes a line, as numbers to be edited. */
+export function hexText(bytes: Uint8Array): string {
+  const pairs = [...bytes].map((byte) => byte.toString(16).padStart(2, "0"));
+  return Array.from({ length: Math.ceil(pairs.length / 16) }, (_, line) => pairs.slice(16 * line, 16 * line + 16).join(" ")).join("\n");
+}
+
+/** What pairs of digits stand for; null where something else stands among them. */
+export function bytesOfHex(text: string): Uint8Array | null {
+  const digits = text.replace(/\s+/g, "");
+  if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) return null;
+  return Uint8Array.from({ length: digits.length / 2 }, (_, at) => Number.parseInt(digits.slice(2 * at, 2 * at + 2), 16));
+}
+
 /** Sixteen bytes a line: where, as numbers, as characters. */
 export function hexOf(bytes: Uint8Array): string {
   const lines: string[] = [];

@@ -8,7 +8,7 @@
 import { isCopseError, type LiveZnode } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "./acl-view.ts";
-import { hexOf, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
+import { bytesOfHex, hexOf, hexText, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
 import type { Asked } from "./dialogs.ts";
 import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
@@ -22,6 +22,8 @@ import "./watchers-view.ts";
 
 /** UTF-16 units of a value that are shown before one asks for all. */
 const headUnits = 65_536;
+/** Bytes that may be edited as numbers. */
+const hexBytesMax = 65_536;
 
 interface Edit {
   readonly path: string;
@@ -29,6 +31,8 @@ interface Edit {
   base: string;
   version: number;
   text: string;
+  /** The text is the bytes as numbers. */
+  readonly isHex: boolean;
   problem: string | null;
   isSaving: boolean;
 }
@@ -179,7 +183,7 @@ export class ZnodeView extends LitElement {
       <div class="head">
         <h2>${path}</h2>
         <div class="row">
-          ${canWrite && edit === null && znode.bytes === null && !znode.isDenied ? html`<button ?disabled=${isOff} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
+          ${canWrite && edit === null && (znode.bytes === null || znode.bytes.length <= hexBytesMax) && !znode.isDenied ? html`<button ?disabled=${isOff} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
           ${canWrite && stat.ephemeralOwner === null ? html`<button ?disabled=${isOff} @click=${() => this.#ask("create")}>New child</button>` : nothing}
           <copse-more .canWrite=${canWrite} .isTop=${path === "/"} .isOff=${isOff}></copse-more>
           ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
@@ -270,10 +274,10 @@ export class ZnodeView extends LitElement {
     </p>`;
   }
 
-  #bothVersions(edit: Edit, { data, stat }: LiveZnode): TemplateResult {
+  #bothVersions(edit: Edit, znode: LiveZnode): TemplateResult {
     return html`<div class="versions">
       <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
-      <section><h3>Theirs, version ${stat.version}</h3><pre class="theirs" tabindex="0">${data ?? ""}</pre></section>
+      <section><h3>Theirs, version ${znode.stat.version}</h3><pre class="theirs" tabindex="0">${editable(znode)}</pre></section>
     </div>`;
   }
 
@@ -295,20 +299,27 @@ export class ZnodeView extends LitElement {
     ></textarea>`;
   }
 
-  #begin({ path, data, stat }: LiveZnode): void {
-    const base = data ?? "";
-    this.#edits.set(path, { path, base, version: stat.version, text: base, problem: null, isSaving: false });
+  #begin(znode: LiveZnode): void {
+    const { path, stat, bytes } = znode;
+    const base = editable(znode);
+    this.#edits.set(path, { path, base, version: stat.version, text: base, isHex: bytes !== null, problem: null, isSaving: false });
     this.saved = null;
     this.requestUpdate();
     void this.updateComplete.then(() => this.renderRoot.querySelector("textarea")?.focus());
   }
 
   async #save(edit: Edit): Promise<void> {
+    const data = edit.isHex ? bytesOfHex(edit.text) : edit.text;
+    if (data === null) {
+      edit.problem = "These are not bytes: pairs of the digits 0 to 9 and a to f, with anything blank between them.";
+      this.requestUpdate();
+      return;
+    }
     edit.isSaving = true;
     edit.problem = null;
     this.requestUpdate();
     try {
-      const stat = await this.model.copse.set(edit.path, edit.text, { version: edit.version });
+      const stat = await this.model.copse.set(edit.path, data, { version: edit.version });
       this.#end(edit);
       if (this.model.selectedPath === edit.path) this.saved = `Saved as version ${stat.version}.`;
     } catch (error) {
@@ -327,18 +338,19 @@ export class ZnodeView extends LitElement {
   }
 
   /** Goes on from theirs with both changes in the editor; nothing is saved. */
-  async #merge(edit: Edit, { data, stat }: LiveZnode): Promise<void> {
+  async #merge(edit: Edit, znode: LiveZnode): Promise<void> {
     const { merge } = await import("./merge.ts");
-    const { text, hasConflict } = merge(edit.base, edit.text, data ?? "");
+    const theirs = editable(znode);
+    const { text, hasConflict } = merge(edit.base, edit.text, theirs);
     edit.text = text;
-    edit.base = data ?? "";
-    edit.version = stat.version;
+    edit.base = theirs;
+    edit.version = znode.stat.version;
     edit.problem = hasConflict ? "Both of you changed the same lines: they are marked below. Decide, then save." : null;
     this.requestUpdate();
   }
 
   #takeTheirs(edit: Edit, znode: LiveZnode): void {
-    edit.text = znode.data ?? "";
+    edit.text = editable(znode);
     edit.version = znode.stat.version;
     edit.problem = null;
     this.requestUpdate();
@@ -364,6 +376,11 @@ export class ZnodeView extends LitElement {
   #ask(what: Asked): void {
     this.dispatchEvent(new CustomEvent("ask", { detail: what, bubbles: true, composed: true }));
   }
+}
+
+/** What stands in the editor: the text, or the bytes as numbers. */
+function editable({ data, bytes }: LiveZnode): string {
+  return bytes === null ? (data ?? "") : hexText(bytes);
 }
 
 customElements.define("copse-znode", ZnodeView);
