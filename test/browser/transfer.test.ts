@@ -60,15 +60,15 @@ describe("a subtree", () => {
     await page.getByRole("dialog").getByText("/from/session").waitFor();
     expect(await copse.exists("/copies/one")).toBeNull();
     await button(page, "Copy").click();
-    await page.getByText("5 znodes were written.").waitFor();
+    await page.getByText("5 znodes written.").waitFor();
     expect(await contentsOf("/copies/one")).toEqual(await contentsOf("/from"));
     await button(page, "Close").click();
     await copse.set("/copies/one/a/deep", "changed");
     await page.goto(`${hub.page}/#/n/from`);
     await page.getByRole("heading", { name: "/from", exact: true }).waitFor();
     for (const [policy, deep, said] of [
-      ["skip", "changed", "0 znodes were written, 5 left as they were."],
-      ["overwrite", "deep", "5 znodes were written."],
+      ["skip", "changed", "0 znodes written, 5 left as they were."],
+      ["overwrite", "deep", "5 znodes written."],
     ] as const) {
       await page.getByText("More", { exact: true }).click();
       await page.getByRole("button", { name: "Copy to …" }).click();
@@ -95,7 +95,7 @@ describe("a subtree", () => {
     await button(page, "Dry run").click();
     await page.getByText("Then the old ones are deleted").waitFor();
     await button(page, "Move").click();
-    await page.getByText("5 znodes were written.").waitFor();
+    await page.getByText("5 znodes written.").waitFor();
     expect(await copse.exists("/copies/one")).toBeNull();
     expect(await contentsOf("/moved")).toEqual(before);
     expectNoComplaints(opened);
@@ -108,7 +108,7 @@ describe("a subtree", () => {
     await page.getByText("More", { exact: true }).click();
     const download = page.waitForEvent("download");
     await page.getByRole("button", { name: "Export" }).click();
-    await page.getByText("Exported 5 znodes; 1 ephemerals were left out.").waitFor();
+    await page.getByText("Exported 5 znodes; 1 ephemeral left out.").waitFor();
     const file = await (await download).path();
     expect(readFileSync(file, "utf8").split("\n")[0]).toBe('{"path":".","data":"top"}');
     await copse.create("/imported");
@@ -128,7 +128,7 @@ describe("a subtree", () => {
     await page.getByText("A znode of this name exists already.").waitFor();
     await page.getByRole("combobox", { name: "Those that exist" }).selectOption("overwrite");
     await button(page, "Import").click();
-    await page.getByText("5 znodes were written.").waitFor();
+    await page.getByText("5 znodes written.").waitFor();
     expect(await contentsOf("/imported")).toEqual(await contentsOf("/from"));
     expectNoComplaints(opened);
     await page.close();

@@ -151,7 +151,7 @@ describe("the tree", () => {
     await row(page, "/config").getByText("1 changed below").waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     await copse.create("/fruit/date");
-    await page.getByText("1 changes since").waitFor();
+    await page.getByText("1 change since").waitFor();
     expect(await row(page, "/fruit/date").count()).toBe(0);
     await page.getByRole("button", { name: "Resume" }).click();
     await row(page, "/fruit/date").waitFor();

@@ -26,7 +26,7 @@ export class MoreMenu extends LitElement {
         border-radius: var(--radius);
         background: var(--surface);
         font-size: var(--small);
-        line-height: 1.5rem;
+        line-height: calc(1.5rem - 2px);
         cursor: pointer;
       }
       summary:hover {

@@ -8,7 +8,7 @@ import type { Model } from "./model.ts";
 import { sentence } from "./sentence.ts";
 import { controls, dialogStyle } from "./shared-styles.ts";
 import { absolute, type Carried, type Conflict, carriedFrom, carry, type Plan, planOf, subtreeOf, textOf } from "./subtree.ts";
-import { numberOf } from "./wording.ts";
+import { countOf, numberOf } from "./wording.ts";
 
 export type Transfer = "copy" | "move" | "import";
 
@@ -90,8 +90,8 @@ export class TransferDialog extends LitElement {
     link.download = `${path.slice(path.lastIndexOf("/") + 1) || "copse"}.ndjson`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    const left = ephemerals.length === 0 ? "" : `; ${numberOf(ephemerals.length)} ephemerals were left out`;
-    return `Exported ${numberOf(znodes.length)} znodes${left}.`;
+    const left = ephemerals.length === 0 ? "" : `; ${countOf(ephemerals.length, "ephemeral")} left out`;
+    return `Exported ${countOf(znodes.length, "znode")}${left}.`;
   }
 
   override render(): TemplateResult {
@@ -117,10 +117,10 @@ export class TransferDialog extends LitElement {
 
   #plan(what: Transfer, { znodes, ephemerals, plan, top }: Prepared): TemplateResult {
     return html`<p>
-        ${numberOf(znodes.length)} znodes to <code>${top}</code>: ${numberOf(plan.created)} to create, ${numberOf(plan.presentCount)} exist already.
+        ${countOf(znodes.length, "znode")} to <code>${top}</code>: ${numberOf(plan.created)} to create, ${numberOf(plan.presentCount)} exist already.
         ${what === "move" ? "Then the old ones are deleted, and what is changed there meanwhile is lost." : ""}
       </p>
-      ${ephemerals.length === 0 ? nothing : html`<p>${numberOf(ephemerals.length)} ephemerals belong to sessions and are left out:</p><ul>${ephemerals.slice(0, 5).map((path) => html`<li>${path}</li>`)}</ul>`}
+      ${ephemerals.length === 0 ? nothing : html`<p>Left out, because sessions own them, ${countOf(ephemerals.length, "ephemeral")}:</p><ul>${ephemerals.slice(0, 5).map((path) => html`<li>${path}</li>`)}</ul>`}
       ${
         plan.presentCount === 0
           ? nothing
@@ -184,7 +184,7 @@ export class TransferDialog extends LitElement {
     const first = znodes[0] === undefined ? top : absolute(top, znodes[0].path);
     this.dispatchEvent(new CustomEvent("choose", { detail: this.what === "import" ? this.#path : first, bubbles: true, composed: true }));
     const left = znodes.length - written;
-    return `${numberOf(written)} znodes were written${left > 0 ? `, ${numberOf(left)} left as they were` : ""}.`;
+    return `${countOf(written, "znode")} written${left > 0 ? `, ${numberOf(left)} left as they were` : ""}.`;
   }
 
   #closed(): void {

@@ -13,6 +13,7 @@ import { ModelController } from "./model-controller.ts";
 import { znodeHash } from "./route.ts";
 import type { Place, RowIndex } from "./row-index.ts";
 import { controls } from "./shared-styles.ts";
+import { countOf, numberOf } from "./wording.ts";
 
 const rowPx = 28;
 const typeAheadMs = 700;
@@ -194,11 +195,7 @@ export class TreeView extends LitElement {
   #bar(): TemplateResult {
     const { model } = this;
     const { rate } = model.changes;
-    const what = model.isPaused
-      ? `${model.missed.toLocaleString("en")} changes since`
-      : rate > 0
-        ? `${rate.toLocaleString("en")} changes/s`
-        : "";
+    const what = model.isPaused ? `${countOf(model.missed, "change")} since` : rate > 0 ? `${numberOf(rate)} changes/s` : "";
     return html`<div class="bar">
       <input
         type="search"

@@ -19,6 +19,11 @@ export function numberOf(value: number): string {
   return value.toLocaleString("en");
 }
 
+/** How many of something that has a regular plural. */
+export function countOf(count: number, noun: string): string {
+  return `${numberOf(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 export function bytesOf(bytes: number): string {
   if (bytes < 1_024) return `${bytes} B`;
   if (bytes < 1_048_576) return `${(bytes / 1_024).toFixed(1)} KiB`;
