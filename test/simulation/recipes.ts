@@ -10,7 +10,6 @@ import { Copse, isCopseError } from "@copse/client";
 import { counter } from "@copse/recipes/counter";
 import { doubleBarrier } from "@copse/recipes/double-barrier";
 import { election } from "@copse/recipes/election";
-import { group } from "@copse/recipes/group";
 import { lock } from "@copse/recipes/lock";
 import { multiLock } from "@copse/recipes/multi-lock";
 import { readLock, writeLock } from "@copse/recipes/read-write-lock";
@@ -19,6 +18,7 @@ import { type Job, workQueue } from "@copse/recipes/work-queue";
 import { type Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import { Violation, violate } from "./checkers/invariants.ts";
 import { Nemesis } from "./nemesis.ts";
+import { Registries } from "./registries.ts";
 import { chooseFaults, type RunReport } from "./run.ts";
 
 interface Holding {
@@ -92,6 +92,14 @@ class Run {
   }
 
   start(): void {
+    const registries = new Registries({
+      clients: clientsOfEach,
+      isOver: () => this.#isOver,
+      now: () => this.#world.now,
+      pause: (least, most) => this.#pause(least, most),
+      repeat: (work) => this.#repeat(work),
+      granted: () => this.grants++,
+    });
     const kinds: Record<string, (copse: Copse, name: string) => Promise<void>> = {
       lock: (copse) => this.#contend("lock", 1, () => lock(copse, "/lock"), copse),
       "multi-lock": (copse) => this.#contend("multi-lock", 1, () => multiLock(copse, ["/m/b", "/m/a"]), copse),
@@ -101,7 +109,11 @@ class Run {
       "double barrier": (copse) => this.#meet(copse),
       "work queue": (copse) => this.#work(copse),
       counter: (copse) => this.#add(copse),
-      group: (copse, name) => this.#join(copse, name),
+      group: (copse, name) => registries.join(copse, name),
+      service: (copse, name) => registries.register(copse, name),
+      presence: (copse, name) => registries.appear(copse, name),
+      barrier: (copse, name) => registries.pass(copse, name),
+      "tree cache": (copse, name) => registries.keep(copse, name),
     };
     // Three at a time, or nobody would get much done.
     const names = Object.keys(kinds);
@@ -309,22 +321,6 @@ class Run {
         throw error;
       }
     });
-  }
-
-  async #join(copse: Copse, name: string): Promise<void> {
-    const { members, join } = group(copse, "/group");
-    const stop = members.subscribe(() => {});
-    const membership = await join(null, { id: name });
-    await this.#repeat(() => this.#pause(50, 500).then(() => membership.set(String(this.#world.now))));
-    // Nothing fails any more: everybody has to see itself again, and those who stay.
-    const end = this.#world.now + 30_000;
-    while (!members.get().some(({ id }) => id === name)) {
-      if (this.#world.now > end) violate("recipes", `${name} is not listed`);
-      await this.#pause(100, 200);
-    }
-    this.grants++;
-    stop();
-    await membership.close();
   }
 }
 

@@ -1,12 +1,14 @@
 /**
  * A barrier: while it is up, everybody waits; when it is lowered, all go on.
  *
- * The barrier is a znode. Invariant: whoever waits goes on only once it has seen the znode gone. It outlives the session that
+ * The barrier is a znode. Invariant: whoever waits goes on only once it was down behind the call: one that was raised before, anywhere, is
+ * seen. It outlives the session that
  * raised it, unless it was raised as an ephemeral: then it falls with its session.
  */
 import { type Copse, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { vanished } from "./predecessor.ts";
+import { steadily } from "./steadily.ts";
 
 export interface Barrier {
   /** Puts it up; false if it was up already. */
@@ -21,7 +23,12 @@ export function barrier(copse: Copse, path: string): Barrier {
   return {
     raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, parents: true })),
     lower: () => unless("NO_NODE", copse.delete(path)),
-    passed: (options = {}) => withinTime(copse, path, options, (signal) => vanished(copse, path, signal ?? neverAborts)),
+    passed: (options = {}) =>
+      withinTime(copse, path, options, async (signal) => {
+        // A member that is a moment behind would not know of one that was raised just now.
+        await steadily(copse, signal, () => copse.sync({ signal }));
+        await vanished(copse, path, signal ?? neverAborts);
+      }),
   };
 }
 

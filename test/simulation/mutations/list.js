@@ -314,5 +314,5 @@ export const mutations = [
     seed: 1,
     patches: [{ file: `${tree}/session-table.ts`, from: "this.#replies[0]!.id <= id", to: "this.#replies[0]!.id < 0" }],
   },
-  ...recipeMutations({ R1: 13, R2: 1, R3: 4, R4: 3, R5: 4, R6: 2, R7: 2, R8: 24 }),
+  ...recipeMutations({ R1: 4, R2: 2, R3: 4, R4: 14, R5: 34, R6: 6, R7: 1, R8: 21 }),
 ];
