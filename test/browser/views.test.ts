@@ -198,20 +198,33 @@ describe("every view", () => {
         await page.waitForFunction(
           () => document.querySelector("copse-inspector")?.shadowRoot?.textContent?.includes("Waiting for") === false,
         );
-        await page.evaluate(axe);
-        const found = await page.evaluate(async () => {
-          const { violations } = await (window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe.run();
-          return violations.map(
-            ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} ${failureSummary}`).join("; ")}`,
-          );
-        });
-        expect([view, found]).toEqual([view, []]);
+        expect([view, await complaintsOf(page)]).toEqual([view, []]);
+      }
+      await page.goto(`${ensemble.members[0]!.url.replace("ws:", "http:")}/#/n/config/web`);
+      for (const name of ["New child", "Delete", "Copy to …", "Import"]) {
+        await page.getByRole("heading", { name: "/config/web", exact: true }).waitFor();
+        if (name !== "New child" && name !== "Delete") await page.getByText("More", { exact: true }).click();
+        await page.getByRole("button", { name, exact: true }).click();
+        await page.getByRole("dialog").waitFor();
+        expect([name, await complaintsOf(page)]).toEqual([name, []]);
+        await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
       }
       await context.close();
       await held.close();
     });
   }
 });
+
+/** What axe has to say of a page as it stands. */
+async function complaintsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { violations } = await (window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }).axe.run();
+    return violations.map(
+      ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target.join(" ")} ${failureSummary}`).join("; ")}`,
+    );
+  });
+}
 
 interface Violation {
   readonly id: string;
