@@ -138,6 +138,24 @@ describe("editing", () => {
     await page.close();
   });
 
+  it("takes a znode that was made anew for another, and loses no edit over another view", async () => {
+    await run("create", "/anew", "first");
+    const opened = await open("/anew");
+    const { page } = opened;
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("textbox", { name: "Data" }).fill("mine");
+    await page.getByRole("link", { name: "Changes" }).click();
+    await page.getByRole("heading", { name: "Changes" }).waitFor();
+    await page.getByRole("link", { name: "Tree" }).click();
+    expect(await page.getByRole("textbox", { name: "Data" }).inputValue()).toBe("mine");
+    await run("rm", "/anew");
+    await run("create", "/anew", "somebody else's");
+    await page.getByText("Changed under you").waitFor();
+    expect((await copse(hub.url, "get", "/anew")).out).toBe("somebody else's\n");
+    expectNoComplaints(opened);
+    await page.close();
+  });
+
   it("edits bytes as numbers, and takes nothing else for them", async () => {
     await run("create", "/bytes");
     const { connect } = await import("@copse/client");

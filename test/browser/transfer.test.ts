@@ -87,6 +87,34 @@ describe("a subtree", () => {
     await page.close();
   });
 
+  it("keeps its ACLs and kinds when it is copied, and is not moved where that would lose anything", async () => {
+    await copse.create("/kinds/ttl", "x", { parents: true, ttl: 90_000 });
+    await copse.setAcl("/kinds", [{ scheme: "world", id: "anyone", perms: ["read", "create", "delete", "admin"] }]);
+    const opened = await choose("/kinds", "Copy to …");
+    const { page } = opened;
+    await page.getByRole("textbox", { name: "To path" }).fill("/kinds-too");
+    await button(page, "Dry run").click();
+    await button(page, "Copy").click();
+    await page.getByText("2 znodes written.").waitFor();
+    expect((await copse.getAcl("/kinds-too")).acl).toEqual((await copse.getAcl("/kinds")).acl);
+    expect((await copse.get("/kinds-too/ttl")).stat.ttl).toBe(90_000);
+    await page.close();
+    for (const [from, to, said] of [
+      ["/from", "/elsewhere", "Sessions own 1 ephemeral here"],
+      ["/kinds", "/from", "/from exists already"],
+      ["/kinds/ttl", "/kinds", "It can't be moved to where it would delete itself."],
+    ] as const) {
+      const { page: other } = await choose(from, "Move to …");
+      await other.getByRole("textbox", { name: "To path" }).fill(to);
+      await button(other, "Dry run").click();
+      await other.getByText(said).waitFor();
+      expect(await button(other, "Move").count()).toBe(0);
+      await other.close();
+    }
+    expect(await copse.exists("/from/session")).not.toBeNull();
+    expectNoComplaints(opened);
+  });
+
   it("is moved: there afterwards, and gone where it was", async () => {
     const before = await contentsOf("/copies/one");
     const opened = await choose("/copies/one", "Move to …");

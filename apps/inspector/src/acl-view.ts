@@ -128,12 +128,15 @@ export class AclView extends LitElement {
   }
 
   async #save(text: string): Promise<void> {
+    const { path } = this;
     try {
-      await this.model.copse.setAcl(this.path, JSON.parse(text) as AclItem[], { version: this.#base });
+      await this.model.copse.setAcl(path, JSON.parse(text) as AclItem[], { version: this.#base });
+      if (path !== this.path) return;
       this.text = null;
       this.problem = null;
       await this.#load();
     } catch (error) {
+      if (path !== this.path) return;
       this.problem = isCopseError(error, "BAD_VERSION")
         ? "Not saved: somebody has changed the ACL since you began. It is shown above."
         : sentence(error);

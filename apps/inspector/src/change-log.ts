@@ -25,7 +25,8 @@ export class ChangeLog {
   #second = { at: 0, count: 0, before: 0 };
 
   constructor(copse: Copse) {
-    void this.#follow(copse);
+    // A watch that the server refuses leaves the log as it is; everything else in the page goes on.
+    this.#follow(copse).catch(() => {});
   }
 
   get kept(): readonly LoggedChange[] {

@@ -16,17 +16,32 @@ export class ChildList {
   /** How many there are, where only the first of them are here yet; else null. */
   total: number | null = null;
   /** The client's mirror of the subscription: always the newest, whatever is shown. */
-  #mirror: ReadonlyMap<string, LiveZnode> = new Map();
+  #mirror: ReadonlyMap<string, LiveZnode> | null = null;
   #filtered: { readonly of: Child[]; readonly size: number; readonly filter: string; readonly names: Child[] } | null = null;
 
   constructor(path: string) {
     this.path = path;
   }
 
-  /** The whole state, which stays live in `znodes`. */
-  takeState(znodes: ReadonlyMap<string, LiveZnode>): void {
+  /** The whole state, which stays live in `znodes`. `isHeld`: what is shown stays. */
+  takeState(znodes: ReadonlyMap<string, LiveZnode>, isHeld = false): void {
     this.#mirror = znodes;
-    this.catchUp();
+    if (!isHeld) this.catchUp();
+  }
+
+  /** True once all children are here. */
+  get isWhole(): boolean {
+    return this.#mirror !== null && this.children !== null && this.total === null;
+  }
+
+  /** What the znode itself is now. */
+  get ownStat(): Stat | null {
+    return this.#mirror?.get(this.path)?.stat ?? null;
+  }
+
+  /** True if the child is there now. */
+  has(path: string): boolean {
+    return this.#mirror?.has(path) === true;
   }
 
   /** The first children, until all of them are here. */
@@ -38,6 +53,8 @@ export class ChildList {
 
   /** Shows what the mirror holds now. */
   catchUp(): void {
+    // Until the first state has come, what is shown are the first of them.
+    if (this.#mirror === null) return;
     const children: Child[] = [];
     for (const [path, { stat }] of this.#mirror) if (path !== this.path) children.push({ name: nameOf(path), path, stat });
     this.children = inOrder(children);

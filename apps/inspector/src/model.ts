@@ -8,6 +8,7 @@
 import type { Copse, CopseError, LiveZnode, SessionState, Stat } from "@copse/client";
 import { ChangeLog } from "./change-log.ts";
 import { ChildList, parentOf } from "./child-list.ts";
+import type { Edit } from "./edit.ts";
 import { RowIndex } from "./row-index.ts";
 
 export type FlashKind = "created" | "changed" | "deleted";
@@ -22,6 +23,10 @@ export type Selected =
 const flashMs = 1_600;
 /** Marks at once; what changes beyond that is counted, not marked. */
 const flashesMax = 500;
+/** Rows whose hidden changes are counted: past that, counting begins anew. */
+const hiddenMax = 10_000;
+/** Milliseconds behind a change at which the rate is said anew. */
+const rateMs = 1_100;
 /** Children that are asked for before all of them. */
 const previewed = 200;
 /** Changes a second above which rows are drawn by the clock, not by the change. */
@@ -40,9 +45,12 @@ export class Model {
   #rows: RowIndex | null = null;
   #rootStat: Stat | null = null;
   #isScheduled = false;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
   #stopSelected: () => void = () => {};
   #filter = "";
   #pausedAt: number | null = null;
+  /** Edits under way, by path: going elsewhere and back loses none. */
+  readonly edits: Map<string, Edit> = new Map();
   selectedPath = "/";
   selected: Selected = { kind: "loading" };
 
@@ -82,8 +90,18 @@ export class Model {
   set isPaused(isPaused: boolean) {
     if (isPaused === this.isPaused) return;
     this.#pausedAt = isPaused ? this.changes.total : null;
-    if (!isPaused) for (const list of this.#lists.values()) if (list.children !== null) list.catchUp();
+    if (!isPaused) this.#catchUp();
     this.#changed();
+  }
+
+  /** What happened while nothing was moved. */
+  #catchUp(): void {
+    for (const list of this.#lists.values()) list.catchUp();
+    this.#rootStat = this.#lists.get("/")?.ownStat ?? this.#rootStat;
+    for (const path of [...this.#lists.keys()]) {
+      const siblings = path === "/" ? undefined : this.#lists.get(parentOf(path));
+      if (siblings?.isWhole === true && !siblings.has(path)) this.collapse(path);
+    }
   }
 
   get filter(): string {
@@ -92,7 +110,7 @@ export class Model {
 
   /** Only znodes whose names hold this, and the way to what is expanded. */
   set filter(filter: string) {
-    this.#filter = filter.trim().toLowerCase();
+    this.#filter = filter;
     this.#changed();
   }
 
@@ -113,8 +131,8 @@ export class Model {
       { scope: "children", data: false },
       {
         state: (znodes) => {
-          list.takeState(znodes);
-          if (path === "/") this.#rootStat = znodes.get("/")?.stat ?? null;
+          list.takeState(znodes, this.isPaused && list.isWhole);
+          if (path === "/" && !this.isPaused) this.#rootStat = znodes.get("/")?.stat ?? null;
           this.#changed();
         },
         changes: (changes) => {
@@ -122,7 +140,9 @@ export class Model {
             for (const change of changes) {
               if (list.takeChange(change)) this.#mark(change.path, change.kind);
               else if (path === "/" && change.stat !== null) this.#rootStat = change.stat;
-              if (change.kind === "deleted") this.collapse(change.path);
+              if (change.kind !== "deleted") continue;
+              this.#hidden.delete(change.path);
+              this.collapse(change.path);
             }
           }
           this.#changed();
@@ -183,7 +203,7 @@ export class Model {
 
   /** The rows as they stand, top to bottom. */
   get rows(): RowIndex {
-    this.#rows ??= new RowIndex(this.#rootStat, this.#lists, this.#filter);
+    this.#rows ??= new RowIndex(this.#rootStat, this.#lists, this.#filter.trim().toLowerCase());
     return this.#rows;
   }
 
@@ -206,6 +226,7 @@ export class Model {
   #noteHidden(path: string): void {
     let above = parentOf(path);
     if (path === "/" || this.#lists.has(above)) return;
+    if (this.#hidden.size > hiddenMax) this.#hidden.clear();
     while (!this.#lists.has(parentOf(above))) {
       if (above === "/") return;
       above = parentOf(above);
@@ -232,6 +253,9 @@ export class Model {
     const tell = (): void => {
       this.#isScheduled = false;
       for (const listener of this.#listeners) listener();
+      // When all is quiet again, the page has to say so.
+      clearTimeout(this.#quiet);
+      if (this.changes.rate > 0) this.#quiet = setTimeout(() => this.#changed(), rateMs);
     };
     if (this.isBusy) setTimeout(tell, busyDrawMs);
     else requestAnimationFrame(tell);

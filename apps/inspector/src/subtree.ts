@@ -5,12 +5,25 @@
  * Invariants: what is read is one moment; what is written is written in batches, each whole or not at all, parents before children, so a
  * transfer that was stopped left whole znodes behind and nothing without its parent. Ephemerals belong to sessions and stay.
  */
-import { type Copse, CopseError, type Data, isCopseError, type LiveZnode, type MultiOp } from "@copse/client";
+import {
+  type AclItem,
+  type Copse,
+  CopseError,
+  type CreateKind,
+  type Data,
+  isCopseError,
+  type LiveZnode,
+  type MultiOp,
+} from "@copse/client";
 
 export interface Carried {
   /** Relative to the top; "." is the top itself. */
   readonly path: string;
   readonly data: Data;
+  /** How it came to be, where it comes from the tree and not from text. */
+  readonly kind?: Pick<CreateKind, "acl" | "ttl" | "container">;
+  /** What it was when it was read: its czxid and version. */
+  readonly read?: string;
 }
 
 /** What becomes of a znode that is there already. */
@@ -40,17 +53,46 @@ export function subtreeOf(
       {
         state: (live) => {
           stop();
-          const all = [...live.values()].filter(({ path: at }) => at !== "/copse" && !at.startsWith("/copse/"));
-          const ephemerals = all.filter(({ stat }) => stat.ephemeralOwner !== null).map(({ path: at }) => at);
-          const kept = all.filter(({ stat }) => stat.ephemeralOwner === null);
-          if (all.length === 0) reject(new CopseError("NO_NODE", "the znode does not exist", { path }));
-          else resolve({ znodes: kept.map((znode) => ({ path: relative(path, znode.path), data: dataOf(znode) })), ephemerals });
+          try {
+            const all = [...live.values()].filter(({ path: at }) => at !== "/copse" && !at.startsWith("/copse/"));
+            const ephemerals = all.filter(({ stat }) => stat.ephemeralOwner !== null).map(({ path: at }) => at);
+            const kept = all.filter(({ stat }) => stat.ephemeralOwner === null);
+            if (all.length === 0) throw new CopseError("NO_NODE", "the znode does not exist", { path });
+            resolve({ znodes: kept.map((znode) => carriedOf(path, znode)), ephemerals });
+          } catch (error) {
+            reject(error);
+          }
         },
         changes: () => {},
         failed: reject,
       },
     );
   });
+}
+
+/** The same with their ACLs. @throws CopseError NO_AUTH where one may not be read whole */
+export async function withAcls(copse: Copse, top: string, znodes: readonly Carried[]): Promise<readonly Carried[]> {
+  const carried: Carried[] = [];
+  for (let at = 0; at < znodes.length; at += batchOps) {
+    const batch = znodes.slice(at, at + batchOps);
+    const acls = await Promise.all(batch.map(({ path }) => copse.getAcl(absolute(top, path))));
+    for (const [index, { acl }] of acls.entries()) {
+      const znode = batch[index]!;
+      // Who may not administer it is shown no hashes, and would write an ACL that nobody fits.
+      if (acl.some(isMasked)) throw new CopseError("NO_AUTH", "its ACL may not be read whole", { path: absolute(top, znode.path) });
+      carried.push({ ...znode, kind: { ...znode.kind, acl } });
+    }
+  }
+  return carried;
+}
+
+function isMasked({ scheme, id }: AclItem): boolean {
+  return scheme === "digest" && id.endsWith(":x");
+}
+
+/** True if nothing came, went or was written in between. */
+export function areSame(one: readonly Carried[], other: readonly Carried[]): boolean {
+  return one.length === other.length && one.every(({ path, read }, at) => path === other[at]!.path && read === other[at]!.read);
 }
 
 /** One line of JSON for each znode. */
@@ -103,9 +145,9 @@ export async function carry(
       batch.map(({ path }) => absolute(top, path)),
     );
     const ops: MultiOp[] = [];
-    for (const { path, data } of batch) {
+    for (const { path, data, kind } of batch) {
       const to = absolute(top, path);
-      if (!present.has(to)) ops.push({ op: "create", path: to, data });
+      if (!present.has(to)) ops.push({ op: "create", path: to, data, ...kind });
       else if (conflict === "stop" && to !== "/") throw new CopseError("NODE_EXISTS", "it exists already", { path: to });
       else if (conflict === "overwrite" && to !== "/") ops.push({ op: "set", path: to, data });
     }
@@ -145,9 +187,10 @@ function batchFrom(znodes: readonly Carried[], from: number): readonly Carried[]
   return znodes.slice(from, to);
 }
 
-function dataOf({ data, bytes, isDenied, path }: LiveZnode): Data {
+function carriedOf(top: string, { path, data, bytes, isDenied, stat }: LiveZnode): Carried {
   if (isDenied) throw new CopseError("NO_AUTH", "its data may not be read", { path });
-  return bytes ?? data;
+  const kind = { ...(stat.ttl === undefined ? {} : { ttl: stat.ttl }), ...(stat.container === true ? { container: true } : {}) };
+  return { path: relative(top, path), data: bytes ?? data, kind, read: `${stat.czxid} ${stat.version}` };
 }
 
 function encoded(data: Data): { data?: string; data64?: string } {

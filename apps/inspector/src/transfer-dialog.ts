@@ -1,13 +1,26 @@
 /**
  * Copying, moving and importing a subtree: first what it would do, then doing it, with a way to stop. Exporting needs no dialog.
  *
- * Invariant: nothing is written before the dry run was shown. A move deletes only what it has copied whole.
+ * Invariants: nothing is written before the dry run was shown; what was prepared in one opening of the dialog is never run in another. A
+ * move deletes only what it has copied whole and what is still as it was read; ephemerals, and what exists already, are no matter for it.
  */
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "./model.ts";
 import { sentence } from "./sentence.ts";
 import { controls, dialogStyle } from "./shared-styles.ts";
-import { absolute, type Carried, type Conflict, carriedFrom, carry, type Plan, planOf, subtreeOf, textOf } from "./subtree.ts";
+import {
+  absolute,
+  areSame,
+  type Carried,
+  type Conflict,
+  carriedFrom,
+  carry,
+  type Plan,
+  planOf,
+  subtreeOf,
+  textOf,
+  withAcls,
+} from "./subtree.ts";
 import { countOf, numberOf } from "./wording.ts";
 
 export type Transfer = "copy" | "move" | "import";
@@ -15,6 +28,9 @@ export type Transfer = "copy" | "move" | "import";
 const titles: Readonly<Record<Transfer, string>> = { copy: "Copy", move: "Move", import: "Import below" };
 
 interface Prepared {
+  readonly what: Transfer;
+  /** Where it comes from, or for an import where it goes. */
+  readonly path: string;
   readonly top: string;
   readonly znodes: readonly Carried[];
   readonly ephemerals: readonly string[];
@@ -59,6 +75,8 @@ export class TransferDialog extends LitElement {
   declare result: string | null;
   #path = "/";
   #stopping: AbortController = new AbortController();
+  /** Something is under way. */
+  #isBusy = false;
 
   constructor() {
     super();
@@ -118,7 +136,7 @@ export class TransferDialog extends LitElement {
   #plan(what: Transfer, { znodes, ephemerals, plan, top }: Prepared): TemplateResult {
     return html`<p>
         ${countOf(znodes.length, "znode")} to <code>${top}</code>: ${numberOf(plan.created)} to create, ${numberOf(plan.presentCount)} exist already.
-        ${what === "move" ? "Then the old ones are deleted, and what is changed there meanwhile is lost." : ""}
+        ${what === "move" ? "Then the old ones are deleted, unless they are changed meanwhile." : ""}
       </p>
       ${ephemerals.length === 0 ? nothing : html`<p>Left out, because sessions own them, ${countOf(ephemerals.length, "ephemeral")}:</p><ul>${ephemerals.slice(0, 5).map((path) => html`<li>${path}</li>`)}</ul>`}
       ${
@@ -138,7 +156,7 @@ export class TransferDialog extends LitElement {
 
   #buttons(what: Transfer): TemplateResult {
     if (this.done !== null && this.result === null) {
-      return html`<button type="button" @click=${() => this.#stopping.abort(new Error("Stopped. What was written so far stays."))}>Stop</button>`;
+      return html`<button type="button" @click=${() => this.#stopping.abort(stopped())}>Stop</button>`;
     }
     const close = (): void => this.renderRoot.querySelector("dialog")?.close();
     if (this.result !== null) return html`<button type="button" @click=${close}>Close</button>`;
@@ -148,49 +166,88 @@ export class TransferDialog extends LitElement {
 
   async #submit(event: SubmitEvent): Promise<void> {
     event.preventDefault();
+    const { what } = this;
+    if (this.#isBusy || what === null) return;
+    this.#isBusy = true;
     this.problem = null;
     const fields = new FormData(event.target as HTMLFormElement);
+    const { signal } = this.#stopping;
+    const path = this.#path;
     try {
-      if (this.prepared === null) this.prepared = await this.#prepare(fields);
-      else this.result = await this.#run(this.prepared);
+      if (this.prepared === null) {
+        const prepared = await this.#prepare(what, path, fields);
+        // Closed meanwhile: another opening knows nothing of it.
+        if (!signal.aborted) this.prepared = prepared;
+      } else {
+        const result = await this.#run(this.prepared, signal);
+        if (!signal.aborted) this.result = result;
+      }
     } catch (error) {
-      this.problem = error instanceof Error && !("brand" in error) ? error.message : sentence(error);
-      this.done = null;
+      if (signal === this.#stopping.signal) this.problem = error instanceof Error && !("brand" in error) ? error.message : sentence(error);
+    } finally {
+      if (signal === this.#stopping.signal) {
+        this.#isBusy = false;
+        if (this.result === null) this.done = null;
+        if (signal.aborted) this.#stopping = new AbortController();
+      }
+      this.requestUpdate();
     }
   }
 
-  async #prepare(fields: FormData): Promise<Prepared> {
+  async #prepare(what: Transfer, path: string, fields: FormData): Promise<Prepared> {
     const { copse } = this.model;
-    if (this.what === "import") {
+    if (what === "import") {
       const znodes = carriedFrom(await (fields.get("file") as File).text());
       if (znodes.length === 0) throw new Error("There is no znode in this file.");
-      return { top: this.#path, znodes, ephemerals: [], plan: await planOf(copse, this.#path, znodes) };
+      return { what, path, top: path, znodes, ephemerals: [], plan: await planOf(copse, path, znodes) };
     }
     const top = String(fields.get("to")).trim();
-    if (top === this.#path || top.startsWith(this.#path === "/" ? "/" : `${this.#path}/`)) throw new Error("It can't go into itself.");
-    const { znodes, ephemerals } = await subtreeOf(copse, this.#path);
-    return { top, znodes, ephemerals, plan: await planOf(copse, top, znodes) };
+    if (top === path || top.startsWith(`${path}/`)) throw new Error("It can't go into itself.");
+    if (what === "move" && (top === "/" || path.startsWith(`${top}/`)))
+      throw new Error("It can't be moved to where it would delete itself.");
+    const { znodes, ephemerals } = await subtreeOf(copse, path);
+    if (what === "move" && ephemerals.length > 0) {
+      throw new Error(
+        `Sessions own ${countOf(ephemerals.length, "ephemeral")} here, ${ephemerals[0]} for one: it can be copied, not moved.`,
+      );
+    }
+    const whole = await withAcls(copse, path, znodes);
+    const plan = await planOf(copse, top, whole);
+    if (what === "move" && plan.presentCount > 0) throw new Error(`${plan.present[0]} exists already: move to another path.`);
+    return { what, path, top, znodes: whole, ephemerals, plan };
   }
 
-  async #run({ top, znodes }: Prepared): Promise<string> {
+  async #run({ what, path, top, znodes }: Prepared, signal: AbortSignal): Promise<string> {
     const { copse } = this.model;
-    this.#stopping = new AbortController();
     this.done = 0;
     const onProgress = (done: number): void => {
-      this.done = done;
+      if (!signal.aborted) this.done = done;
     };
-    const written = await carry(copse, top, znodes, { conflict: this.conflict, signal: this.#stopping.signal, onProgress });
-    if (this.what === "move") await copse.delete(this.#path, { recursive: true });
+    const written = await carry(copse, top, znodes, { conflict: this.conflict, signal, onProgress });
+    signal.throwIfAborted();
+    if (what === "move") {
+      const { znodes: now, ephemerals } = await subtreeOf(copse, path);
+      if (ephemerals.length > 0 || !areSame(znodes, now))
+        throw new Error("It was copied, and has been changed meanwhile: nothing was deleted.");
+      signal.throwIfAborted();
+      await copse.delete(path, { recursive: true });
+    }
     const first = znodes[0] === undefined ? top : absolute(top, znodes[0].path);
-    this.dispatchEvent(new CustomEvent("choose", { detail: this.what === "import" ? this.#path : first, bubbles: true, composed: true }));
+    this.dispatchEvent(new CustomEvent("choose", { detail: what === "import" ? path : first, bubbles: true, composed: true }));
     const left = znodes.length - written;
     return `${countOf(written, "znode")} written${left > 0 ? `, ${numberOf(left)} left as they were` : ""}.`;
   }
 
   #closed(): void {
-    this.#stopping.abort(new Error("Stopped. What was written so far stays."));
+    this.#stopping.abort(stopped());
+    this.#stopping = new AbortController();
+    this.#isBusy = false;
     this.what = null;
   }
+}
+
+function stopped(): Error {
+  return new Error("Stopped. What was written so far stays.");
 }
 
 customElements.define("copse-transfer", TransferDialog);

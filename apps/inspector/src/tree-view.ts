@@ -203,6 +203,7 @@ export class TreeView extends LitElement {
         placeholder="Filter names"
         spellcheck="false"
         autocomplete="off"
+        .value=${model.filter}
         @input=${(event: InputEvent) => (model.filter = (event.target as HTMLInputElement).value)}
       />
       <span class="rate">${what}</span>

@@ -10,6 +10,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "./acl-view.ts";
 import { bytesOfHex, hexOf, hexText, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
 import type { Asked } from "./dialogs.ts";
+import type { Edit } from "./edit.ts";
 import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
 import "./more-menu.ts";
@@ -24,18 +25,6 @@ import "./watchers-view.ts";
 const headUnits = 65_536;
 /** Bytes that may be edited as numbers. */
 const hexBytesMax = 65_536;
-
-interface Edit {
-  readonly path: string;
-  /** What the edit began from. */
-  base: string;
-  version: number;
-  text: string;
-  /** The text is the bytes as numbers. */
-  readonly isHex: boolean;
-  problem: string | null;
-  isSaving: boolean;
-}
 
 export class ZnodeView extends LitElement {
   static override properties = { model: { attribute: false }, tab: { attribute: false }, isWhole: { state: true }, saved: { state: true } };
@@ -132,8 +121,6 @@ export class ZnodeView extends LitElement {
   declare tab: TabName;
   declare isWhole: boolean;
   declare saved: string | null;
-  /** Edits under way, by path: going to another znode and back loses none. */
-  readonly #edits: Map<string, Edit> = new Map();
   #shownPath = "";
 
   constructor() {
@@ -149,7 +136,7 @@ export class ZnodeView extends LitElement {
     this.#shownPath = this.model.selectedPath;
     this.isWhole = false;
     this.saved = null;
-    for (const [path, { text, base }] of this.#edits) if (text === base) this.#edits.delete(path);
+    for (const [path, { text, base }] of this.model.edits) if (text === base) this.model.edits.delete(path);
   }
 
   override render(): TemplateResult {
@@ -167,7 +154,7 @@ export class ZnodeView extends LitElement {
           <div class="row">
             <button ?disabled=${!this.#isConnected} @click=${() => this.#createMissing(path)}>Create it, empty</button>
           </div>
-          ${this.#edits.has(path) ? this.#editor(this.#edits.get(path)!, null) : nothing}`;
+          ${this.model.edits.has(path) ? this.#editor(this.model.edits.get(path)!, null) : nothing}`;
       case "present":
         return this.#present(selected.znode);
     }
@@ -177,7 +164,7 @@ export class ZnodeView extends LitElement {
     const { path, stat } = znode;
     const isSystem = path === "/copse" || path.startsWith("/copse/");
     const canWrite = !isSystem && !this.model.copse.isReadOnly;
-    const edit = this.#edits.get(path) ?? null;
+    const edit = this.model.edits.get(path) ?? null;
     const isOff = !this.#isConnected;
     return html`
       <div class="head">
@@ -242,7 +229,7 @@ export class ZnodeView extends LitElement {
   }
 
   #editor(edit: Edit, znode: LiveZnode | null): TemplateResult {
-    const isStale = znode !== null && znode.stat.version !== edit.version;
+    const isStale = znode !== null && (znode.stat.version !== edit.version || znode.stat.czxid !== edit.czxid);
     const off = edit.isSaving || !this.#isConnected;
     return html`<section>
       <h3>Editing version ${edit.version}</h3>
@@ -285,6 +272,7 @@ export class ZnodeView extends LitElement {
     return html`<textarea
       aria-label="Data"
       spellcheck="false"
+      ?readonly=${edit.isSaving}
       .value=${edit.text}
       @input=${(event: InputEvent) => {
         edit.text = (event.target as HTMLTextAreaElement).value;
@@ -302,7 +290,16 @@ export class ZnodeView extends LitElement {
   #begin(znode: LiveZnode): void {
     const { path, stat, bytes } = znode;
     const base = editable(znode);
-    this.#edits.set(path, { path, base, version: stat.version, text: base, isHex: bytes !== null, problem: null, isSaving: false });
+    this.model.edits.set(path, {
+      path,
+      base,
+      version: stat.version,
+      text: base,
+      isHex: bytes !== null,
+      czxid: stat.czxid,
+      problem: null,
+      isSaving: false,
+    });
     this.saved = null;
     this.requestUpdate();
     void this.updateComplete.then(() => this.renderRoot.querySelector("textarea")?.focus());
@@ -319,7 +316,7 @@ export class ZnodeView extends LitElement {
     edit.problem = null;
     this.requestUpdate();
     try {
-      const stat = await this.model.copse.set(edit.path, data, { version: edit.version });
+      const stat = await this.model.copse.set(edit.path, data, { version: edit.version, guard: { path: edit.path, czxid: edit.czxid } });
       this.#end(edit);
       if (this.model.selectedPath === edit.path) this.saved = `Saved as version ${stat.version}.`;
     } catch (error) {
@@ -333,6 +330,7 @@ export class ZnodeView extends LitElement {
 
   #rebase(edit: Edit, { stat }: LiveZnode): void {
     edit.version = stat.version;
+    edit.czxid = stat.czxid;
     edit.problem = null;
     void this.#save(edit);
   }
@@ -341,23 +339,31 @@ export class ZnodeView extends LitElement {
   async #merge(edit: Edit, znode: LiveZnode): Promise<void> {
     const { merge } = await import("./merge.ts");
     const theirs = editable(znode);
+    if (edit.isHex || znode.bytes !== null) {
+      edit.problem = "Bytes are not merged: take one or the other.";
+      return this.requestUpdate();
+    }
     const { text, hasConflict } = merge(edit.base, edit.text, theirs);
     edit.text = text;
     edit.base = theirs;
     edit.version = znode.stat.version;
+    edit.czxid = znode.stat.czxid;
     edit.problem = hasConflict ? "Both of you changed the same lines: they are marked below. Decide, then save." : null;
     this.requestUpdate();
   }
 
   #takeTheirs(edit: Edit, znode: LiveZnode): void {
     edit.text = editable(znode);
+    edit.base = edit.text;
+    edit.isHex = znode.bytes !== null;
+    edit.czxid = znode.stat.czxid;
     edit.version = znode.stat.version;
     edit.problem = null;
     this.requestUpdate();
   }
 
   #end(edit: Edit): void {
-    if (this.#edits.get(edit.path) === edit) this.#edits.delete(edit.path);
+    if (this.model.edits.get(edit.path) === edit) this.model.edits.delete(edit.path);
     this.requestUpdate();
   }
 

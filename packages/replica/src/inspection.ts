@@ -21,7 +21,7 @@ export interface Inspected {
 
 /** Items of one page, unless fewer are asked for. */
 const pageItemsMax = 1_000;
-/** Places of one queue that are listed; how many there are is always told. */
+/** Places that are listed in one reply, the first of each queue apart; how many there are is always told. */
 const placesMax = 1_000;
 /** What recipes call the znodes of those who queue (recipes). */
 const placeName = /^(.+)\/((?:lock|read|write|candidate|lease)-\d{10})$/;
@@ -31,9 +31,11 @@ export function answerInspection(tree: Tree, op: InspectionOp, caller: Caller, i
   if (!mayDo(tree.root.acl, "admin", caller)) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
   switch (op.op) {
     case "sessions":
-      return page("sessions", shownSessions(tree, inspected), ({ id }) => id, op);
-    case "queues":
-      return page("queues", shownQueues(tree), ({ path }) => path, op);
+      return page("sessions", tree.sessions.size, shownSessions(tree, op, inspected));
+    case "queues": {
+      const queues = queuesOf(tree);
+      return page("queues", queues.size, shownQueues(queues, op, tree));
+    }
     case "watchers":
       return `,"watchers":${JSON.stringify(
         inspected
@@ -55,8 +57,13 @@ interface ShownSession {
   readonly connection: object | null;
 }
 
-/** In the order of their ids. */
-function shownSessions(tree: Tree, { connections, subscriptionsOf, now }: Inspected): ShownSession[] {
+interface Paged {
+  readonly after: string | null;
+  readonly limit: number | null;
+}
+
+/** In the order of their ids; one more than the page holds, where there are more. */
+function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf, now }: Inspected): Selected<ShownSession> {
   const here = new Map<string, Connection>();
   for (const connection of connections()) if (connection.session !== null) here.set(connection.session.id, connection);
   const shown = ({ id, timeoutMs, ephemerals, identities }: Session): ShownSession => {
@@ -68,7 +75,8 @@ function shownSessions(tree: Tree, { connections, subscriptionsOf, now }: Inspec
     const at = { address, ageMs: Math.round(now() - openedAt), silentMs: Math.round(now() - heardAt) };
     return { ...of, connection: { ...at, watches, subscriptions: subscriptionsOf(connection), queueBytes: unsentBytes } };
   };
-  return [...tree.sessions.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).map(shown);
+  const { items, hasMore } = selected(tree.sessions.values(), ({ id }) => id, paged);
+  return { items: items.map(shown), hasMore };
 }
 
 interface Place {
@@ -86,37 +94,70 @@ interface Queue {
   readonly places: readonly Place[];
 }
 
-/** Parents of places, in the order of their paths; the places of each in their own order. */
-function shownQueues(tree: Tree): Queue[] {
-  const queues = new Map<string, Place[]>();
+/** The places of each queue, by its path, in no order. */
+function queuesOf(tree: Tree): Map<string, (Omit<Place, "czxid" | "ctime"> & { readonly path: string })[]> {
+  const queues: ReturnType<typeof queuesOf> = new Map();
   for (const { id, ephemerals } of tree.sessions.values()) {
     for (const path of ephemerals.after(null)) {
       const [, parent, name] = placeName.exec(path) ?? [];
-      const znode = name === undefined ? undefined : tree.find(path);
-      if (parent === undefined || name === undefined || znode === undefined) continue;
-      const place = { name, session: id, czxid: znode.czxid, ctime: znode.ctime };
+      if (parent === undefined || name === undefined) continue;
+      const place = { name, session: id, path };
       const places = queues.get(parent);
       if (places === undefined) queues.set(parent, [place]);
       else places.push(place);
     }
   }
-  const order = ({ name }: Place): string => name.slice(-10);
-  return [...queues.entries()]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([path, places]) => {
-      places.sort((a, b) => (order(a) < order(b) ? -1 : 1));
-      return { path, size: places.length, places: places.slice(0, placesMax) };
-    });
+  return queues;
 }
 
-function page<T>(
-  name: string,
-  items: readonly T[],
-  keyOf: (item: T) => string,
-  { after, limit }: { readonly after: string | null; readonly limit: number | null },
-): string {
+/** In the order of their paths; the places of each in their own order. */
+function shownQueues(queues: ReturnType<typeof queuesOf>, paged: Paged, tree: Tree): Selected<Queue> {
+  const order = ({ name }: { readonly name: string }): string => name.slice(-10);
+  const { items, hasMore } = selected(queues.entries(), ([path]) => path, paged);
+  let room = placesMax;
+  const shown = items.map(([path, places]): Queue => {
+    const first = places.sort((a, b) => (order(a) < order(b) ? -1 : 1)).slice(0, Math.max(1, room));
+    room -= first.length;
+    return { path, size: places.length, places: first.flatMap((place) => placeOf(tree, place)) };
+  });
+  return { items: shown, hasMore };
+}
+
+function placeOf(tree: Tree, { name, session, path }: { readonly name: string; readonly session: string; readonly path: string }): Place[] {
+  const znode = tree.find(path);
+  return znode === undefined ? [] : [{ name, session, czxid: znode.czxid, ctime: znode.ctime }];
+}
+
+interface Selected<T> {
+  readonly items: readonly T[];
+  readonly hasMore: boolean;
+}
+
+/** The first of a page, by key, without sorting what is not on it. */
+function selected<T>(all: Iterable<T>, keyOf: (item: T) => string, { after, limit }: Paged): Selected<T> {
   const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
-  const rest = after === null ? items : items.filter((item) => keyOf(item) > after);
-  const more = rest.length > size ? ',"more":true' : "";
-  return `,"${name}":${JSON.stringify(rest.slice(0, size))},"total":${items.length}${more}`;
+  let kept: T[] = [];
+  let hasMore = false;
+  // Past this key nothing is on the page.
+  let bound = null as string | null;
+  const cut = (): void => {
+    kept.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    if (kept.length <= size) return;
+    hasMore = true;
+    kept = kept.slice(0, size);
+    bound = keyOf(kept[size - 1]!);
+  };
+  for (const item of all) {
+    const key = keyOf(item);
+    if (after !== null && key <= after) continue;
+    if (bound !== null && key > bound) continue;
+    kept.push(item);
+    if (kept.length >= 4 * size) cut();
+  }
+  cut();
+  return { items: kept, hasMore };
+}
+
+function page<T>(name: string, total: number, { items, hasMore }: Selected<T>): string {
+  return `,"${name}":${JSON.stringify(items)},"total":${total}${hasMore ? ',"more":true' : ""}`;
 }

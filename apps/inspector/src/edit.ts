@@ -1,0 +1,14 @@
+/** An edit of a znode's data that is under way. */
+export interface Edit {
+  readonly path: string;
+  /** What the edit began from. */
+  base: string;
+  version: number;
+  text: string;
+  /** The text is the bytes as numbers. */
+  isHex: boolean;
+  /** Of the znode that the edit began from: one that was made anew is another. */
+  czxid: number;
+  problem: string | null;
+  isSaving: boolean;
+}
