@@ -44,10 +44,10 @@ function moduleOf(page: string, url: string): string | null {
   const isConnecting = /const copse = await connect/.test(body);
   return [
     ...new Set(imports),
-    'import { connect as connectGuide, type Copse } from "@copse/client";',
+    'import { connect as connectGuide, type Copse as GuideCopse } from "@copse/client";',
     `const url = ${JSON.stringify(url)};`,
-    "const other: Copse = await connectGuide(url);",
-    isConnecting ? "" : "const copse: Copse = await connectGuide(url);",
+    "const other: GuideCopse = await connectGuide(url);",
+    isConnecting ? "" : "const copse: GuideCopse = await connectGuide(url);",
     body,
     "await other.close();",
     isConnecting ? "void url;" : "await copse.close();",
@@ -92,6 +92,32 @@ describe("the guide", () => {
         expect([path, heading, text.includes(heading)]).toEqual([path, heading, true]);
       }
     }
+  });
+
+  it("shows every public function, class and method in code that runs", async () => {
+    const code = pages
+      .flatMap((page) => blocksOf(page))
+      .filter(({ language }) => language === "ts")
+      .map((block) => block.code)
+      .join("\n");
+    const shown = new Set(code.match(/[A-Za-z]+/g));
+    const client = await import("@copse/client");
+    const testing = await import("@copse/testing");
+    const { exports } = JSON.parse(readFileSync(join(root, "packages/recipes/package.json"), "utf8")) as { exports: object };
+    const recipes = await Promise.all(
+      Object.keys(exports).map((path) => import(join(root, "packages/recipes/src", `${path.slice(2)}.ts`))),
+    );
+    const methodsOf = ({ prototype }: { prototype: object }): string[] => Object.getOwnPropertyNames(prototype);
+    const names = [
+      ...Object.keys(client),
+      ...methodsOf(client.Copse),
+      ...methodsOf(Object.getPrototypeOf(client.Copse) as { prototype: object }),
+      ...recipes.flatMap((recipe) => Object.keys(recipe as object)),
+      ...methodsOf(testing.TestEnsemble),
+      "testEnsemble",
+    ].filter((name) => name !== "constructor");
+    expect(names.length).toBeGreaterThan(80);
+    expect(names.filter((name) => !shown.has(name))).toEqual([]);
   });
 
   it("has no code that nobody runs or reads", () => {

@@ -171,16 +171,18 @@ export class Operations extends EventTarget {
     return { children: [...(reply.children as { name: string; stat: Stat }[])], stat: reply.stat!, more: reply.more === true };
   }
 
-  /** The number of all descendants. */
+  /** The number of all descendants. @throws CopseError NO_NODE, NO_AUTH */
   async count(path: string, options: ReadOptions = {}): Promise<number> {
     return (await this.#read({ op: "count", path }, options)).count!;
   }
 
+  /** Who may do what with a znode. Without admin on it, what is made of passwords is masked. @throws CopseError NO_NODE, NO_AUTH */
   async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; stat: Stat }> {
     const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[] };
     return { acl: reply.acl, stat: reply.stat! };
   }
 
+  /** Says who may do what; `version` is compared with the stat's `aversion`. @throws CopseError INVALID_ACL, BAD_VERSION, NO_NODE, NO_AUTH */
   async setAcl(path: string, acl: readonly AclItem[], options: WriteOptions & { version?: number } = {}): Promise<Stat> {
     const { version, ...rest } = options;
     return (await this.#write({ op: "setAcl", path, acl, version }, rest)).stat!;
@@ -214,11 +216,12 @@ export class Operations extends EventTarget {
     await this.#read({ op: "sync" }, options);
   }
 
-  /** Proves a credential to the session, for as long as it lives. */
+  /** Proves a credential to the session, for as long as it lives. @throws CopseError AUTH_FAILED; the connection ends then */
   async auth(credential: Credential, options: CallOptions = {}): Promise<void> {
     await this.#write({ op: "auth", ...credential }, options);
   }
 
+  /** The identities of this session, and the address it comes from. */
   async whoami(options: CallOptions = {}): Promise<readonly Identity[]> {
     return ((await this.#read({ op: "whoami" }, options)) as Reply & { identities: readonly Identity[] }).identities;
   }
