@@ -75,7 +75,10 @@ describe("installed in an empty folder", () => {
       'import { runSuite } from "./suite.js";\nconsole.log((await runSuite(process.argv[2])).length, process.version);\n',
     );
     const port = await freePort();
-    const served = new Process("npx", ["copse", "serve", "--listen", `127.0.0.1:${port}`, "--data", "data"], { cwd: installed });
+    // What npx runs, without a process between that would leave it behind.
+    const served = new Process(join(installed, "node_modules/.bin/copse"), ["serve", "--listen", `127.0.0.1:${port}`, "--data", "data"], {
+      cwd: installed,
+    });
     await served.printed(/ws:\/\/\S+/);
     hub = { process: served, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` } as ServedHub;
   });
