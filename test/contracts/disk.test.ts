@@ -1,15 +1,31 @@
 /** The disk contract on each disk there is. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { MemoryDisk } from "@copse/log";
+import type { Disk, MemoryDisk } from "@copse/log";
 import { FileDisk } from "@copse/server";
+import { FaultDisk, World } from "@copse/testing/simulation";
 import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../support/hub.ts";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { diskContract } from "./disk.ts";
 
-describe("the disk in memory", () => diskContract(memoryDisk));
-describe("the real disk", () => diskContract(() => new FileDisk(temporaryFolder("disk"))));
+describe("the disk in memory", () => diskContract(memoryDisk, (disk) => disk));
+describe("the disk that can fail", () => {
+  const world = new World(1);
+  world.onSchedule = () => setImmediate(() => void world.run(world.now + 1));
+  const open = (): Disk => new FaultDisk(world, { latencyMsMax: 1, stalls: 0, errors: 0 });
+  diskContract(open, (disk) => disk);
+});
+describe("the real disk", () => {
+  let folder = "";
+  diskContract(
+    () => {
+      folder = temporaryFolder("disk");
+      return new FileDisk(folder);
+    },
+    () => new FileDisk(folder),
+  );
+});
 
 describe("closing the real disk", () => {
   it("waits for what is under way, calls nobody back, and begins nothing more", async () => {

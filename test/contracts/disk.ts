@@ -2,7 +2,8 @@
 import type { Disk } from "@copse/log";
 import { expect, it } from "vitest";
 
-export function diskContract(open: () => Disk): void {
+/** @param reopen the same files, as the next process finds them */
+export function diskContract(open: () => Disk, reopen: (disk: Disk) => Disk): void {
   const append = (disk: Disk, name: string, text: string, isSynced = true): Promise<void> =>
     new Promise((resolve, reject) =>
       disk.append(name, disk.encode(text), isSynced, (error) => (error === null ? resolve() : reject(error))),
@@ -24,6 +25,20 @@ export function diskContract(open: () => Disk): void {
     await append(disk, "a.wal", "három");
     expect(content(disk, "a.wal")).toBe("one two három");
     expect(disk.size("a.wal")).toBe(14);
+  });
+
+  it("commits in order, with nothing but zeros behind, and goes on where it was cut", async () => {
+    const disk = open();
+    const commit = (text: string): Promise<void> =>
+      new Promise((resolve, reject) => disk.commit("a.wal", disk.encode(text), (error) => (error === null ? resolve() : reject(error))));
+    await Promise.all(["one ", "x".repeat(20_000), " two ", "három"].map(commit));
+    const whole = `one ${"x".repeat(20_000)} two három`;
+    expect(content(disk, "a.wal").slice(0, whole.length)).toBe(whole);
+    expect(content(disk, "a.wal").slice(whole.length)).toMatch(/^\0*$/);
+    disk.truncate("a.wal", 8);
+    const again = reopen(disk);
+    await new Promise((resolve) => again.commit("a.wal", again.encode("!"), resolve));
+    expect(content(again, "a.wal")).toMatch(/^one xxxx!\0*$/);
   });
 
   it("lists files sorted, reads parts, cuts, renames over, removes", async () => {

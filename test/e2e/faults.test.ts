@@ -26,8 +26,8 @@ async function write(client: Copse, path: string, count: number): Promise<number
 }
 
 describe("a member whose disk fails", () => {
-  it("ends at the first sync that fails, and the others lose nothing", async () => {
-    if (!mayUse("a failing sync", ["strace", "strace"])) return;
+  it("ends at the first durable write that fails, and the others lose nothing", async () => {
+    if (!mayUse("a failing disk", ["strace", "strace"])) return;
     const ensemble = await EnsembleProcesses.start(3);
     const client = await connect(ensemble.urls);
     await client.create("/n", null);
@@ -41,9 +41,9 @@ describe("a member whose disk fails", () => {
       "-o",
       log,
       "-e",
-      "trace=fdatasync,fsync",
+      "trace=fdatasync,fsync,pwrite64",
       "-e",
-      "inject=fdatasync,fsync:error=EIO",
+      "inject=fdatasync,fsync,pwrite64:error=EIO",
       "-p",
       pid,
     ]);

@@ -121,9 +121,17 @@ describe("the guide", () => {
   });
 
   it("has no code that nobody runs or reads", () => {
-    // text: for reading, such as what is typed on several machines. html: what a page needs, tried as a page elsewhere.
+    // text: for reading, such as what is typed on several machines. html: the import map, which test/packaging puts into a page.
     const languages = new Set(pages.flatMap((page) => blocksOf(page).map(({ language }) => language)));
     expect([...languages].sort()).toEqual(["html", "sh", "text", "ts"]);
+  });
+
+  it("names no flag in what is only read that the command does not have", () => {
+    const { stdout } = spawnSync(process.execPath, [join(root, "apps/cli/bin/copse.js"), "serve", "--help"], { encoding: "utf8" });
+    const texts = pages.flatMap((page) => blocksOf(page)).filter(({ language }) => language === "text");
+    const flags = texts.flatMap(({ code }) => code.match(/--[a-z-]+/g) ?? []);
+    expect(flags.length).toBeGreaterThan(5);
+    expect(flags.filter((flag) => !stdout.includes(`${flag} `))).toEqual([]);
   });
 
   it("has code whose types are right", () => {

@@ -13,7 +13,7 @@ import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectNoComplaints, launch, openPage } from "../support/chromium.ts";
 import { temporaryFolder } from "../support/hub.ts";
-import { serveModulePage } from "../support/module-page.ts";
+import { serveFolder, serveModulePage } from "../support/module-page.ts";
 import { freePort, killAll, Process, root, type ServedHub } from "../support/processes.ts";
 
 const names = ["protocol", "raft", "tree", "log", "client", "replica", "recipes", "server", "testing"];
@@ -75,13 +75,14 @@ describe("installed in an empty folder", () => {
       'import { runSuite } from "./suite.js";\nconsole.log((await runSuite(process.argv[2])).length, process.version);\n',
     );
     const port = await freePort();
-    // What npx runs, without a process between that would leave it behind.
-    const served = new Process(join(installed, "node_modules/.bin/copse"), ["serve", "--listen", `127.0.0.1:${port}`, "--data", "data"], {
-      cwd: installed,
-    });
+    // A group of its own, because npx leaves the server behind when it is killed alone.
+    const ownGroup = { cwd: installed, detached: true };
+    const served = new Process("npx", ["copse", "serve", "--listen", `127.0.0.1:${port}`, "--data", "data"], ownGroup);
     await served.printed(/ws:\/\/\S+/);
     hub = { process: served, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` } as ServedHub;
   });
+
+  afterAll(() => void process.kill(-hub.process.child.pid!, "SIGKILL"));
 
   it("the command serves, its page included, and answers", async () => {
     expect((await fetch(hub.page)).headers.get("content-type")).toMatch("text/html");
@@ -107,6 +108,26 @@ describe("installed in an empty folder", () => {
     await opened.page.waitForFunction("window.suite !== undefined");
     const done = await opened.page.evaluate("window.suite()");
     expect(done).toHaveLength(checksInSuite);
+    expectNoComplaints(opened);
+    await browser.close();
+    await page.close();
+  });
+
+  it("and in a page with the import map that the guide shows", async () => {
+    const guide = readFileSync(join(root, "apps/docs/frameworks.md"), "utf8");
+    const map = /```html\n([\s\S]*?)```/.exec(guide)?.[1] ?? "";
+    const script = `import { connect } from "@copse/client"; import { withLock } from "@copse/recipes/lock.js"; import { group } from "@copse/recipes/group.js";
+      const copse = await connect(new URL(location).searchParams.get("hub"));
+      const member = await group(copse, "/guide").join();
+      document.body.textContent = await withLock(copse, "/guide-lock", {}, async () => "locked");
+      await member.close(); await copse.close();`;
+    const page = await serveFolder(
+      installed,
+      `<!doctype html><link rel="icon" href="data:,">${map}<body><script type="module">${script}</script>`,
+    );
+    const browser = await launch();
+    const opened = await openPage(browser, `${page.url}/?hub=${encodeURIComponent(hub.url)}`);
+    await opened.page.getByText("locked", { exact: true }).waitFor();
     expectNoComplaints(opened);
     await browser.close();
     await page.close();

@@ -40,6 +40,18 @@ export async function openPage(browser: Browser, url: string): Promise<WatchedPa
   return { page, complaints };
 }
 
+/** Notes from now on what holds the page up: tasks of more than 50 ms. Gives what looks at the longest so far, in milliseconds. */
+export async function watchLongTasks(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(() => {
+    const tasks: number[] = [];
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) tasks.push(duration);
+    }).observe({ type: "longtask" });
+    Object.assign(window, { tasks });
+  });
+  return () => page.evaluate(() => Math.max(0, ...(window as unknown as { tasks: number[] }).tasks));
+}
+
 export function expectNoComplaints({ complaints }: WatchedPage): void {
   expect(complaints).toEqual([]);
 }

@@ -44,11 +44,24 @@ export async function serveModulePage(script: string, from: string | null = null
   const folders = moduleFolders(from);
   const page = `<!doctype html><meta charset="utf-8"><title>modules</title>
 <script type="importmap">${JSON.stringify(importMap)}</script><script type="module">${script}</script>`;
-  const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? "/", "http://page").pathname);
+  return serveFiles(page, (path) => {
     const [, folder = "", ...rest] = path.split("/");
-    let file = folders[folder] === undefined ? null : join(folders[folder], ...rest);
-    if (folder === "recipes" && file !== null && extname(file) === "") file += ".js";
+    const top = folders[folder];
+    if (top === undefined) return null;
+    const file = join(top, ...rest);
+    return folder === "recipes" && extname(file) === "" ? `${file}.js` : file;
+  });
+}
+
+/** Serves a folder as it is, and `page` at `/`. */
+export function serveFolder(folder: string, page: string): Promise<ModulePage> {
+  return serveFiles(page, (path) => (path === "/" ? null : join(folder, path)));
+}
+
+/** @param fileOf the file of a path, or null for the page */
+async function serveFiles(page: string, fileOf: (path: string) => string | null): Promise<ModulePage> {
+  const server = createServer((request, response) => {
+    const file = fileOf(normalize(new URL(request.url ?? "/", "http://page").pathname));
     if (file === null || !existsSync(file)) {
       response.writeHead(file === null ? 200 : 404, { "Content-Type": "text/html" });
       response.end(page);

@@ -124,7 +124,7 @@ export class TransferDialog extends LitElement {
       ${
         what === "import"
           ? html`<label>File, as exported here or by the command line<input name="file" type="file" accept=".ndjson,.json,.txt" required ?disabled=${this.prepared !== null} /></label>`
-          : html`<label>To path<input name="to" autocomplete="off" spellcheck="false" required ?readonly=${this.prepared !== null} .value=${`${this.#path}-copy`} /></label>`
+          : html`<label>To path<input name="to" autocomplete="off" spellcheck="false" required ?readonly=${this.prepared !== null} .value=${`${this.#path}-${what === "move" ? "moved" : "copy"}`} /></label>`
       }
       ${this.prepared === null ? nothing : this.#plan(what, this.prepared)}
       ${this.done === null || this.prepared === null ? nothing : html`<progress aria-label="Progress" max=${this.prepared.znodes.length} value=${this.done}></progress>`}

@@ -3,8 +3,9 @@
  *
  * Contract (test/contracts/disk): the synchronous calls are for start-up alone; the others never block the loop and
  * call back once, later, never from within the call. `append` calls on one file happen in order. When a synced append has called
- * back without an error, its bytes, all before them in that file, and the file's own existence survive a power cut. After an
- * error the state of the file is unknown: the owner must end, not retry.
+ * back without an error, its bytes, all before them in that file, and the file's own existence survive a power cut. A file that
+ * is grown by `commit` may end in zeros that nobody added: the next `commit` writes over them, and whoever reads the file has to
+ * tell them from what was added. After an error the state of the file is unknown: the owner must end, not retry.
  */
 export type Done = (error: Error | null) => void;
 
@@ -26,6 +27,11 @@ export interface Disk {
 
   /** Adds bytes at the end of a file, which comes into being with the first; `isSynced` asks for durability. */
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void;
+  /**
+   * Adds bytes at the end of a file and makes them durable, as fast as the disk can: it may put zeros behind them, so that the
+   * next bytes change nothing but themselves. A file is grown by `commit` or by `append`, never by both.
+   */
+  commit(name: string, bytes: Uint8Array, done: Done): void;
   /** As `read`, without holding the loop. */
   readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void;
   /** Renames a file durably, over an older one of that name. */

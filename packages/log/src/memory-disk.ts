@@ -12,9 +12,20 @@ export interface MemoryDiskPorts {
   defer(run: () => void): void;
 }
 
+interface File {
+  readonly bytes: Uint8Array;
+  /** How many bytes survive a power cut. */
+  durable: number;
+  /** Zeros that are read behind the bytes. */
+  readonly room: number;
+}
+
+/** Zeros behind what was committed: a few, so that tests meet them everywhere. */
+const roomBytes = 24;
+
 export class MemoryDisk implements Disk {
   readonly #ports: MemoryDiskPorts;
-  readonly #files: Map<string, { bytes: Uint8Array; durable: number }> = new Map();
+  readonly #files: Map<string, File> = new Map();
 
   constructor(ports: MemoryDiskPorts) {
     this.#ports = ports;
@@ -39,29 +50,27 @@ export class MemoryDisk implements Disk {
   }
 
   size(name: string): number {
-    return this.#file(name).bytes.length;
+    const { bytes, room } = this.#file(name);
+    return bytes.length + room;
   }
 
   read(name: string, offset: number, length: number): Uint8Array {
-    return this.#file(name).bytes.slice(offset, offset + length);
+    const { bytes, room } = this.#file(name);
+    const whole = new Uint8Array(bytes.length + room);
+    whole.set(bytes);
+    return whole.slice(offset, offset + length);
   }
 
   truncate(name: string, bytes: number): void {
-    this.#files.set(name, { bytes: this.#file(name).bytes.slice(0, bytes), durable: bytes });
+    this.#files.set(name, { bytes: this.read(name, 0, bytes), durable: bytes, room: 0 });
   }
 
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void {
-    const file = this.#files.get(name) ?? { bytes: new Uint8Array(), durable: 0 };
-    const length = file.bytes.length + bytes.length;
-    const grown = new Uint8Array(length);
-    grown.set(file.bytes);
-    grown.set(bytes, file.bytes.length);
-    file.bytes = grown;
-    this.#files.set(name, file);
-    this.#ports.defer(() => {
-      if (isSynced) file.durable = Math.max(file.durable, length);
-      done(null);
-    });
+    this.#grow(name, bytes, isSynced, 0, done);
+  }
+
+  commit(name: string, bytes: Uint8Array, done: Done): void {
+    this.#grow(name, bytes, true, roomBytes, done);
   }
 
   readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void {
@@ -84,13 +93,27 @@ export class MemoryDisk implements Disk {
 
   /** A power cut: all that was not durable is lost. */
   crash(): void {
-    for (const [name, { bytes, durable }] of this.#files) {
+    for (const [name, { bytes, durable, room }] of this.#files) {
       if (durable === 0) this.#files.delete(name);
-      else this.#files.set(name, { bytes: bytes.slice(0, durable), durable });
+      else this.#files.set(name, { bytes: bytes.slice(0, durable), durable, room });
     }
   }
 
-  #file(name: string): { bytes: Uint8Array; durable: number } {
+  #grow(name: string, bytes: Uint8Array, isSynced: boolean, room: number, done: Done): void {
+    const before = this.#files.get(name) ?? { bytes: new Uint8Array(), durable: 0, room: 0 };
+    const length = before.bytes.length + bytes.length;
+    const grown = new Uint8Array(length);
+    grown.set(before.bytes);
+    grown.set(bytes, before.bytes.length);
+    this.#files.set(name, { bytes: grown, durable: before.durable, room });
+    this.#ports.defer(() => {
+      const file = this.#files.get(name);
+      if (isSynced && file !== undefined) file.durable = Math.max(file.durable, Math.min(length, file.bytes.length));
+      done(null);
+    });
+  }
+
+  #file(name: string): File {
     const file = this.#files.get(name);
     if (file === undefined) throw new Error(`no file ${name}`);
     return file;

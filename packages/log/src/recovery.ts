@@ -1,7 +1,7 @@
 /**
  * Start-up: what the files say, or why they can't be believed.
  *
- * Rules. Bytes behind the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
+ * Rules. Zeros to the end of a segment are room for the next record, and nothing else. Bytes behind the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
  * cut. A bad record anywhere else, or with whole ones behind it, is corruption: refused, because what was
  * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. An entry at or below an
  * index seen before replaces it and all behind. Entries that do not lead on from the snapshot's own place (one that came
@@ -168,10 +168,13 @@ class SegmentReading {
   }
 
   #cut(segment: Segment, bytes: Uint8Array, offset: number, isNewest: boolean): void {
+    const end = endOfContent(bytes);
+    // Room that was never used.
+    if (!isNewest && offset > 0 && end <= offset) return;
     if (!isNewest) throw new Error(`a record at byte ${offset} is damaged, and newer segments follow`);
     const whole = findRecord(this.#disk, bytes, offset + 1);
     if (whole >= 0) throw new Error(`a record at byte ${offset} is damaged, and a whole one follows at byte ${whole}`);
-    this.tornBytes = bytes.length - offset;
+    this.tornBytes = Math.max(0, end - offset);
     if (offset > 0) this.#disk.truncate(segment.name, offset);
     else {
       this.isNewestEmpty = true;
@@ -179,4 +182,11 @@ class SegmentReading {
       this.#disk.remove(segment.name, ignoreLeftover);
     }
   }
+}
+
+/** The offset behind the last byte that is not zero. */
+function endOfContent(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end;
 }

@@ -95,7 +95,7 @@ export class Wal {
     this.counts.commits++;
     this.counts.entries += group.reduce((sum, { entries }) => sum + entries.length, 0);
     this.counts.bytes += bytes.length;
-    this.#disk.append(this.#segments[this.#segments.length - 1]!.name, bytes, true, (error) => {
+    this.#disk.commit(this.#segments[this.#segments.length - 1]!.name, bytes, (error) => {
       if (error !== null) return this.#fail(error);
       this.#isWriting = false;
       for (const { done } of group) done();

@@ -7,7 +7,7 @@
  * same moment may be more than `count`. Invariants: nobody is inside before `count` have come; nobody has left before all have left or vanished.
  *
  * Failure story: who crashes while gathering is not counted any more; who crashes inside counts as having left, once its session
- * expires. Waiting for the beginning takes one event for all; waiting for the end, one znode of another participant.
+ * expires. Waiting for the beginning takes one event for all (who came while a round runs looks again as its participants leave); waiting for the end, one znode of another participant.
  */
 import { type Copse, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";

@@ -1,7 +1,11 @@
 /**
  * The Disk port over a real directory.
  *
- * Invariants: appends to one file are issued one after the other by their owner; a file's first synced append also makes
+ * A commit is one write on a descriptor opened with O_DSYNC: one trip through the thread pool, and no write that a missing sync
+ * could leave behind. Where it is small and would make the file longer it brings zeros along, because a write inside a
+ * file is durable without the file system's journal, in two thirds of the time.
+ *
+ * Invariants: what grows one file is issued one after the other by its owner; a file's first synced append also makes
  * its name durable. Errors are handed on as they are: what to do about them is not decided here. Behind `close` nothing
  * begins and nobody is called back; what was under way ends before it resolves, so that the directory may go to another owner.
  */
@@ -10,9 +14,22 @@ import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Disk, Done } from "@copse/log";
 
+interface OpenFile {
+  readonly fd: number;
+  isNameDurable: boolean;
+  /** Bytes that were added, and bytes that the file has: the zeros between are room for commits. */
+  length: number;
+  allocated: number;
+}
+
+/** Commits up to this size bring room along: larger ones are bound by the disk, not by the journal. */
+const smallBytesMax = 8_192;
+const room: Uint8Array = new Uint8Array(65_536);
+const committing: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC;
+
 export class FileDisk implements Disk {
   readonly #directory: string;
-  readonly #open: Map<string, { readonly fd: number; isNameDurable: boolean }> = new Map();
+  readonly #open: Map<string, OpenFile> = new Map();
   #underWay = 0;
   #closed: (() => void) | null = null;
 
@@ -73,26 +90,25 @@ export class FileDisk implements Disk {
   append(name: string, bytes: Uint8Array, isSynced: boolean, onDone: Done): void {
     const done = this.#begin(onDone);
     if (done === null) return;
-    let file = this.#open.get(name);
-    if (file === undefined) {
-      try {
-        file = { fd: fs.openSync(this.#path(name), "a"), isNameDurable: false };
-      } catch (error) {
-        queueMicrotask(() => done(error as Error));
-        return;
-      }
-      this.#open.set(name, file);
-    }
-    const opened = file;
-    const synced: fs.NoParamCallback = (error) => {
-      if (error !== null || opened.isNameDurable) return done(error);
-      opened.isNameDurable = true;
-      this.#syncDirectory(done);
-    };
-    writeAll(opened.fd, bytes, (error) => {
+    const file = this.#opened(name, "a", done);
+    if (file === null) return;
+    writeAll(file.fd, bytes, null, (error) => {
       if (error !== null || !isSynced) done(error);
-      else fs.fdatasync(opened.fd, synced);
+      else fs.fdatasync(file.fd, (failure) => this.#synced(file, failure, done));
     });
+  }
+
+  commit(name: string, bytes: Uint8Array, onDone: Done): void {
+    const done = this.#begin(onDone);
+    if (done === null) return;
+    const file = this.#opened(name, committing, done);
+    if (file === null) return;
+    const at = file.length;
+    file.length += bytes.length;
+    const isGrowing = file.length > file.allocated;
+    const padded = isGrowing && bytes.length <= smallBytesMax ? Buffer.concat([bytes, room]) : bytes;
+    file.allocated = Math.max(file.allocated, at + padded.length);
+    writeAll(file.fd, padded, at, (error) => this.#synced(file, error, done));
   }
 
   readLater(name: string, offset: number, length: number, onDone: (error: Error | null, bytes: Uint8Array) => void): void {
@@ -116,7 +132,7 @@ export class FileDisk implements Disk {
     const done = this.#begin(onDone);
     if (done === null) return;
     this.#close(from);
-    fs.rename(this.#path(from), this.#path(to), (error) => (error === null ? this.#syncDirectory(done) : done(error)));
+    fs.rename(this.#path(from), this.#path(to), (error) => (error === null ? syncDirectory(this.#directory, done) : done(error)));
   }
 
   remove(name: string, onDone: Done): void {
@@ -146,6 +162,29 @@ export class FileDisk implements Disk {
     };
   }
 
+  /** The file, open, or null where it can't be: then `done` hears why. */
+  #opened(name: string, flags: string | number, done: Done): OpenFile | null {
+    const known = this.#open.get(name);
+    if (known !== undefined) return known;
+    try {
+      const fd = fs.openSync(this.#path(name), flags, 0o666);
+      const { size } = fs.fstatSync(fd);
+      const file = { fd, isNameDurable: false, length: size, allocated: size };
+      this.#open.set(name, file);
+      return file;
+    } catch (error) {
+      queueMicrotask(() => done(error as Error));
+      return null;
+    }
+  }
+
+  /** The bytes are durable; the first time, so has to be the name. */
+  #synced(file: OpenFile, error: Error | null, done: Done): void {
+    if (error !== null || file.isNameDurable) return done(error);
+    file.isNameDurable = true;
+    syncDirectory(this.#directory, done);
+  }
+
   #path(name: string): string {
     return join(this.#directory, name);
   }
@@ -155,10 +194,6 @@ export class FileDisk implements Disk {
     if (file === undefined) return;
     this.#open.delete(name);
     fs.closeSync(file.fd);
-  }
-
-  #syncDirectory(done: Done): void {
-    syncDirectory(this.#directory, done);
   }
 }
 
@@ -170,10 +205,11 @@ export function syncDirectory(directory: string, done: Done): void {
   });
 }
 
-function writeAll(fd: number, bytes: Uint8Array, done: Done): void {
-  fs.write(fd, bytes, 0, bytes.length, null, (error, written) => {
+/** `at` is an offset, or null for the end of a file opened to append. */
+function writeAll(fd: number, bytes: Uint8Array, at: number | null, done: Done): void {
+  fs.write(fd, bytes, 0, bytes.length, at, (error, written) => {
     if (error !== null) done(error);
-    else if (written < bytes.length) writeAll(fd, bytes.subarray(written), done);
+    else if (written < bytes.length) writeAll(fd, bytes.subarray(written), at === null ? null : at + written, done);
     else done(null);
   });
 }

@@ -16,7 +16,12 @@ interface File {
   bytes: Buffer;
   /** How many bytes survive a power cut. */
   durable: number;
+  /** Zeros that are read behind the bytes. */
+  room: number;
 }
+
+/** Zeros behind what was committed: a few, so that every seed meets them. */
+const roomBytes = 24;
 
 export interface DiskFaults {
   /** Milliseconds of a write and its sync, at most. */
@@ -60,26 +65,25 @@ export class FaultDisk implements Disk {
   }
 
   size(name: string): number {
-    return this.#file(name).bytes.length;
+    const { bytes, room } = this.#file(name);
+    return bytes.length + room;
   }
 
   read(name: string, offset: number, length: number): Uint8Array {
-    return this.#file(name).bytes.subarray(offset, offset + length);
+    const { bytes, room } = this.#file(name);
+    return Buffer.concat([bytes, Buffer.alloc(room)]).subarray(offset, offset + length);
   }
 
   truncate(name: string, bytes: number): void {
-    this.#files.set(name, { bytes: this.#file(name).bytes.subarray(0, bytes), durable: bytes });
+    this.#files.set(name, { bytes: this.#file(name).bytes.subarray(0, bytes), durable: bytes, room: 0 });
   }
 
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void {
-    const file = this.#files.get(name) ?? { bytes: Buffer.alloc(0), durable: 0 };
-    file.bytes = Buffer.concat([file.bytes, bytes]);
-    this.#files.set(name, file);
-    const length = file.bytes.length;
-    this.#perform((error) => {
-      if (error === null && isSynced) file.durable = Math.max(file.durable, length);
-      done(error);
-    });
+    this.#grow(name, bytes, isSynced, 0, done);
+  }
+
+  commit(name: string, bytes: Uint8Array, done: Done): void {
+    this.#grow(name, bytes, true, roomBytes, done);
   }
 
   readLater(name: string, offset: number, length: number, done: (error: Error | null, bytes: Uint8Array) => void): void {
@@ -129,7 +133,7 @@ export class FaultDisk implements Disk {
       const unsynced = file.bytes.length - file.durable;
       const kept = file.durable + (random.chance(0.5) ? random.below(unsynced + 1) : 0);
       if (kept === 0) this.#files.delete(name);
-      else this.#files.set(name, { bytes: Buffer.from(file.bytes.subarray(0, kept)), durable: kept });
+      else this.#files.set(name, { bytes: Buffer.from(file.bytes.subarray(0, kept)), durable: kept, room: file.room });
     }
   }
 
@@ -154,10 +158,21 @@ export class FaultDisk implements Disk {
   /** A copy of what a power cut would leave at worst: for looking at. */
   durableCopy(): FaultDisk {
     const copy = new FaultDisk(this.#world, { latencyMsMax: 0, stalls: 0, errors: 0 });
-    for (const [name, { bytes, durable }] of this.#files) {
-      if (durable > 0 && !name.endsWith(".tmp")) copy.#files.set(name, { bytes: Buffer.from(bytes.subarray(0, durable)), durable });
+    for (const [name, { bytes, durable, room }] of this.#files) {
+      if (durable > 0 && !name.endsWith(".tmp")) copy.#files.set(name, { bytes: Buffer.from(bytes.subarray(0, durable)), durable, room });
     }
     return copy;
+  }
+
+  #grow(name: string, bytes: Uint8Array, isSynced: boolean, room: number, done: Done): void {
+    const file = this.#files.get(name) ?? { bytes: Buffer.alloc(0), durable: 0, room };
+    file.bytes = Buffer.concat([file.bytes, bytes]);
+    this.#files.set(name, file);
+    const length = file.bytes.length;
+    this.#perform((error) => {
+      if (error === null && isSynced) file.durable = Math.max(file.durable, length);
+      done(error);
+    });
   }
 
   #perform(end: Done): void {
