@@ -95,8 +95,54 @@ describe("an inspection", () => {
       requests: { create: 4, watchers: 2 },
       refusals: { BAD_ARGUMENTS: 2 },
     });
-    const { zxid, znodes, syncMsP99 } = stats as Message;
-    expect([zxid, znodes, syncMsP99]).toEqual([expect.any(Number), expect.any(Number), expect.any(Number)]);
+    const { zxid, znodes, syncMsP99, index, committed, snapshotAgeMs } = stats as Message;
+    for (const figure of [zxid, znodes, syncMsP99]) expect(figure).toBeGreaterThanOrEqual(0);
+    expect(committed).toBeGreaterThanOrEqual(index as number);
+    // The snapshot that an ensemble begins with holds nothing that could be old.
+    expect(snapshotAgeMs).toBe(null);
+  });
+
+  it("[I5] tells how old the newest snapshot is, after a restart too", async () => {
+    const small = await startHub({ snapshotLogBytes: 5_000 });
+    const ageOf = async (writer: RawClient): Promise<unknown> => ((await writer.ask({ op: "stats" }))["stats"] as Message)["snapshotAgeMs"];
+    const writer = await RawClient.connect(small.url);
+    while ((await ageOf(writer)) === null) await writer.ask({ op: "set", path: "/", data: "x".repeat(1_000) });
+    expect(await ageOf(writer)).toBeGreaterThanOrEqual(0);
+    await small.stop();
+    const again = await startHub({}, small.data);
+    expect(await ageOf(await RawClient.connect(again.url))).toBeGreaterThanOrEqual(0);
+    await again.destroy();
+  });
+
+  it("[I6] finds names that contain a text, a bounded look at a time, and goes on where it was", async () => {
+    const names = Array.from({ length: 1_200 }, (_, at) => `${at % 100 === 0 ? "Needle" : "straw"}-${String(at).padStart(4, "0")}`);
+    for (const parent of ["/search", "/search/b"]) {
+      await client.ask({ op: "create", path: parent });
+      await client.ask({ op: "multi", ops: names.map((name) => ({ op: "create", path: `${parent}/${name}` })) });
+    }
+    const needles = names.filter((name) => name.startsWith("N"));
+    const expected = [...needles.map((name) => `/search/${name}`), ...needles.map((name) => `/search/b/${name}`)];
+    const ask = async (asked: object): Promise<Message> => client.ask({ op: "search", path: "/search", contains: "nEEdle", ...asked });
+    expect(await ask({})).toMatchObject({ paths: expected, looked: 2_401 });
+    const found: unknown[] = [];
+    let after: string | undefined;
+    do {
+      const reply = await ask({ limit: 5, after });
+      found.push(...(reply["paths"] as unknown[]));
+      expect((reply["paths"] as unknown[]).length).toBeLessThanOrEqual(5);
+      after = reply["after"] as string | undefined;
+      // What goes between two pages is passed over.
+      if (after === "/search/b/Needle-0300") await client.ask({ op: "delete", path: after });
+    } while (after !== undefined);
+    expect(found).toEqual(expected);
+    expect((await client.ask({ op: "search", path: "/", contains: "Needle-1100" }))["paths"]).toEqual([
+      "/search/Needle-1100",
+      "/search/b/Needle-1100",
+    ]);
+    expect((await ask({ path: "/nowhere" }))["error"]?.code).toBe("NO_NODE");
+    for (const bad of [{ after: "/elsewhere" }, { after: "/searching" }, { contains: 7 }, { limit: 0 }]) {
+      expect((await ask(bad))["error"]?.code).toBe("BAD_ARGUMENTS");
+    }
   });
 
   it("[I1] is for those who may administer the root", async () => {
@@ -105,11 +151,15 @@ describe("an inspection", () => {
     await other.ask({ op: "setAcl", path: "/", acl: [...bobs, ...all] });
     const codes = async (who: RawClient): Promise<unknown[]> =>
       Promise.all(
-        [{ op: "sessions" }, { op: "queues" }, { op: "watchers", path: "/" }, { op: "stats" }].map(
-          async (message) => (await who.ask(message))["error"]?.code,
-        ),
+        [
+          { op: "sessions" },
+          { op: "queues" },
+          { op: "watchers", path: "/" },
+          { op: "search", path: "/", contains: "" },
+          { op: "stats" },
+        ].map(async (message) => (await who.ask(message))["error"]?.code),
       );
-    expect(await codes(client)).toEqual(["NO_AUTH", "NO_AUTH", "NO_AUTH", "NO_AUTH"]);
-    expect(await codes(other)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(await codes(client)).toEqual(Array.from({ length: 5 }, () => "NO_AUTH"));
+    expect(await codes(other)).toEqual(Array.from({ length: 5 }));
   });
 });

@@ -35,13 +35,24 @@ export interface ShownWatcher {
   readonly kinds: readonly string[];
 }
 
+export interface SearchPage {
+  /** Of znodes whose names contain the text, in the order of the walk. */
+  readonly paths: readonly string[];
+  /** Znodes that were looked at for this page. */
+  readonly looked: number;
+  /** Where the next page begins; null where everything was looked at. */
+  readonly after: string | null;
+}
+
 export interface MemberStats {
   readonly member: string;
   readonly role: string;
   readonly leader: string | null;
   readonly term: number;
   readonly zxid: number;
+  /** The newest log entry that this member has applied, and that it knows to be committed. */
   readonly index: number;
+  readonly committed: number;
   readonly connections: number;
   readonly sessions: number;
   readonly znodes: number;
@@ -49,6 +60,8 @@ export interface MemberStats {
   readonly subscriptions: number;
   readonly pendingTxns: number;
   readonly snapshots: number;
+  /** How old the state in the newest snapshot is; null without one. */
+  readonly snapshotAgeMs: number | null;
   readonly syncMsP99: number | null;
   /** Since the member's start. */
   readonly requests: Readonly<Record<string, number>>;

@@ -7,7 +7,7 @@
 import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { CopseError } from "./errors.ts";
-import type { MemberStats, Page, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+import type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
 
 /** Text, bytes, or null for no data at all. */
 export type Data = string | Uint8Array | null;
@@ -255,6 +255,15 @@ export class Operations extends EventTarget {
   /** Who watches this very path on the member that answers. @throws CopseError NO_AUTH without admin on `/` */
   async watchers(path: string, options: CallOptions = {}): Promise<readonly ShownWatcher[]> {
     return ((await this.#read({ op: "watchers", path }, options)) as Reply & { watchers: readonly ShownWatcher[] }).watchers;
+  }
+
+  /**
+   * Names below `path` that contain a text, upper and lower case alike, a page at a time; one page may hold none and still have more behind it.
+   * @throws CopseError NO_AUTH without admin on `/`, NO_NODE
+   */
+  async search(path: string, contains: string, { after, limit, ...options }: PageOptions = {}): Promise<SearchPage> {
+    const reply = (await this.#read({ op: "search", path, contains, after, limit }, options)) as Reply & SearchPage;
+    return { paths: reply.paths, looked: reply.looked, after: reply.after ?? null };
   }
 
   /** The figures of the member that answers (SPEC I5). @throws CopseError NO_AUTH without admin on `/` */

@@ -9,6 +9,7 @@ import { type Credential, decodeCredential } from "./connect.ts";
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
 import type { Limits } from "./limits.ts";
 import { MemberReader } from "./member.ts";
+import { pathFault } from "./path.ts";
 import { isWellFormed } from "./text.ts";
 import { decodeGuards, decodeWrite, type Guard, isMessage, type Write } from "./write.ts";
 
@@ -54,6 +55,14 @@ export type Read =
 export type InspectionOp =
   | { readonly op: "sessions" | "queues"; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "watchers"; readonly path: string }
+  /** Below `path`, names that contain a text; `after` is the path that was looked at last. */
+  | {
+      readonly op: "search";
+      readonly path: string;
+      readonly contains: string;
+      readonly after: string | null;
+      readonly limit: number | null;
+    }
   | { readonly op: "stats" };
 
 export type WatchKind = "data" | "child" | "persistent" | "recursive";
@@ -158,6 +167,15 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
     case "queues": {
       const after = reader.optionalText("after");
       return readRequest(reader, id, ack, { op: message["op"], after, limit: reader.optionalInteger("limit", 1) });
+    }
+    case "search": {
+      const path = reader.path();
+      const after = reader.optionalText("after");
+      const isWithin =
+        after === null || (pathFault(after, limits.pathBytes) === null && after.startsWith(path === "/" ? path : `${path}/`));
+      if (!isWithin) reader.blame("after", "must be a path below path");
+      const limit = reader.optionalInteger("limit", 1);
+      return readRequest(reader, id, ack, { op: "search", path, contains: reader.text("contains"), after, limit });
     }
     case "stats":
     case "quotas":

@@ -25,6 +25,8 @@ export interface CompactionOptions {
   readonly logBytesMin: number;
   /** Entries up to here were in the log at start: they come fast, and a snapshot between them would be old at once. */
   readonly replayedIndex: number;
+  /** The time of the state in the snapshot that was found at start, or 0. */
+  readonly newestTime: number;
   /** Measures a piece of work that holds the loop. */
   readonly measure: <T>(work: () => T) => T;
 }
@@ -35,9 +37,12 @@ export class Compaction {
   #snapshotBytes = 0;
   /** Snapshots written since start, for metrics. */
   snapshots = 0;
+  /** The time of the state in the newest snapshot, in milliseconds since the epoch; 0 for none. */
+  newestTime: number;
 
   constructor(options: CompactionOptions) {
     this.#options = options;
+    this.newestTime = options.newestTime;
   }
 
   /** An entry was applied: perhaps it is time. */
@@ -64,7 +69,7 @@ export class Compaction {
     this.#logBytes = 0;
     const writer = new SnapshotWriter(tree);
     const lines = history.lines();
-    const { index } = tree;
+    const { index, time } = tree;
     const { term } = applier;
     const configuration = given ?? order.configuration(index);
     const nextPiece = (): string | null => {
@@ -76,6 +81,7 @@ export class Compaction {
       writer.close();
       this.#snapshotBytes = bytes;
       this.snapshots++;
+      this.newestTime = time;
       if (done === undefined) order.trim(index);
       else done();
       this.#look();

@@ -1,5 +1,5 @@
 /**
- * What operators ask: sessions, the queues of locks and elections, who watches what, and this member's figures.
+ * What operators ask: sessions, the queues of locks and elections, who watches what, where a name is, and this member's figures.
  *
  * Invariants: only who may administer the root is answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
@@ -7,6 +7,7 @@
 import { type Identity, type InspectionOp, type Refusal, refuse, type WatchKind } from "@copse/protocol";
 import { type Caller, mayDo, type Session, type Tree } from "@copse/tree";
 import type { Connection } from "./connection.ts";
+import { search } from "./search.ts";
 
 /** What an inspection looks at besides the tree. */
 export interface Inspected {
@@ -42,6 +43,11 @@ export function answerInspection(tree: Tree, op: InspectionOp, caller: Caller, i
           .watchers(op.path)
           .map(([connection, kinds]) => ({ session: connection.session?.id ?? null, address: connection.address, kinds })),
       )}`;
+    case "search": {
+      if (tree.find(op.path) === undefined) return refuse("NO_NODE", "there is nothing to search", op.path);
+      const { paths, looked, after } = search(tree, op);
+      return `,"paths":${JSON.stringify(paths)},"looked":${looked}${after === null ? "" : `,"after":${JSON.stringify(after)}`}`;
+    }
     case "stats":
       return `,"stats":${JSON.stringify(inspected.stats())}`;
   }

@@ -129,6 +129,7 @@ export class Member {
       applier,
       logBytesMin: options.snapshotLogBytes,
       replayedIndex: lastIndex,
+      newestTime: tree.time,
       measure: (work) => this.#measure(work),
     });
     this.#replica = new Replica(options, {
@@ -139,6 +140,7 @@ export class Member {
       membership: this.#order,
       compaction: this.#compaction,
       found: (voters) => this.#found(voters, applier),
+      committed: () => this.#order.raft.log.committed,
       syncMsP99: () => this.#order.syncTimes.p99(),
     });
   }

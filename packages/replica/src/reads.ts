@@ -100,6 +100,7 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     case "sessions":
     case "queues":
     case "watchers":
+    case "search":
     case "stats":
       return answerInspection(tree, read, reader.caller, reader.inspected);
     case "sync":

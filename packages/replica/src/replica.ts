@@ -46,6 +46,8 @@ export interface ReplicaState {
   readonly compaction: Compaction;
   readonly found: EnsembleState["found"];
   /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
+  /** The newest log entry that is known to be committed. */
+  readonly committed: () => number;
   readonly syncMsP99: () => number | null;
 }
 
@@ -218,13 +220,16 @@ export class Replica {
   #stats(): object {
     const { pending, requests, refusals, quotasOverSoftBound: _, ...figures } = this.figures;
     const { member, term } = this.#coordinator;
+    const { newestTime } = this.#state.compaction;
     return {
       member: this.#options.member,
       role: this.ensemble.role,
       leader: member,
       term,
       ...figures,
+      committed: this.#state.committed(),
       pendingTxns: pending,
+      snapshotAgeMs: newestTime === 0 ? null : Math.max(0, this.#options.clock.wall() - newestTime),
       syncMsP99: this.#state.syncMsP99(),
       requests: Object.fromEntries(requests),
       refusals: Object.fromEntries(refusals),
