@@ -34,7 +34,7 @@ function gzipped(name: string): number {
 }
 
 describe("the page", () => {
-  it("loads at most 60 kB of code at first; charts and merging come when they are needed", async () => {
+  it("loads at most 60 kB of code at first; charts, the editor and merging come when they are needed", async () => {
     const scripts = readdirSync(assets).filter((name) => name.endsWith(".js"));
     const html = readFileSync(join(assets, "../index.html"), "utf8");
     const initial = scripts.filter((name) => html.includes(name));
@@ -88,6 +88,13 @@ describe("the page", () => {
     const longestTaskMs = await watchLongTasks(page);
     await page.locator('[role=treeitem][data-path="/large"]').click();
     await page.getByRole("button", { name: "Show all 1,040,000 characters" }).waitFor();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByRole("textbox", { name: "Data" }).waitFor();
+    await page.keyboard.press("ControlOrMeta+End");
+    await page.keyboard.type("the end");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText("Saved as version 1.").waitFor();
+    expect((await copse.get("/large")).data?.endsWith("line of text\nthe end")).toBe(true);
     const longest = await longestTaskMs();
     console.log(`longest task with a mebibyte: ${longest} ms, aim 100`);
     expect(longest).toBeLessThan(100 * allowance);

@@ -101,6 +101,8 @@ describe("sessions and locks", () => {
     await page.getByText("Administering the root is needed to see this member's figures.").waitFor();
     await copse.setAcl("/", [{ scheme: "world", id: "anyone", perms: [...everything, "admin"] }]);
     await page.getByText("applied log index").waitFor();
+    await page.getByText("committed, not yet applied").waitFor();
+    await page.getByText("newest snapshot").waitFor();
     expectNoComplaints(opened);
     await page.close();
   });
@@ -175,11 +177,41 @@ describe("the tree", () => {
   });
 });
 
+describe("the search", () => {
+  it("finds names that were never expanded here, as the server walks, and can be stopped", async () => {
+    await copse.create("/deep/down/Needle-1", null, { parents: true });
+    await copse.create("/pips");
+    for (let batch = 0; batch < 3; batch++) {
+      await copse.multi(Array.from({ length: 9_000 }, (_, at) => ({ op: "create", path: `/pips/pip-${batch}-${at}` }) as const));
+    }
+    const opened = await open("#/search");
+    const { page } = opened;
+    await page.getByRole("searchbox", { name: "Names that contain" }).fill("needle");
+    await page.keyboard.press("Enter");
+    await page.getByText(/1 path found in 27,0\d\d znodes\./).waitFor();
+    await page.getByRole("link", { name: "/deep/down/Needle-1" }).click();
+    await page.getByRole("heading", { name: "/deep/down/Needle-1" }).waitFor();
+    await page.goto(page.url().replace(/#.*/, "#/search"));
+    await page.getByRole("searchbox", { name: "Names that contain" }).fill("PIP-");
+    await page.keyboard.press("Enter");
+    await page.getByText("The first 1,000 are shown").waitFor();
+    await page.getByRole("searchbox", { name: "Names that contain" }).fill("no such name");
+    await page.keyboard.press("Enter");
+    await page.getByText("no name contains that text").waitFor();
+    expectNoComplaints(opened);
+    await page.close();
+    for (let batch = 0; batch < 3; batch++) {
+      await copse.multi(Array.from({ length: 9_000 }, (_, at) => ({ op: "delete", path: `/pips/pip-${batch}-${at}` }) as const));
+    }
+  });
+});
+
 describe("every view", () => {
   const views = [
     "#/n/config/web",
     "#/n/config/web?tab=acl",
     "#/n/config/bytes?tab=raw",
+    "#/search",
     "#/changes",
     "#/sessions",
     "#/locks",
@@ -201,6 +233,10 @@ describe("every view", () => {
         expect([view, await complaintsOf(page)]).toEqual([view, []]);
       }
       await page.goto(`${ensemble.members[0]!.url.replace("ws:", "http:")}/#/n/config/web`);
+      await page.getByRole("button", { name: "Edit" }).click();
+      await page.getByRole("textbox", { name: "Data" }).waitFor();
+      expect(["editing", await complaintsOf(page)]).toEqual(["editing", []]);
+      await page.getByRole("button", { name: "Cancel" }).click();
       for (const name of ["New child", "Delete", "Copy to …", "Import"]) {
         await page.getByRole("heading", { name: "/config/web", exact: true }).waitFor();
         if (name !== "New child" && name !== "Delete") await page.getByText("More", { exact: true }).click();

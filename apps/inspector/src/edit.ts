@@ -1,4 +1,7 @@
 /** An edit of a znode's data that is under way. */
+import type { LiveZnode } from "@copse/client";
+import { hexText } from "./data-forms.ts";
+
 export interface Edit {
   readonly path: string;
   /** What the edit began from. */
@@ -11,4 +14,9 @@ export interface Edit {
   czxid: number;
   problem: string | null;
   isSaving: boolean;
+}
+
+/** What stands in the editor: the text, or the bytes as numbers. */
+export function editable({ data, bytes }: Pick<LiveZnode, "data" | "bytes">): string {
+  return bytes === null ? (data ?? "") : hexText(bytes);
 }

@@ -6,7 +6,7 @@ import { Figures, type Sample } from "./figures.ts";
 import type { Model } from "./model.ts";
 import { Poll } from "./poll.ts";
 import { controls, wholeView } from "./shared-styles.ts";
-import { numberOf } from "./wording.ts";
+import { numberOf, spanOf } from "./wording.ts";
 
 interface ShownMember {
   readonly id: string;
@@ -143,7 +143,9 @@ export class EnsembleView extends LitElement {
       ["member", stats.member],
       ["term", numberOf(stats.term)],
       ["applied log index", numberOf(stats.index)],
+      ["committed, not yet applied", numberOf(Math.max(0, stats.committed - stats.index))],
       ["disk, p99", stats.syncMsP99 === null ? "–" : `${stats.syncMsP99.toFixed(1)} ms`],
+      ["newest snapshot", stats.snapshotAgeMs === null ? "none yet" : `${spanOf(stats.snapshotAgeMs)} old`],
       ["snapshots since start", numberOf(stats.snapshots)],
       ["connections", numberOf(stats.connections)],
       ["sessions", numberOf(stats.sessions)],

@@ -10,6 +10,7 @@ import "./ensemble-view.ts";
 import "./locks-view.ts";
 import type { Model } from "./model.ts";
 import { type Route, routeOf, type ViewName, viewHash, znodeHash } from "./route.ts";
+import "./search-view.ts";
 import "./sessions-view.ts";
 import { sentence } from "./sentence.ts";
 import { controls } from "./shared-styles.ts";
@@ -30,6 +31,7 @@ const stateWords = {
 
 const viewNames: readonly { readonly view: ViewName; readonly title: string }[] = [
   { view: "tree", title: "Tree" },
+  { view: "search", title: "Search" },
   { view: "changes", title: "Changes" },
   { view: "sessions", title: "Sessions" },
   { view: "locks", title: "Locks" },
@@ -222,6 +224,8 @@ export class InspectorView extends LitElement {
     switch (this.route.view) {
       case "tree":
         return html`<copse-tree .model=${model}></copse-tree><copse-znode .model=${model} .tab=${this.route.tab}></copse-znode>`;
+      case "search":
+        return html`<copse-search .model=${model}></copse-search>`;
       case "changes":
         return html`<copse-changes .model=${model}></copse-changes>`;
       case "sessions":

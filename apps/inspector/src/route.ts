@@ -1,7 +1,7 @@
 /**
  * What the address names: a view, and in the tree a znode and a tab. Every row of every view is a link to such an address.
  */
-export type ViewName = "tree" | "changes" | "sessions" | "locks" | "ensemble";
+export type ViewName = "tree" | "search" | "changes" | "sessions" | "locks" | "ensemble";
 export type TabName = "data" | "acl" | "watches" | "raw";
 
 export interface Route {
@@ -11,7 +11,7 @@ export interface Route {
   readonly tab: TabName;
 }
 
-const views: readonly ViewName[] = ["tree", "changes", "sessions", "locks", "ensemble"];
+const views: readonly ViewName[] = ["tree", "search", "changes", "sessions", "locks", "ensemble"];
 const tabs: readonly TabName[] = ["data", "acl", "watches", "raw"];
 
 /** An address that was cut or mistyped names the root. */

@@ -1,16 +1,16 @@
 /**
  * One znode: its data, its stat, and what can be done with it.
  *
- * Reading comes first; editing is a mode that is entered on purpose. Invariants: a save names the version that the edit began
- * from, so nobody's change is overwritten unseen; data is only ever text in the page, never markup; a large value shows
- * its head.
+ * Reading comes first; editing is a mode that is entered on purpose (edit-view.ts). Invariants: data is only ever text in the page,
+ * never markup; a large value shows its head.
  */
-import { isCopseError, type LiveZnode } from "@copse/client";
+import type { LiveZnode } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "./acl-view.ts";
-import { bytesOfHex, hexOf, hexText, jsonFault, looksLikeJson, pretty } from "./data-forms.ts";
+import { hexOf, pretty } from "./data-forms.ts";
 import type { Asked } from "./dialogs.ts";
-import type { Edit } from "./edit.ts";
+import { type Edit, editable } from "./edit.ts";
+import "./edit-view.ts";
 import type { Model } from "./model.ts";
 import { ModelController } from "./model-controller.ts";
 import "./more-menu.ts";
@@ -50,8 +50,7 @@ export class ZnodeView extends LitElement {
         justify-content: space-between;
         flex-wrap: wrap;
       }
-      pre,
-      textarea {
+      pre {
         margin: 0;
         width: 100%;
         font: var(--small) / 1.6 var(--mono);
@@ -66,10 +65,6 @@ export class ZnodeView extends LitElement {
       pre {
         max-height: 60vh;
         overflow: auto;
-      }
-      textarea {
-        min-height: 14rem;
-        resize: vertical;
       }
       .tabs {
         display: flex;
@@ -100,19 +95,6 @@ export class ZnodeView extends LitElement {
         font-size: var(--small);
         font-weight: 600;
         color: var(--muted);
-      }
-      .versions {
-        display: grid;
-        grid-template-columns: 1fr 1fr;
-        gap: var(--s3);
-      }
-      .theirs {
-        min-height: 14rem;
-      }
-      @media (max-width: 60rem) {
-        .versions {
-          grid-template-columns: 1fr;
-        }
       }
     `,
   ];
@@ -154,7 +136,7 @@ export class ZnodeView extends LitElement {
           <div class="row">
             <button ?disabled=${!this.#isConnected} @click=${() => this.#createMissing(path)}>Create it, empty</button>
           </div>
-          ${this.model.edits.has(path) ? this.#editor(this.model.edits.get(path)!, null) : nothing}`;
+          ${this.#edit(this.model.edits.get(path) ?? null, null)}`;
       case "present":
         return this.#present(selected.znode);
     }
@@ -203,7 +185,7 @@ export class ZnodeView extends LitElement {
     const { path, stat } = znode;
     switch (this.tab) {
       case "data":
-        return html`${edit === null ? this.#data(znode) : this.#editor(edit, znode)} ${statOf(stat, this.model.copse.sessionId)}`;
+        return html`${this.#edit(edit, znode) ?? this.#data(znode)} ${statOf(stat, this.model.copse.sessionId)}`;
       case "acl":
         return html`<copse-acl .model=${this.model} .path=${path} .stat=${stat}></copse-acl>`;
       case "watches":
@@ -228,63 +210,14 @@ export class ZnodeView extends LitElement {
     </section>`;
   }
 
-  #editor(edit: Edit, znode: LiveZnode | null): TemplateResult {
-    const isStale = znode !== null && (znode.stat.version !== edit.version || znode.stat.czxid !== edit.czxid);
-    const off = edit.isSaving || !this.#isConnected;
-    return html`<section>
-      <h3>Editing version ${edit.version}</h3>
-      ${this.#warning(edit, isStale ? znode : null)} ${isStale ? this.#bothVersions(edit, znode) : this.#area(edit)}
-      <div class="row">
-        ${
-          isStale
-            ? html`<button ?disabled=${off} @click=${() => this.#rebase(edit, znode)}>Save mine over theirs</button>
-                <button @click=${() => this.#takeTheirs(edit, znode)}>Take theirs</button>
-                <button class="primary" @click=${() => void this.#merge(edit, znode)}>Merge both</button>`
-            : html`<button class="primary" ?disabled=${off || znode === null} @click=${() => this.#save(edit)}>Save</button>`
-        }
-        <button @click=${() => this.#end(edit)}>Cancel</button>
-        ${looksLikeJson(edit.base) ? this.#lint(edit.text) : nothing}
-      </div>
-    </section>`;
+  #edit(edit: Edit | null, znode: LiveZnode | null): TemplateResult | null {
+    if (edit === null) return null;
+    return html`<copse-edit .model=${this.model} .edit=${edit} .znode=${znode} @ended=${(event: CustomEvent<string | null>) => this.#ended(event.detail)}></copse-edit>`;
   }
 
-  #lint(text: string): TemplateResult | typeof nothing {
-    const fault = jsonFault(text);
-    return fault === null ? nothing : html`<span class="empty">This is not valid JSON: ${fault}</span>`;
-  }
-
-  #warning(edit: Edit, changed: LiveZnode | null): TemplateResult | typeof nothing {
-    if (edit.problem !== null) return html`<p class="notice bad" role="alert">${edit.problem}</p>`;
-    if (changed === null) return nothing;
-    return html`<p class="notice warn" role="alert">
-      Changed under you: the znode has version ${changed.stat.version} now. Nothing was overwritten.
-    </p>`;
-  }
-
-  #bothVersions(edit: Edit, znode: LiveZnode): TemplateResult {
-    return html`<div class="versions">
-      <section><h3>Yours, from version ${edit.version}</h3>${this.#area(edit)}</section>
-      <section><h3>Theirs, version ${znode.stat.version}</h3><pre class="theirs" tabindex="0">${editable(znode)}</pre></section>
-    </div>`;
-  }
-
-  #area(edit: Edit): TemplateResult {
-    return html`<textarea
-      aria-label="Data"
-      spellcheck="false"
-      ?readonly=${edit.isSaving}
-      .value=${edit.text}
-      @input=${(event: InputEvent) => {
-        edit.text = (event.target as HTMLTextAreaElement).value;
-        this.requestUpdate();
-      }}
-      @keydown=${(event: KeyboardEvent) => {
-        if (event.key === "s" && (event.ctrlKey || event.metaKey)) {
-          event.preventDefault();
-          void this.#save(edit);
-        } else if (event.key === "Escape" && edit.text === edit.base) this.#end(edit);
-      }}
-    ></textarea>`;
+  #ended(said: string | null): void {
+    this.saved = said;
+    this.requestUpdate();
   }
 
   #begin(znode: LiveZnode): void {
@@ -301,69 +234,6 @@ export class ZnodeView extends LitElement {
       isSaving: false,
     });
     this.saved = null;
-    this.requestUpdate();
-    void this.updateComplete.then(() => this.renderRoot.querySelector("textarea")?.focus());
-  }
-
-  async #save(edit: Edit): Promise<void> {
-    const data = edit.isHex ? bytesOfHex(edit.text) : edit.text;
-    if (data === null) {
-      edit.problem = "These are not bytes: pairs of the digits 0 to 9 and a to f, with anything blank between them.";
-      this.requestUpdate();
-      return;
-    }
-    edit.isSaving = true;
-    edit.problem = null;
-    this.requestUpdate();
-    try {
-      const stat = await this.model.copse.set(edit.path, data, { version: edit.version, guard: { path: edit.path, czxid: edit.czxid } });
-      this.#end(edit);
-      if (this.model.selectedPath === edit.path) this.saved = `Saved as version ${stat.version}.`;
-    } catch (error) {
-      edit.isSaving = false;
-      edit.problem = isCopseError(error, "BAD_VERSION")
-        ? `Not saved: somebody has changed the znode since you began. It has version ${error.stat?.version}, and you began from ${edit.version}.`
-        : sentence(error);
-      this.requestUpdate();
-    }
-  }
-
-  #rebase(edit: Edit, { stat }: LiveZnode): void {
-    edit.version = stat.version;
-    edit.czxid = stat.czxid;
-    edit.problem = null;
-    void this.#save(edit);
-  }
-
-  /** Goes on from theirs with both changes in the editor; nothing is saved. */
-  async #merge(edit: Edit, znode: LiveZnode): Promise<void> {
-    const { merge } = await import("./merge.ts");
-    const theirs = editable(znode);
-    if (edit.isHex || znode.bytes !== null) {
-      edit.problem = "Bytes are not merged: take one or the other.";
-      return this.requestUpdate();
-    }
-    const { text, hasConflict } = merge(edit.base, edit.text, theirs);
-    edit.text = text;
-    edit.base = theirs;
-    edit.version = znode.stat.version;
-    edit.czxid = znode.stat.czxid;
-    edit.problem = hasConflict ? "Both of you changed the same lines: they are marked below. Decide, then save." : null;
-    this.requestUpdate();
-  }
-
-  #takeTheirs(edit: Edit, znode: LiveZnode): void {
-    edit.text = editable(znode);
-    edit.base = edit.text;
-    edit.isHex = znode.bytes !== null;
-    edit.czxid = znode.stat.czxid;
-    edit.version = znode.stat.version;
-    edit.problem = null;
-    this.requestUpdate();
-  }
-
-  #end(edit: Edit): void {
-    if (this.model.edits.get(edit.path) === edit) this.model.edits.delete(edit.path);
     this.requestUpdate();
   }
 
@@ -382,11 +252,6 @@ export class ZnodeView extends LitElement {
   #ask(what: Asked): void {
     this.dispatchEvent(new CustomEvent("ask", { detail: what, bubbles: true, composed: true }));
   }
-}
-
-/** What stands in the editor: the text, or the bytes as numbers. */
-function editable({ data, bytes }: LiveZnode): string {
-  return bytes === null ? (data ?? "") : hexText(bytes);
 }
 
 customElements.define("copse-znode", ZnodeView);
