@@ -3,7 +3,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError, CorruptLogError, completeConfig, type Server, type ServerConfig, startServer } from "@copse/server";
+import { ConfigError, CorruptLogError, completeConfig, findUws, type Server, type ServerConfig, startServer } from "@copse/server";
 import { type Logger, pino } from "pino";
 import { exitCode, UsageError } from "./exit-code.ts";
 import { inspectorFiles } from "./inspector-files.ts";
@@ -55,7 +55,7 @@ export async function serve(given: ServeFlags): Promise<void> {
   );
   let server: Server;
   try {
-    server = await startServer(toConfig(flags, logger));
+    server = await startServer(toConfig(flags, logger, await transportOf(flags, logger)));
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
     note(`copse: ${error.message}`);
@@ -79,8 +79,7 @@ function fatal(logger: Logger, error: unknown): never {
   process.exit(exitCode.failed);
 }
 
-function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
-  refuseWhatIsMissing(flags);
+function toConfig(flags: ConfigFile, logger: Logger, uws: ServerConfig["uws"]): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw new ConfigError("tls: --tls-cert and --tls-key belong together");
@@ -108,6 +107,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
     tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
+    uws,
     isReadOnly: flags.readOnly ?? false,
     isInsecure: flags.insecure ?? false,
     files: inspectorFiles(),
@@ -118,11 +118,15 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   return flags.limits === undefined ? config : completeConfig({ ...config, limits: { ...config.limits, ...flags.limits } });
 }
 
-/** Flags whose part of the system this build does not have: better refused than ignored. */
-function refuseWhatIsMissing(flags: ConfigFile): void {
-  const { transport = "auto" } = flags;
+/** What carries clients: uWebSockets.js where it is there and fits, unless `ws` is asked for; null for `ws`. */
+async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: Logger): Promise<ServerConfig["uws"]> {
   if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
-  if (transport === "uws") throw new ConfigError("transport: this build has no uWebSockets.js transport; auto and ws use ws");
+  if (transport === "ws" || (transport === "auto" && tlsCert !== undefined)) return null;
+  const found = await findUws();
+  if (typeof found !== "string") return found;
+  if (transport === "uws") throw new ConfigError(`transport: ${found}; auto and ws use ws`);
+  logger.info({ why: found }, "clients are carried by ws");
+  return null;
 }
 
 function parsePeers(list: string): { id: string; address: string }[] {

@@ -8,6 +8,7 @@ import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@cop
 import type { Logger } from "pino";
 import { isPasswordHash } from "./credentials.ts";
 import type { Rate } from "./token-bucket.ts";
+import type { UwsModule } from "./uws.ts";
 
 /** A file of the page, ready to be sent. */
 export interface StaticFile {
@@ -50,6 +51,8 @@ export interface ServerConfig {
   readonly auditFile: string | null;
   /** New connections, from all addresses together; others get HTTP 503. */
   readonly handshakes: Rate;
+  /** Carries clients instead of `ws`, in its native form (`findUws`); null for `ws`. */
+  readonly uws: UwsModule | null;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly isReadOnly: boolean;
   /** Serve on a public address although anyone who reaches it may do anything. */
@@ -97,6 +100,7 @@ export function completeConfig(given: Given): ServerConfig {
     superHash: null,
     auditFile: null,
     handshakes: { perSecond: 2_000, burst: 10_000 },
+    uws: null,
     tls: null,
     isReadOnly: false,
     isInsecure: false,
@@ -122,6 +126,7 @@ export function completeConfig(given: Given): ServerConfig {
   if (config.superHash !== null && !isPasswordHash(config.superHash)) throw new ConfigError("super: is what copse hash-password prints");
   const { perSecond, burst } = config.handshakes;
   if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
+  if (config.uws !== null && config.tls !== null) throw new ConfigError("transport: uWebSockets.js is used without TLS; ws has it");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
     if (!Object.hasOwn(defaultLimits, name)) throw new ConfigError(`limits.${name}: there is no such limit`);

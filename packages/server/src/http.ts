@@ -1,18 +1,28 @@
 /**
  * The plain HTTP side of the port: health, readiness, metrics, and the inspector's files from a fixed map.
  *
- * Invariant: no path of a request ever reaches the file system.
+ * It gives answers and writes none: how they leave is the transport's. Invariant: no path of a request ever reaches the file system.
  */
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Registry } from "prom-client";
+import { endpoint } from "./client-listener.ts";
 import type { StaticFile } from "./config.ts";
-import { endpoint } from "./ws-listener.ts";
 
 export interface HttpOptions {
   readonly files: ReadonlyMap<string, StaticFile>;
-  readonly metrics: Registry;
+  /** The metrics, once there is a member. */
+  readonly metrics: () => Registry | null;
   readonly isReady: () => boolean;
 }
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** All but Content-Length. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** Answers a request; `path` may have a query. */
+export type Http = (method: string, path: string) => HttpAnswer | Promise<HttpAnswer>;
 
 /** What the page may do: its own scripts and styles, its own server, nothing else. */
 const pagePolicy: string = [
@@ -29,49 +39,47 @@ const pagePolicy: string = [
   "trusted-types lit-html",
 ].join("; ");
 
-export function createHttp(options: HttpOptions): RequestListener {
-  return (request, response) => {
-    response.setHeader("X-Content-Type-Options", "nosniff");
-    response.setHeader("Referrer-Policy", "no-referrer");
-    const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
-    if (path === endpoint)
-      return sendText(response, 426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
-    if (request.method !== "GET" && request.method !== "HEAD")
-      return sendText(response, 405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
-    answerGet(options, request, response, path);
+const always = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" } as const;
+
+export function createHttp({ files, metrics, isReady }: HttpOptions): Http {
+  return (method, url) => {
+    const path = url.split("?", 1)[0] ?? "/";
+    if (path === endpoint) return text(426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
+    if (method !== "GET" && method !== "HEAD") return text(405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
+    switch (path) {
+      case "/healthz":
+        return text(200, "ok\n");
+      case "/readyz":
+        return isReady() ? text(200, "ready\n") : text(503, "not ready\n");
+      case "/metrics":
+        return metricsOf(metrics());
+      default:
+        return file(files.get(path), path);
+    }
   };
 }
 
-function answerGet({ files, metrics, isReady }: HttpOptions, request: IncomingMessage, response: ServerResponse, path: string): void {
-  switch (path) {
-    case "/healthz":
-      return sendText(response, 200, "ok\n");
-    case "/readyz":
-      return isReady() ? sendText(response, 200, "ready\n") : sendText(response, 503, "not ready\n");
-    case "/metrics":
-      metrics.metrics().then(
-        (text) => sendText(response, 200, text, { "Content-Type": metrics.contentType }),
-        () => sendText(response, 500, "metrics failed\n"),
-      );
-      return;
-    default:
-      return sendFile(files.get(path), request, response);
+async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {
+  if (registry === null) return text(503, "not ready\n");
+  try {
+    return text(200, await registry.metrics(), { "Content-Type": registry.contentType });
+  } catch {
+    return text(500, "metrics failed\n");
   }
 }
 
-function sendFile(file: StaticFile | undefined, request: IncomingMessage, response: ServerResponse): void {
-  if (file === undefined) return sendText(response, 404, "Not found.\n");
-  response.writeHead(200, {
-    "Content-Type": file.contentType,
-    "Content-Length": file.body.length,
+function file(found: StaticFile | undefined, path: string): HttpAnswer {
+  if (found === undefined) return text(404, "Not found.\n");
+  const headers = {
+    ...always,
+    "Content-Type": found.contentType,
     "Content-Security-Policy": pagePolicy,
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": request.url?.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
-  });
-  response.end(request.method === "HEAD" ? undefined : file.body);
+    "Cache-Control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+  };
+  return { status: 200, headers, body: found.body };
 }
 
-function sendText(response: ServerResponse, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8", "Content-Length": Buffer.byteLength(text), ...headers });
-  response.end(text);
+function text(status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { ...always, "Content-Type": "text/plain; charset=utf-8", ...headers }, body };
 }

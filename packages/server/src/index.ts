@@ -3,3 +3,4 @@ export { ConfigError, completeConfig, isLoopback, type ServerConfig, type Static
 export { hashPassword } from "./credentials.ts";
 export { FileDisk } from "./file-disk.ts";
 export { type Server, startServer } from "./server.ts";
+export { findUws, type UwsModule } from "./uws.ts";

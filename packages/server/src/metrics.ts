@@ -10,9 +10,10 @@ import type { TokenBucket } from "./token-bucket.ts";
 interface Doors {
   readonly handshakes: TokenBucket;
   readonly audit: AuditLog | null;
+  readonly transport: "ws" | "uws";
 }
 
-export function createMetrics(member: Member, limits: Readonly<Record<string, number>>, { handshakes, audit }: Doors): Registry {
+export function createMetrics(member: Member, limits: Readonly<Record<string, number>>, { handshakes, audit, transport }: Doors): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -63,6 +64,10 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
   };
   counts("requests", "Requests taken, by op", "op", () => member.figures.requests);
   counts("refusals", "Requests refused, by error code", "code", () => member.figures.refusals);
+  new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
+    { transport },
+    1,
+  );
   const announced: Gauge<"limit"> = new Gauge({
     name: "copse_limit",
     help: "Announced limits",

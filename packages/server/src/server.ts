@@ -4,11 +4,10 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import * as http from "node:http";
-import * as https from "node:https";
-import type { AddressInfo } from "node:net";
 import { defaultRaftSizes, type Input, Member } from "@copse/replica";
+import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
+import type { ClientListener, ListenerOptions } from "./client-listener.ts";
 import { ConfigError, type ServerConfig } from "./config.ts";
 import { CredentialProver } from "./credentials.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
@@ -19,6 +18,7 @@ import { OriginList } from "./origin.ts";
 import { PeerMesh } from "./peer-mesh.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { UwsListener } from "./uws-listener.ts";
 import { WsListener } from "./ws-listener.ts";
 
 export interface Server {
@@ -36,8 +36,6 @@ export interface Server {
 
 /** How long a stop waits for connections to close, in milliseconds. */
 const drainMs = 3_000;
-const headerBytesMax = 16_384;
-const headersMsMax = 10_000;
 
 /**
  * Starts a member and serves.
@@ -67,22 +65,35 @@ async function serve(
   audit: AuditLog | null,
 ): Promise<Server> {
   const { logger, tls, limits } = config;
-  const web = tls === null ? http.createServer(options) : https.createServer({ ...options, ...tls });
-  const port = await listen(web, config);
   const scheme = tls === null ? "ws" : "wss";
-  const host = config.host.includes(":") ? `[${config.host.replace(/^\[|\]$/g, "")}]` : config.host;
-  const advertised = config.advertise ?? `${scheme}://${host}:${port}`;
-  if (!URL.canParse(advertised)) {
-    web.close();
-    throw new ConfigError(`advertise: ${advertised} is not a URL`);
-  }
-
+  const host = config.host.replace(/^\[|\]$/g, "");
   let member: Member | null = null;
+  let advertised = "";
+  let metrics: Registry | null = null;
+  let isReady = true;
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
   const handshakes = new TokenBucket(config.handshakes);
   const prover = new CredentialProver(config.superHash);
-  const listener = new WsListener({ limits, cluster: () => member?.cluster ?? "", origins, submit, prover, handshakes });
+  const httpSide = createHttp({ files: config.files, metrics: () => metrics, isReady: () => isReady && member?.isServing === true });
+  const listening: ListenerOptions = {
+    limits,
+    cluster: () => member?.cluster ?? "",
+    origins,
+    submit,
+    prover,
+    handshakes,
+    http: httpSide,
+    tls,
+  };
+  const listener: ClientListener = config.uws === null ? new WsListener(listening) : new UwsListener(listening, config.uws);
+  const port = await listener.listen(host, config.port);
+  advertised = config.advertise ?? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(advertised)) {
+    await listener.stop(0);
+    throw new ConfigError(`advertise: ${advertised} is not a URL`);
+  }
+
   const mesh = new PeerMesh({
     member: config.member,
     secret: config.peerSecret,
@@ -114,33 +125,25 @@ async function serve(
       schedule: setImmediate,
     });
   } catch (error) {
-    web.close();
+    await listener.stop(0);
     throw error;
   }
   const running = member;
   try {
     if (config.peerListen !== null) await mesh.listen(config.peerListen);
   } catch (error) {
-    web.close();
+    await listener.stop(0);
     throw error;
   }
   running.start();
   const timer = setInterval(() => running.submit({ kind: "tick" }), config.times.tickMs);
-  let isReady = true;
-  web.on(
-    "request",
-    createHttp({
-      files: config.files,
-      metrics: createMetrics(running, { ...limits }, { handshakes, audit }),
-      isReady: () => isReady && running.isServing,
-    }),
-  );
-  web.on("upgrade", (request, socket, head) => listener.upgrade(request, socket, head));
+  metrics = createMetrics(running, { ...limits }, { handshakes, audit, transport: config.uws === null ? "ws" : "uws" });
   logger.info(
     {
       member: config.member,
       cluster: running.cluster,
       port,
+      transport: config.uws === null ? "ws" : "uws",
       recoveryMs: Math.round(performance.now() - startedAt),
       ...running.recovered,
       znodes: running.figures.znodes,
@@ -151,7 +154,6 @@ async function serve(
   const stop = async (): Promise<void> => {
     isReady = false;
     logger.info("stopping");
-    const closed = new Promise<void>((resolve) => web.close(() => resolve()));
     running.handOver();
     running.dismiss();
     await listener.stop(drainMs);
@@ -159,8 +161,6 @@ async function serve(
     while (running.figures.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     await mesh.stop();
-    web.closeAllConnections();
-    await closed;
     await disk.close();
     await audit?.close();
     await release();
@@ -186,26 +186,6 @@ function openAuditLog(file: string, member: string): AuditLog {
     throw new ConfigError(`audit-file: ${file} can't be written (${(error as NodeJS.ErrnoException).code})`);
   }
 }
-
-const options: http.ServerOptions = {
-  maxHeaderSize: headerBytesMax,
-  headersTimeout: headersMsMax,
-  requestTimeout: headersMsMax,
-  connectionsCheckingInterval: 1_000,
-};
-
-function listen(web: http.Server, { host, port }: ServerConfig): Promise<number> {
-  return new Promise((resolve, reject) => {
-    web.once("error", (error: NodeJS.ErrnoException) => {
-      const why = error.code === "EADDRINUSE" ? "is in use by another process" : `can't be used (${error.code})`;
-      reject(new ConfigError(`listen: ${host}:${port} ${why}`));
-    });
-    web.listen({ port, host: host.replace(/^\[|\]$/g, ""), backlog: backlogMax }, () => resolve((web.address() as AddressInfo).port));
-  });
-}
-
-/** Connections that wait to be accepted: a burst of 2 000 is no reason to refuse any. */
-const backlogMax = 4_096;
 
 function once(run: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | null = null;

@@ -1,43 +1,47 @@
 /**
- * Client connections over `ws`: the upgrade, its refusals, and the Gateway that the loop sends through.
+ * Clients over Node's own HTTP server and `ws`: the transport that runs everywhere.
  */
-import type { IncomingMessage } from "node:http";
+import * as http from "node:http";
 import { STATUS_CODES } from "node:http";
+import * as https from "node:https";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
-import { type Chunk, encodeFrames, type Limits, subprotocol } from "@copse/protocol";
-import type { Gateway, Input } from "@copse/replica";
-import { WebSocketServer } from "ws";
-import { ClientSocket } from "./client-socket.ts";
-import type { CredentialProver } from "./credentials.ts";
-import type { OriginList } from "./origin.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import { subprotocol } from "@copse/protocol";
+import { type WebSocket, WebSocketServer } from "ws";
+import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
+import type { FrameSocket } from "./client-socket.ts";
+import { ClientSockets } from "./client-sockets.ts";
+import { ConfigError } from "./config.ts";
+import type { HttpAnswer } from "./http.ts";
 
 /** Fragments of one message: a whole message is one frame in every client we know of. */
 const fragmentsMax = 64;
-/** The path of the WebSocket endpoint. */
-export const endpoint = "/v1";
+const headerBytesMax = 16_384;
+const headersMsMax = 10_000;
+/** Connections that wait to be accepted: a burst of 2 000 is no reason to refuse any. */
+const backlogMax = 4_096;
+/** How long a peer may take to answer our close, in milliseconds. */
+const closeMsMax = 5_000;
 
-export interface WsListenerOptions {
-  readonly limits: Limits;
-  readonly cluster: () => string;
-  readonly origins: OriginList;
-  readonly submit: (input: Input) => void;
-  readonly prover: CredentialProver;
-  readonly handshakes: TokenBucket;
-}
+const settings: http.ServerOptions = {
+  maxHeaderSize: headerBytesMax,
+  headersTimeout: headersMsMax,
+  requestTimeout: headersMsMax,
+  connectionsCheckingInterval: 1_000,
+};
 
-export class WsListener implements Gateway {
-  readonly #options: WsListenerOptions;
-  readonly #sockets: Map<number, ClientSocket> = new Map();
-  readonly #server: WebSocketServer;
-  #lastNumber = 0;
+export class WsListener extends ClientSockets implements ClientListener {
+  readonly #options: ListenerOptions;
+  readonly #web: http.Server;
+  readonly #upgrades: WebSocketServer;
   #isStopping = false;
-  /** The chunk sent last on its own, as bytes: a fan-out encodes once. */
-  #encoded: { readonly chunk: Chunk; readonly bytes: Buffer } | null = null;
 
-  constructor(options: WsListenerOptions) {
+  constructor(options: ListenerOptions) {
+    super(options);
     this.#options = options;
-    this.#server = new WebSocketServer({
+    const { tls } = options;
+    this.#web = tls === null ? http.createServer(settings) : https.createServer({ ...settings, ...tls });
+    this.#upgrades = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
@@ -45,61 +49,82 @@ export class WsListener implements Gateway {
       maxFragments: fragmentsMax,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
     });
-    this.#server.on("wsClientError", (_error, socket) => refuseUpgrade(socket, 400));
+    this.#upgrades.on("wsClientError", (_error, socket) => refuseUpgrade(socket, 400));
+    this.#web.on("request", (request, response) => void this.#answer(request, response));
+    this.#web.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }
 
-  /** Takes an HTTP upgrade. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const refusal = this.#refusal(request);
-    if (refusal !== null) return refuseUpgrade(socket, refusal);
-    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const number = ++this.#lastNumber;
-      const address = plainAddress(request.socket.remoteAddress);
-      const client = new ClientSocket(number, webSocket, address, this.#options.submit, () => this.#sockets.delete(number));
-      this.#sockets.set(number, client);
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#web.once("error", (error: NodeJS.ErrnoException) => reject(addressRefused(host, port, error.code ?? "")));
+      this.#web.listen({ port, host, backlog: backlogMax }, () => resolve((this.#web.address() as AddressInfo).port));
     });
   }
 
-  deliver(connection: number, chunks: readonly Chunk[]): number {
-    return this.#sockets.get(connection)?.deliver(chunks, (chunk) => this.#encodeOnce(chunk)) ?? 0;
-  }
-
-  close(connection: number, code: number, reason: string): void {
-    this.#sockets.get(connection)?.close(code, reason);
-  }
-
-  authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
-    const { cluster, submit, prover } = this.#options;
-    prover.prove(
-      credentials,
-      cluster(),
-      () => this.#sockets.has(connection),
-      (identities) => submit({ kind: "authenticated", connection, ticket, identities }),
-    );
-  }
-
-  /** Accepts no more connections, and resolves once those there are have closed. */
   async stop(waitMs: number): Promise<void> {
     this.#isStopping = true;
-    const until = performance.now() + waitMs;
-    while (this.#sockets.size > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
-    for (const socket of this.#sockets.values()) socket.terminate();
+    const closed = new Promise<void>((resolve) => this.#web.close(() => resolve()));
+    await drained(() => this.size, waitMs);
+    this.terminate();
+    this.#web.closeAllConnections();
+    await closed;
   }
 
-  #refusal(request: IncomingMessage): number | null {
-    if (this.#isStopping || !this.#options.handshakes.take()) return 503;
-    if (request.url?.split("?", 1)[0] !== endpoint) return 404;
-    const { origin } = request.headers;
-    if (!this.#options.origins.allows(origin)) return 403;
-    const offered = request.headers["sec-websocket-protocol"];
-    if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return 400;
-    return null;
+  async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const method = request.method ?? "GET";
+    const { status, headers, body }: HttpAnswer = await this.#options.http(method, request.url ?? "/");
+    response.writeHead(status, { ...headers, "Content-Length": Buffer.byteLength(body) });
+    response.end(method === "HEAD" ? undefined : body);
   }
 
-  #encodeOnce(chunk: Chunk): Buffer {
-    if (this.#encoded?.chunk !== chunk) this.#encoded = { chunk, bytes: Buffer.from(encodeFrames([chunk], 0)[0] ?? "", "utf8") };
-    return this.#encoded.bytes;
+  #upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { origin, "sec-websocket-protocol": offered } = request.headers;
+    const upgrade = { path: (request.url ?? "").split("?", 1)[0] ?? "", origin, offered };
+    const refusal = this.#isStopping ? 503 : refusalOf(upgrade, this.#options);
+    if (refusal !== null) return refuseUpgrade(socket, refusal);
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, plainAddress(request.socket.remoteAddress)));
   }
+
+  #open(webSocket: WebSocket, address: string): void {
+    const { client, closed } = this.add(new WsSocket(webSocket, () => client.sent()), address);
+    webSocket.on("message", (bytes, isBinary) => client.take(isBinary ? null : bytes.toString()));
+    webSocket.on("close", closed);
+    // ws closes the connection itself, with the code that belongs to the error.
+    webSocket.on("error", () => {});
+  }
+}
+
+class WsSocket implements FrameSocket {
+  readonly #socket: WebSocket;
+  readonly #onSent: () => void;
+
+  constructor(socket: WebSocket, onSent: () => void) {
+    this.#socket = socket;
+    this.#onSent = onSent;
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(frame: string | Buffer): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame, { binary: false }, this.#onSent);
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason);
+    const timer = setTimeout(() => this.#socket.terminate(), closeMsMax);
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+}
+
+/** What is said of an address that can't be listened on. */
+export function addressRefused(host: string, port: number, code: string): ConfigError {
+  return new ConfigError(`listen: ${host}:${port} ${code === "EADDRINUSE" ? "is in use by another process" : `can't be used (${code})`}`);
 }
 
 function plainAddress(address: string | undefined): string {
@@ -107,7 +132,7 @@ function plainAddress(address: string | undefined): string {
 }
 
 /** Ends an upgrade with an HTTP status, before there is a WebSocket. */
-export function refuseUpgrade(socket: Duplex, status: number): void {
+function refuseUpgrade(socket: Duplex, status: number): void {
   const text = STATUS_CODES[status] ?? "";
   socket.once("finish", () => socket.destroy());
   socket.on("error", () => {}); // The peer may be gone already; there is nobody left to tell.

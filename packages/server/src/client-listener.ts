@@ -1,0 +1,59 @@
+/**
+ * What carries clients: one port that speaks WebSocket and HTTP. `ws` and uWebSockets.js are two ways to do it, under one
+ * contract (test/contracts/listener).
+ *
+ * Contract: a connection is `opened` before its first frame and `closed` once, as its last input; frames come in order; what
+ * is delivered leaves in order, and before a close that is asked for behind it. Whom it refuses, and with which status, is
+ * decided here, the same for all.
+ */
+import type { Limits } from "@copse/protocol";
+import { subprotocol } from "@copse/protocol";
+import type { Gateway, Input } from "@copse/replica";
+import type { CredentialProver } from "./credentials.ts";
+import type { Http } from "./http.ts";
+import type { OriginList } from "./origin.ts";
+import type { TokenBucket } from "./token-bucket.ts";
+
+/** The path of the WebSocket endpoint. */
+export const endpoint = "/v1";
+
+export interface ListenerOptions {
+  readonly limits: Limits;
+  readonly cluster: () => string;
+  readonly origins: OriginList;
+  readonly submit: (input: Input) => void;
+  readonly prover: CredentialProver;
+  readonly handshakes: TokenBucket;
+  readonly http: Http;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+}
+
+export interface ClientListener extends Gateway {
+  /** Begins to accept, on a free port for 0; resolves to the port. @throws ConfigError where the address can't be used */
+  listen(host: string, port: number): Promise<number>;
+  /** Accepts no more connections, and resolves once those there are have closed, or after `waitMs`. */
+  stop(waitMs: number): Promise<void>;
+}
+
+/** The parts of an upgrade that decide about it. */
+export interface Upgrade {
+  readonly path: string;
+  readonly origin: string | undefined;
+  /** The header's list of subprotocols, as it came. */
+  readonly offered: string | undefined;
+}
+
+/** The HTTP status with which an upgrade is refused, or null where it is welcome. */
+export function refusalOf({ path, origin, offered }: Upgrade, { handshakes, origins }: ListenerOptions): number | null {
+  if (!handshakes.take()) return 503;
+  if (path !== endpoint) return 404;
+  if (!origins.allows(origin)) return 403;
+  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return 400;
+  return null;
+}
+
+/** Waits until nothing is left, looking again and again. */
+export async function drained(left: () => number, waitMs: number): Promise<void> {
+  const until = performance.now() + waitMs;
+  while (left() > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+}

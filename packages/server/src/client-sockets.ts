@@ -1,0 +1,58 @@
+/** The open connections of a listener by their numbers: what both transports do alike. */
+import { type Chunk, encodeFrames } from "@copse/protocol";
+import type { Gateway } from "@copse/replica";
+import type { ListenerOptions } from "./client-listener.ts";
+import { ClientSocket, type FrameSocket } from "./client-socket.ts";
+
+export class ClientSockets implements Gateway {
+  readonly #options: ListenerOptions;
+  readonly #sockets: Map<number, ClientSocket> = new Map();
+  #lastNumber = 0;
+  /** The chunk sent last on its own, as bytes: a fan-out encodes once. */
+  #encoded: { readonly chunk: Chunk; readonly bytes: Buffer } | null = null;
+  readonly #encodeOnce = (chunk: Chunk): Buffer => {
+    if (this.#encoded?.chunk !== chunk) this.#encoded = { chunk, bytes: Buffer.from(encodeFrames([chunk], 0)[0] ?? "", "utf8") };
+    return this.#encoded.bytes;
+  };
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  add(socket: FrameSocket, address: string): { readonly client: ClientSocket; readonly closed: () => void } {
+    const number = ++this.#lastNumber;
+    const client = new ClientSocket(number, socket, address, this.#options.submit);
+    this.#sockets.set(number, client);
+    const closed = (): void => {
+      this.#sockets.delete(number);
+      client.closed();
+    };
+    return { client, closed };
+  }
+
+  terminate(): void {
+    for (const socket of [...this.#sockets.values()]) socket.terminate();
+  }
+
+  deliver(connection: number, chunks: readonly Chunk[]): number {
+    return this.#sockets.get(connection)?.deliver(chunks, this.#encodeOnce) ?? 0;
+  }
+
+  close(connection: number, code: number, reason: string): void {
+    this.#sockets.get(connection)?.close(code, reason);
+  }
+
+  authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
+    const { cluster, submit, prover } = this.#options;
+    prover.prove(
+      credentials,
+      cluster(),
+      () => this.#sockets.has(connection),
+      (identities) => submit({ kind: "authenticated", connection, ticket, identities }),
+    );
+  }
+}
