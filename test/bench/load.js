@@ -8,6 +8,7 @@
  * noticed. Both systems are asked by prepared bytes, and their replies are counted, not read.
  */
 import { readFileSync } from "node:fs";
+import { EtcdConnection, etcdRequests } from "./etcd-connection.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
 
@@ -31,7 +32,8 @@ const copse = {
   isReadAgain: false,
 };
 const zookeeper = { open: (port) => ZooKeeperConnection.open(port), requests: zookeeperRequests(data), isReadAgain: true };
-const { open, requests, isReadAgain } = system === "zookeeper" ? zookeeper : copse;
+const etcd = { open: (port) => EtcdConnection.open(port), requests: etcdRequests(data), isReadAgain: false };
+const { open, requests, isReadAgain } = { copse, zookeeper, etcd }[system];
 
 /** The members' CPU time so far, in microseconds; NaN where the system does not tell. */
 function serverCpu() {
@@ -76,7 +78,7 @@ async function closedLoop() {
       const now = performance.now();
       const frames = [];
       for (let left = times; left > 0; left--) {
-        frames.push(requests[work](connection.nextId++));
+        frames.push(requests[work](connection.nextId++, connection));
         sentAt.push(now);
       }
       connection.write(frames.length === 1 ? frames[0] : Buffer.concat(frames));

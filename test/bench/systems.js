@@ -15,8 +15,15 @@ export function hasZooKeeper(install) {
   return existsSync(jars[0]) && spawnSync("java", ["-version"]).status === 0;
 }
 
+/** True where etcd can be run. */
+export function hasEtcd(install) {
+  const has = () => spawnSync("sh", ["-c", "command -v etcd"]).status === 0;
+  if (!has() && install) spawnSync("apt-get", ["install", "-y", "-q", "etcd-server"], { stdio: "inherit" });
+  return has();
+}
+
 /** @returns {Promise<{ports: number[], pids: number[], stop: () => void}>} */
-export async function startCopse(command, members, folder, firstPort) {
+export async function startCopse(command, members, folder, firstPort, more = []) {
   const ids = Array.from({ length: members }, (_, at) => at + 1);
   const ports = ids.map((id) => firstPort + id);
   const peers = ids.map((id) => `${id}=127.0.0.1:${firstPort + 50 + id}`).join(",");
@@ -31,6 +38,7 @@ export async function startCopse(command, members, folder, firstPort) {
       "--log-level",
       "error",
       ...asMember,
+      ...more,
     ];
     const child = spawn(process.execPath, [command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.resume();
@@ -67,6 +75,35 @@ export async function startZooKeeper(members, folder, firstPort) {
     return spawn("java", ["-Xmx2g", "-cp", jars.join(":"), main, join(data, "zoo.cfg")], { stdio: "ignore" });
   });
   for (const port of ports) while (!/^Mode: (standalone|leader|follower)$/m.test(await statusOf(port))) await pause(100);
+  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+}
+
+/** As `startCopse`. Durable as it comes. */
+export async function startEtcd(members, folder, firstPort) {
+  const ids = Array.from({ length: members }, (_, at) => at + 1);
+  const ports = ids.map((id) => firstPort + id);
+  const peer = (id) => `http://127.0.0.1:${firstPort + 30 + id}`;
+  const children = ids.map((id) => {
+    const client = `http://127.0.0.1:${firstPort + id}`;
+    const flags = {
+      name: `m${id}`,
+      "data-dir": join(folder, String(id)),
+      "listen-client-urls": client,
+      "advertise-client-urls": client,
+      "listen-peer-urls": peer(id),
+      "initial-advertise-peer-urls": peer(id),
+      "initial-cluster": ids.map((one) => `m${one}=${peer(one)}`).join(","),
+      logger: "zap",
+      "log-level": "error",
+    };
+    return spawn(
+      "etcd",
+      Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+      { stdio: "ignore" },
+    );
+  });
+  const isHealthy = async (port) => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => ({ ok: false }))).ok;
+  for (const port of ports) while (!(await isHealthy(port))) await pause(100);
   return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
 }
 

@@ -137,7 +137,6 @@ describe("errors", () => {
       [["--listen", `127.0.0.1:${hub.port}`], "is in use"],
       [["--id", "x"], "positive integer"],
       [["--transport", "pigeon"], "auto, ws or uws"],
-      [["--transport", "uws"], "no uWebSockets.js"],
       [["--peers", "2=127.0.0.1:1,3=127.0.0.1:2"], "--join"],
       [["--peers", "1=127.0.0.1"], "ID=HOST:PORT"],
       [["--peer-listen", "0.0.0.0:7291"], "--peer-secret-file"],

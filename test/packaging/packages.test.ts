@@ -90,6 +90,16 @@ describe("installed in an empty folder", () => {
     expect([await got.exited, got.out.trim()]).toEqual([0, "/here"]);
   });
 
+  it("carries clients by ws where uWebSockets.js is not installed, and says so where it was asked for", async () => {
+    expect(await (await fetch(`${hub.page}/metrics`)).text()).toContain('copse_transport{transport="ws"} 1');
+    const asked = new Process("npx", ["copse", "serve", "--transport", "uws", "--listen", "127.0.0.1:0", "--data", "other"], {
+      cwd: installed,
+    });
+    expect(await asked.exited).toBe(2);
+    expect(asked.err).toContain("uWebSockets.js is not installed; auto and ws use ws");
+    for (const pack of folders) expect(readFileSync(join(pack, "package.json"), "utf8")).not.toContain("uWebSockets");
+  });
+
   it.each([null, 22, 24])("client and recipes do all of the suite in Node (this one, or %s)", async (version) => {
     const [program, ...args] = version === null ? [process.execPath] : ["npx", "-y", `node@${version}`];
     const run = new Process(program!, [...args, "run.js", hub.url], { cwd: installed });

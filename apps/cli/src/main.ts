@@ -68,7 +68,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--peer-tls-ca <file>", "who signs the members' certificates")
     .option("--super-file <file>", "what copse hash-password printed: who knows the password may do everything")
     .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
-    .option("--transport <name>", "auto, ws or uws")
+    .option("--transport <name>", "auto (uWebSockets.js where it is installed and fits), ws or uws")
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
     .option("--read-only", "allow no writes")

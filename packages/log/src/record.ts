@@ -14,8 +14,9 @@ export const headBytes = 12;
 /** Bytes of one record's payload: more than any entry, less than would make reading one a risk. */
 export const payloadBytesMax = 268_435_456;
 
-/** @throws Error where the payload is larger than what is ever read back: better no record than one that is lost */
+/** @throws Error where the payload is empty, or larger than what is ever read back: better no record than one that is lost */
 export function encodeRecord(disk: Disk, payload: string): Uint8Array {
+  if (payload === "") throw new Error("a record is never empty");
   const body = disk.encode(payload);
   if (body.length > payloadBytesMax) throw new Error(`a record of ${body.length} bytes is over the ${payloadBytesMax} that recovery reads`);
   const bytes = new Uint8Array(headBytes + body.length);
@@ -43,7 +44,8 @@ export function readRecord(disk: Disk, bytes: Uint8Array, offset: number): ReadR
   if (offset + headBytes > bytes.length || !mark.every((byte, at) => bytes[offset + at] === byte)) return { kind: "bad" };
   const head = new DataView(bytes.buffer, bytes.byteOffset + offset, headBytes);
   const length = head.getUint32(4);
-  if (length > payloadBytesMax || offset + headBytes + length > bytes.length) return { kind: "bad" };
+  // No record is empty: a torn mark with room behind it looks like one.
+  if (length === 0 || length > payloadBytesMax || offset + headBytes + length > bytes.length) return { kind: "bad" };
   const record = bytes.subarray(offset, offset + headBytes + length);
   if (checksum(disk, record, length) !== head.getUint32(8)) return { kind: "bad" };
   return { kind: "whole", payload: disk.decode(record.subarray(headBytes)), next: offset + headBytes + length };

@@ -104,9 +104,12 @@ describe("the write-ahead log", () => {
     const name = whole.list()[0]!;
     const last = written(whole, name);
     const before = written(await filled(4), name);
-    for (let size = before; size < last; size++) {
+    for (let at = before * 2; at < last * 2; at++) {
       const disk = await filled(5);
+      const size = at >> 1;
       disk.truncate(name, size);
+      // A write may be torn in room that was there before it: zeros follow what came through.
+      if (at % 2 === 1) damage(disk, name, (bytes) => Uint8Array.from([...bytes, ...new Uint8Array(last)]));
       const { recovered, wal } = open(disk);
       expect(recovered.entries).toHaveLength(4);
       // A tear among zeros can't be told from room.

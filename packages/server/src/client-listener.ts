@@ -10,12 +10,9 @@ import type { Limits } from "@copse/protocol";
 import { subprotocol } from "@copse/protocol";
 import type { Gateway, Input } from "@copse/replica";
 import type { CredentialProver } from "./credentials.ts";
-import type { Http } from "./http.ts";
+import { endpoint, type Http } from "./http.ts";
 import type { OriginList } from "./origin.ts";
 import type { TokenBucket } from "./token-bucket.ts";
-
-/** The path of the WebSocket endpoint. */
-export const endpoint = "/v1";
 
 export interface ListenerOptions {
   readonly limits: Limits;

@@ -4,8 +4,10 @@
  * It gives answers and writes none: how they leave is the transport's. Invariant: no path of a request ever reaches the file system.
  */
 import type { Registry } from "prom-client";
-import { endpoint } from "./client-listener.ts";
 import type { StaticFile } from "./config.ts";
+
+/** The path of the WebSocket endpoint. */
+export const endpoint = "/v1";
 
 export interface HttpOptions {
   readonly files: ReadonlyMap<string, StaticFile>;

@@ -3,18 +3,19 @@
  *
  * Invariants: a socket is never touched once its close was told; the bytes of a message die when its handler returns, so they
  * are text by then. What it can't do as `ws` does: a frame that breaks RFC 6455, bad UTF-8 or a message far over the limit
- * ends the connection without a close frame (1006).
+ * ends the connection without a close frame (1006); headers that drip end it without a status; a frame without a mask is read as
+ * if it had one, and what that gives is no message (4400).
  */
 
 import { STATUS_CODES } from "node:http";
 import { createServer } from "node:net";
 import { closeCode, subprotocol } from "@copse/protocol";
-import { type ClientListener, drained, endpoint, type ListenerOptions, refusalOf } from "./client-listener.ts";
+import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
 import type { ClientSocket, FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
-import type { HttpAnswer } from "./http.ts";
+import { endpoint, type HttpAnswer } from "./http.ts";
 import type { UwsApp, UwsModule, UwsRequest, UwsResponse, UwsSocket } from "./uws.ts";
-import { addressRefused } from "./ws-listener.ts";
+import { addressRefused, headerBytesMax } from "./ws-listener.ts";
 
 interface Upgraded {
   readonly address: string;
@@ -82,7 +83,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const key = header("sec-websocket-key") ?? "";
     const isWellFormed = header("sec-websocket-version") === "13" && /^[A-Za-z0-9+/]{22}==$/.test(key);
     const upgrade = { path: request.getUrl(), origin: header("origin"), offered };
-    const refusal = this.#isStopping ? 503 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
+    const isLong = headerBytes(request) > headerBytesMax;
+    const refusal = this.#isStopping ? 503 : isLong ? 431 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
     if (refusal !== null) return refuse(response, refusal);
     const upgraded: Upgraded = { address: addressOf(response.getRemoteAddress()), client: null, closed: () => {} };
     response.upgrade(upgraded, key, offered === undefined ? "" : subprotocol, "", context);
@@ -132,10 +134,19 @@ class OpenUwsSocket implements FrameSocket {
   }
 }
 
+function headerBytes(request: UwsRequest): number {
+  let bytes = 0;
+  request.forEach((name, value) => {
+    bytes += name.length + value.length;
+  });
+  return bytes;
+}
+
 function write(response: UwsResponse, method: string, { status, headers, body }: HttpAnswer): void {
   response.writeStatus(`${status} ${STATUS_CODES[status] ?? ""}`);
   for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-  if (method === "HEAD") response.endWithoutBody(Buffer.byteLength(body));
+  // With a length as its argument it does not end the response, and the process with it.
+  if (method === "HEAD") response.writeHeader("Content-Length", String(Buffer.byteLength(body))).endWithoutBody();
   else response.end(body);
 }
 

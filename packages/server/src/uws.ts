@@ -11,13 +11,14 @@ export interface UwsRequest {
   getUrl(): string;
   getQuery(): string | undefined;
   getHeader(name: string): string;
+  forEach(take: (name: string, value: string) => void): void;
 }
 
 export interface UwsResponse {
   writeStatus(status: string): UwsResponse;
   writeHeader(name: string, value: string): UwsResponse;
   end(body?: string | Buffer, closesConnection?: boolean): UwsResponse;
-  endWithoutBody(reportedLength?: number, closesConnection?: boolean): UwsResponse;
+  endWithoutBody(): UwsResponse;
   upgrade(userData: object, key: string, protocol: string, extensions: string, context: unknown): void;
   onAborted(handler: () => void): UwsResponse;
   cork(run: () => void): UwsResponse;

@@ -16,7 +16,8 @@ import type { HttpAnswer } from "./http.ts";
 
 /** Fragments of one message: a whole message is one frame in every client we know of. */
 const fragmentsMax = 64;
-const headerBytesMax = 16_384;
+/** Bytes of an upgrade's headers. */
+export const headerBytesMax: number = 16_384;
 const headersMsMax = 10_000;
 /** Connections that wait to be accepted: a burst of 2 000 is no reason to refuse any. */
 const backlogMax = 4_096;
