@@ -110,13 +110,19 @@ async function edited(page: Page): Promise<string> {
   return text.replace(/\n$/, "");
 }
 
+/** Types over all that stands in the editor, by the keyboard. */
+async function rewrite(page: Page, text: string): Promise<void> {
+  await page.getByRole("textbox", { name: "Data" }).press("ControlOrMeta+a");
+  await page.keyboard.type(text);
+}
+
 describe("editing", () => {
   it("saves with the version it began from", async () => {
     await run("create", "/edit", '{"limit":1}');
     const opened = await open("/edit");
     const { page } = opened;
     await page.getByRole("button", { name: "Edit" }).click();
-    await page.getByRole("textbox", { name: "Data" }).fill('{"limit":2}');
+    await rewrite(page, '{"limit":2}');
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 1.").waitFor();
     expect((await copse(hub.url, "get", "/edit")).out).toBe('{"limit":2}\n');
@@ -129,7 +135,7 @@ describe("editing", () => {
     const opened = await open("/draft");
     const { page } = opened;
     await page.getByRole("button", { name: "Edit" }).click();
-    await page.getByRole("textbox", { name: "Data" }).fill("mine");
+    await rewrite(page, "mine");
     await row(page, "/").click();
     await page.getByRole("heading", { name: "/", exact: true }).waitFor();
     await run("set", "/draft", "theirs, from outside");
@@ -150,7 +156,7 @@ describe("editing", () => {
     const opened = await open("/anew");
     const { page } = opened;
     await page.getByRole("button", { name: "Edit" }).click();
-    await page.getByRole("textbox", { name: "Data" }).fill("mine");
+    await rewrite(page, "mine");
     await page.getByRole("link", { name: "Changes" }).click();
     await page.getByRole("heading", { name: "Changes" }).waitFor();
     await page.getByRole("link", { name: "Tree" }).click();
@@ -170,13 +176,12 @@ describe("editing", () => {
     await client.set("/bytes", new Uint8Array([0, 255, 128]));
     const opened = await open("/bytes");
     const { page } = opened;
-    const area = page.getByRole("textbox", { name: "Data" });
     await page.getByRole("button", { name: "Edit" }).click();
     expect(await edited(page)).toBe("00 ff 80");
-    await area.fill("00 ff 8");
+    await rewrite(page, "00 ff 8");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("These are not bytes").waitFor();
-    await area.fill("00 FF\n81");
+    await rewrite(page, "00 FF\n81");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 2.").waitFor();
     expect([...((await client.get("/bytes")).bytes ?? [])]).toEqual([0, 255, 129]);
@@ -189,9 +194,8 @@ describe("editing", () => {
     await run("create", "/merged", '{"limit":1,"theme":"light","title":"old"}');
     const opened = await open("/merged");
     const { page } = opened;
-    const area = page.getByRole("textbox", { name: "Data" });
     await page.getByRole("button", { name: "Edit" }).click();
-    await area.fill('{"limit":2,"theme":"light","title":"old"}');
+    await rewrite(page, '{"limit":2,"theme":"light","title":"old"}');
     await run("set", "/merged", '{"limit":1,"theme":"light","title":"theirs"}');
     await page.getByRole("button", { name: "Merge both" }).click();
     await expect.poll(() => edited(page)).toBe('{"limit":2,"theme":"light","title":"theirs"}');
@@ -200,7 +204,7 @@ describe("editing", () => {
     await page.getByText("Both of you changed the same lines").waitFor();
     expect(await edited(page)).toMatch(/<<<<<<< mine\n {2}"limit": 2,\n=======\n {2}"limit": 3,\n>>>>>>> theirs/);
     await page.getByText("This is not valid JSON").waitFor();
-    await area.fill('{"limit":23}');
+    await rewrite(page, '{"limit":23}');
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 3.").waitFor();
     expectNoComplaints(opened);
@@ -232,7 +236,7 @@ describe("editing", () => {
     const page = await context.newPage();
     await page.goto(`${hub.page}/#/n/stale`);
     await page.getByRole("button", { name: "Edit" }).click();
-    await page.getByRole("textbox", { name: "Data" }).fill("mine");
+    await rewrite(page, "mine");
     await page.evaluate(() => Object.assign(window, { holds: true }));
     await run("set", "/stale", "theirs, from outside");
     await page.getByRole("button", { name: "Save", exact: true }).click();
