@@ -61,7 +61,7 @@ async function measure(system, row) {
   try {
     return await load({ ...row, system, ports, pids, seconds });
   } finally {
-    stop();
+    await stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

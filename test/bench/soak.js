@@ -40,7 +40,7 @@ while (!isOver) {
   await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 2_000))]);
 }
 const falseElections = Math.max(...(await figures("copse_term"))) - before;
-stop();
+await stop();
 const { opsPerSecond, p99Ms, serverCpuUs } = JSON.parse(text);
 console.log(
   JSON.stringify({

@@ -1,5 +1,5 @@
 /**
- * What is measured side by side: copse and Apache ZooKeeper, one member or three, each with its data in a folder of its own.
+ * What is measured side by side: copse, Apache ZooKeeper and etcd, one member or three, each with its data in a folder of its own.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ export function hasEtcd(install) {
   return has();
 }
 
-/** @returns {Promise<{ports: number[], pids: number[], stop: () => void}>} */
+/** @returns {Promise<{ports: number[], pids: number[], stop: () => Promise<void>}>} */
 export async function startCopse(command, members, folder, firstPort, more = []) {
   const ids = Array.from({ length: members }, (_, at) => at + 1);
   const ports = ids.map((id) => firstPort + id);
@@ -45,8 +45,7 @@ export async function startCopse(command, members, folder, firstPort, more = [])
     return child;
   });
   const isReady = async (port) => (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => ({ status: 0 }))).status === 200;
-  for (const port of ports) while (!(await isReady(port))) await pause(50);
-  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+  return running(children, ports, isReady);
 }
 
 /** As `startCopse`. Durable as it comes: every write is synced. */
@@ -74,8 +73,7 @@ export async function startZooKeeper(members, folder, firstPort) {
     const main = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
     return spawn("java", ["-Xmx2g", "-cp", jars.join(":"), main, join(data, "zoo.cfg")], { stdio: "ignore" });
   });
-  for (const port of ports) while (!/^Mode: (standalone|leader|follower)$/m.test(await statusOf(port))) await pause(100);
-  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+  return running(children, ports, async (port) => /^Mode: (standalone|leader|follower)$/m.test(await statusOf(port)));
 }
 
 /** As `startCopse`. Durable as it comes. */
@@ -103,12 +101,36 @@ export async function startEtcd(members, folder, firstPort) {
     );
   });
   const isHealthy = async (port) => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => ({ ok: false }))).ok;
-  for (const port of ports) while (!(await isHealthy(port))) await pause(100);
-  return { ports, pids: children.map(({ pid }) => pid), stop: () => killAll(children) };
+  return running(children, ports, isHealthy);
 }
 
-function killAll(children) {
-  for (const child of children) child.kill("SIGKILL");
+/** Waits until each of the ports says that it serves. @throws Error where a process ends before */
+async function running(children, ports, isUp) {
+  const ends = children.map(
+    ({ spawnargs }, at) => new Promise((_, reject) => children[at].once("exit", () => reject(new Error(`${spawnargs[0]} has ended`)))),
+  );
+  const serving = (async () => {
+    for (const port of ports) while (!(await isUp(port))) await pause(50);
+  })();
+  try {
+    await Promise.race([serving, ...ends]);
+  } catch (error) {
+    await ended(children);
+    throw error;
+  }
+  return { ports, pids: children.map(({ pid }) => pid), stop: () => ended(children) };
+}
+
+/** Ends them, and waits until their ports are free. */
+async function ended(children) {
+  await Promise.all(
+    children.map((child) => {
+      if (child.exitCode !== null || child.signalCode !== null) return null;
+      const exited = new Promise((resolve) => child.once("exit", resolve));
+      child.kill("SIGKILL");
+      return exited;
+    }),
+  );
 }
 
 function statusOf(port) {

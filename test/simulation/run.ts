@@ -115,10 +115,9 @@ async function settle(
   if (!leads()) violate("L1", "nobody leads ten election timeouts behind healing");
   workload.stop();
   const isAtRest = (): boolean => {
+    if (workload.running > 0) return false;
     const left = ensemble.nodes.filter(({ isLost }) => !isLost);
-    const indexes = new Set(left.map((node) => node.member?.tree.index));
-    const isIdle = left.every((node) => node.member !== null && node.member.figures.pending === 0);
-    return workload.running === 0 && isIdle && indexes.size === 1 && [...indexes][0] === invariants.reference.index;
+    return left.every(({ member }) => member?.pending === 0 && member.tree.index === invariants.reference.index);
   };
   await world.run(healedAt + livenessMs, () => isAtRest() || workload.failure !== null);
   if (workload.failure !== null) return;

@@ -7,9 +7,11 @@
 import { type Applied, apply, type Tree, type Txn } from "@copse/tree";
 import type { History } from "./history.ts";
 import type { OrderedEntry } from "./order.ts";
-import type { Proposals } from "./proposals.ts";
+import type { Proposals, Taken } from "./proposals.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { WatchTable } from "./watch-table.ts";
+
+const nothing: Taken = { proposals: [], settle: null };
 
 export class Applier {
   readonly #tree: Tree;
@@ -33,7 +35,9 @@ export class Applier {
       readonly onApplied: (txn: Txn, applied: Applied) => void;
     } | null,
   ): void {
-    for (const { txn, settle } of entry.payload === "" ? [] : proposals.take(entry.payload)) {
+    const { proposals: ordered, settle } = entry.payload === "" ? nothing : proposals.take(entry.payload);
+    for (let at = 0; at < ordered.length; at++) {
+      const { txn } = ordered[at]!;
       const applied = apply(this.#tree, txn, entry.time, entry.term);
       this.#history.add(applied.zxid, applied.changes);
       if (told !== null) {
@@ -41,7 +45,7 @@ export class Applier {
         told.subscriptions.publish(applied.changes, applied.zxid);
         told.onApplied(txn, applied);
       }
-      settle?.(applied);
+      settle?.(at, applied);
     }
     this.#tree.index = entry.index;
     this.term = entry.term;

@@ -30,6 +30,8 @@ export interface Slot {
     | { readonly kind: "answered"; readonly answer: Answer };
 }
 
+const waiting: Slot["state"] = { kind: "waiting" };
+
 export type Phase =
   | { readonly kind: "awaiting-connect"; readonly deadline: number }
   /** Requests are held until the connect, or an auth, is through. */
@@ -98,11 +100,11 @@ export class Connection {
   }
 
   /** Puts a request in the queue. It runs at once where nothing is before it. */
-  enqueue(id: number, state: Slot["state"], holdsWrites = false): Slot {
+  enqueue(id: number, state: Slot["state"] = waiting, holdsWrites = false): Slot {
     const slot: Slot = { id, state, holdsWrites };
     this.#slots.push(slot);
     if (holdsWrites) this.#holding++;
-    if (state.kind !== "waiting") this.pump();
+    if (state !== waiting) this.pump();
     return slot;
   }
 
@@ -165,7 +167,7 @@ export class Connection {
       const slot = this.#slots[this.#head]!;
       if (slot.state.kind === "runnable") {
         const { run } = slot.state;
-        slot.state = { kind: "waiting" };
+        slot.state = waiting;
         const answer = run(slot);
         if (answer !== null) slot.state = { kind: "answered", answer };
       }

@@ -13,10 +13,16 @@ export interface Happened {
   readonly changes: readonly Change[];
 }
 
+/** What is kept of a txn, and how much of the history it takes: when it goes, its changes are cold. */
+interface Kept extends Happened {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 export class History {
   readonly #changesMax: number;
   readonly #bytesMax: number;
-  #txns: Happened[] = [];
+  #txns: Kept[] = [];
   #head = 0;
   #changes = 0;
   #bytes = 0;
@@ -46,8 +52,8 @@ export class History {
 
   add(zxid: number, changes: readonly Change[]): void {
     if (changes.length === 0) return;
-    this.#txns.push({ zxid, changes });
-    const [count, bytes] = weigh(changes);
+    const { count, bytes } = weigh(changes);
+    this.#txns.push({ zxid, changes, count, bytes });
     this.#changes += count;
     this.#bytes += bytes;
     while (this.#head < this.#txns.length - 1 && this.#isOverFull()) this.#dropOldest();
@@ -88,29 +94,27 @@ export class History {
   }
 
   #isOverFull(): boolean {
-    const [count] = weigh(this.#txns[this.#head]!.changes);
-    return this.#changes - count >= this.#changesMax || this.#bytes > this.#bytesMax;
+    return this.#changes - this.#txns[this.#head]!.count >= this.#changesMax || this.#bytes > this.#bytesMax;
   }
 
   #dropOldest(): void {
-    const oldest = this.#txns[this.#head]!;
-    const [count, bytes] = weigh(oldest.changes);
+    const { zxid, count, bytes } = this.#txns[this.#head]!;
     this.#changes -= count;
     this.#bytes -= bytes;
-    this.#floor = oldest.zxid;
+    this.#floor = zxid;
     this.#head++;
   }
 }
 
 /** The changes that count (the stats of parents come on top), and their bytes of data. */
-function weigh(changes: readonly Change[]): [count: number, bytes: number] {
+function weigh(changes: readonly Change[]): Pick<Kept, "count" | "bytes"> {
   let count = 0;
   let bytes = 0;
   for (const { kind, value } of changes) {
     if (kind !== "children") count++;
     if (kind === "created" || kind === "changed") bytes += value?.bytes ?? 0;
   }
-  return [count, bytes];
+  return { count, bytes };
 }
 
 type HeldAcl = 0 | Change["acl"]["items"];

@@ -212,6 +212,11 @@ export class Member {
     this.#perform(this.#replica.endTurn());
   }
 
+  /** Requests whose outcome is not known yet. */
+  get pending(): number {
+    return this.#replica.pending;
+  }
+
   get figures(): Figures & { readonly wal: Readonly<Wal["counts"]> } {
     return { ...this.#replica.figures, wal: this.#wal.counts };
   }

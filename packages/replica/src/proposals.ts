@@ -10,15 +10,21 @@ import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } 
 import type { Order } from "./order.ts";
 import type { Clock } from "./ports.ts";
 
-export type Settle = (applied: Applied) => void;
-
-interface Proposal {
+/** A txn on its way, and who waits for it. */
+export interface Proposal {
   readonly txn: Txn;
-  readonly settle: Settle;
+  settle(applied: Applied): void;
   /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
-  readonly isWanted: () => boolean;
+  isWanted(): boolean;
   /** Nobody will be told what became of it: it may still happen. */
-  readonly lost: () => void;
+  lost(): void;
+}
+
+/** The txns of an entry that was ordered. */
+export interface Taken {
+  readonly proposals: readonly Pick<Proposal, "txn">[];
+  /** Tells whoever waits for the txn at a place of `proposals`; null where nobody here does. */
+  readonly settle: ((at: number, applied: Applied) => void) | null;
 }
 
 /** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
@@ -60,8 +66,17 @@ export class Proposals {
     return this.#size + this.#gathered.length;
   }
 
-  add(txn: Txn, settle: Settle, isWanted: () => boolean = always, lost: () => void = nobodyMinds): void {
-    this.#gather({ txn, settle, isWanted, lost });
+  add(txn: Txn, settle: Proposal["settle"], isWanted: Proposal["isWanted"] = always): void {
+    this.propose({ txn, settle, isWanted, lost: nobodyMinds }, encodeTxn(txn));
+  }
+
+  /** @param text the txn's, from `encodeTxn` */
+  propose(proposal: Proposal, text: string): void {
+    this.#gathered.push(proposal);
+    this.#texts.push(text);
+    this.#units += text.length;
+    this.#format = Math.max(this.#format, formatOf(proposal.txn));
+    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
   /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
@@ -71,16 +86,16 @@ export class Proposals {
   }
 
   /** The txns of an entry, with who waits for them if they are this member's own. */
-  take(payload: string): readonly { readonly txn: Txn; readonly settle: Settle | null }[] {
+  take(payload: string): Taken {
     const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
     const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
     const proposals = this.#inFlight.get(own);
-    if (proposals === undefined) return decodeTxns(payload.slice(start)).map((txn) => ({ txn, settle: null }));
+    if (proposals === undefined) return { proposals: decodeTxns(payload.slice(start)).map((txn) => ({ txn })), settle: null };
     this.#inFlight.delete(own);
     this.#size -= proposals.length;
     this.#heardAt = this.#clock.now();
     this.#patienceMs = patienceMsMin;
-    return proposals.map((proposal) => ({ txn: proposal.txn, settle: (applied) => this.#settle(own, proposal, applied) }));
+    return { proposals, settle: (at, applied) => this.#settle(own, proposals[at]!, applied) };
   }
 
   /** Everything in flight may be lost: it is proposed again at the end of the turn. */
@@ -97,7 +112,7 @@ export class Proposals {
 
   /** Nobody waits for the results any more. */
   forget(): void {
-    for (const proposals of [...this.#inFlight.values(), this.#gathered]) for (const { lost } of proposals) lost();
+    for (const proposals of [...this.#inFlight.values(), this.#gathered]) for (const proposal of proposals) proposal.lost();
     this.#inFlight.clear();
     this.#size = 0;
     this.#empty();
@@ -110,15 +125,6 @@ export class Proposals {
     this.#inFlight.set(entry, [...(this.#inFlight.get(entry) ?? []), proposal]);
     this.#size++;
     this.#isAgain = true;
-  }
-
-  #gather(proposal: Proposal): void {
-    const text = encodeTxn(proposal.txn);
-    this.#gathered.push(proposal);
-    this.#texts.push(text);
-    this.#units += text.length;
-    this.#format = Math.max(this.#format, formatOf(proposal.txn));
-    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
   #close(): void {
@@ -146,7 +152,7 @@ export class Proposals {
     this.#size = 0;
     this.#empty();
     for (const proposal of [...older, ...newest]) {
-      if (proposal.isWanted()) this.#gather(proposal);
+      if (proposal.isWanted()) this.propose(proposal, encodeTxn(proposal.txn));
       else proposal.lost();
     }
   }

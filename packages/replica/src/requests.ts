@@ -19,8 +19,9 @@ import {
   type Write,
   withUniqueAcls,
 } from "@copse/protocol";
-import { type Applied, type Authenticate, printOf, type Tree } from "@copse/tree";
-import { type Audit, auditOf, authFailure } from "./audit.ts";
+import { type Authenticate, encodeOperation, encodeTxn, printOf, type Tree, type WriteTxn } from "@copse/tree";
+import { type Audit, authFailure } from "./audit.ts";
+import { ClientWrite, type WriteHost } from "./client-write.ts";
 import type { Answer, Connection, Slot } from "./connection.ts";
 import type { Effects } from "./effect.ts";
 import type { History } from "./history.ts";
@@ -63,8 +64,11 @@ export class Requests {
   /** Requests that were refused, by code: for metrics. */
   readonly refusals: Map<string, number> = new Map();
 
+  readonly #writeHost: WriteHost;
+
   constructor(state: RequestsState) {
     this.#state = state;
+    this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code) };
   }
 
   /** Takes the next request of a connection. It is held back while an auth before it is being proved. */
@@ -124,7 +128,7 @@ export class Requests {
 
   #write(connection: Connection, request: Of<"write">, write: Write): void {
     if (connection.isReadOnly || this.#state.isReadOnly) return this.#refuse(connection, request.id, refuse("READ_ONLY", "no writes here"));
-    if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id, { kind: "waiting" }), request, write);
+    if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id), request, write);
     const run = (slot: Slot): null => {
       this.#propose(connection, slot, request, write);
       return null;
@@ -133,31 +137,20 @@ export class Requests {
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
-    const { proposals, sessions, audit, tree } = this.#state;
+    const { proposals, sessions } = this.#state;
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
     const after = connection.lastWriteId;
     connection.lastWriteId = Math.max(after, id);
-    const print = printOf(write, guards);
+    const asked = encodeOperation(write);
+    const print = printOf(asked, guards);
     const { address } = connection;
     // Here and not where it is applied: members of different builds apply the same txn.
     const plain = write.op === "auth" ? write : withUniqueAcls(write);
-    proposals.add(
-      { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain },
-      (applied) => {
-        if (applied.outcome !== "repeated") audit?.(auditOf(connection, write, applied));
-        this.#settle(connection, slot, applied);
-      },
-      () => !connection.isClosed,
-      audit === null ? undefined : () => audit(auditOf(connection, write, { code: "OUTCOME_UNKNOWN", zxid: tree.zxid })),
-    );
-  }
-
-  #settle(connection: Connection, slot: Slot, { code, body }: Applied): void {
-    const isGone = code === "SESSION_EXPIRED";
-    if (code !== null) increment(this.refusals, code);
-    connection.answer(slot, isGone ? { body, close: { code: closeCode.sessionExpired, reason: "the session has expired" } } : { body });
+    const txn: WriteTxn = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain };
+    const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
+    proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
   }
 
   /** What comes behind an auth is held back until it is through. */

@@ -158,7 +158,7 @@ async function serve(
     running.dismiss();
     await listener.stop(drainMs);
     const until = performance.now() + drainMs;
-    while (running.figures.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     await mesh.stop();
     await disk.close();

@@ -26,6 +26,7 @@ export {
   type EndTxn,
   type ExpireTxn,
   encodeEntry,
+  encodeOperation,
   encodeTxn,
   formatOf,
   type OpenTxn,

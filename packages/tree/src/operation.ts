@@ -40,7 +40,7 @@ export class Work {
   readonly zxid: number;
   readonly changes: Change[] = [];
   /** Parents whose child list changed, by path. */
-  readonly #parents: Map<string, Znode> = new Map();
+  #parents: Map<string, Znode> | null = null;
   /** Ancestors that `parents` has created in this txn. */
   ancestors = 0;
 
@@ -57,7 +57,7 @@ export class Work {
     const { tree, zxid } = this;
     const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
     tree.attach(znode, path, zxid);
-    this.#parents.set(parentOf(path), parent);
+    this.#touched(path, parent);
     this.#note("created", path, znode);
     return znode;
   }
@@ -65,8 +65,8 @@ export class Work {
   remove(path: string, znode: Znode): void {
     const parent = znode.parent!;
     this.tree.detach(znode, path, this.zxid);
-    this.#parents.delete(path);
-    this.#parents.set(parentOf(path), parent);
+    this.#parents?.delete(path);
+    this.#touched(path, parent);
     this.changes.push({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl: parent.acl });
   }
 
@@ -83,8 +83,13 @@ export class Work {
 
   /** Adds, after the changes of the ops, the new stat of each parent whose child list changed and that is still there. */
   finish(): readonly Change[] {
-    for (const [path, parent] of this.#parents) this.#note("children", path, parent);
+    if (this.#parents !== null) for (const [path, parent] of this.#parents) this.#note("children", path, parent);
     return this.changes;
+  }
+
+  #touched(path: string, parent: Znode): void {
+    this.#parents ??= new Map();
+    this.#parents.set(parentOf(path), parent);
   }
 
   #note(kind: Change["kind"], path: string, znode: Znode, before: Acl | null = null): Stat {

@@ -126,15 +126,12 @@ export class Tree {
 
   setValue(znode: Znode, path: string, value: Value | null, zxid: number): void {
     this.#keep(path, znode);
-    const { value: old, mzxid, mtime, version } = znode;
-    this.#journal?.push(() => Object.assign(znode, { value: old, mzxid, mtime, version }));
+    if (this.#journal !== null) this.#journal.push(undoOfValue(znode));
+    addBytes(znode, (value?.bytes ?? 0) - (znode.value?.bytes ?? 0));
     znode.value = value;
     znode.mzxid = zxid;
     znode.mtime = this.time;
-    znode.version = nextVersion(version);
-    const longer = (value?.bytes ?? 0) - (old?.bytes ?? 0);
-    addBytes(znode, longer);
-    this.#journal?.push(() => addBytes(znode, -longer));
+    znode.version = nextVersion(znode.version);
     this.#noteQuota(path, value);
   }
 
@@ -228,6 +225,15 @@ export class Tree {
   #countRestricted(znode: Znode, step: 1 | -1): void {
     if ((znode.acl.world & 1) === 0) this.restricted += step;
   }
+}
+
+/** What puts back the value of now. Apart from where it is used: what a closure holds is allocated wherever one might be made. */
+function undoOfValue(znode: Znode): () => void {
+  const { value, mzxid, mtime, version } = znode;
+  return () => {
+    addBytes(znode, (value?.bytes ?? 0) - (znode.value?.bytes ?? 0));
+    Object.assign(znode, { value, mzxid, mtime, version });
+  };
 }
 
 function addBytes(znode: Znode, bytes: number): void {

@@ -103,22 +103,26 @@ function touchesQuota(write: Write | Authenticate | SingleWrite): boolean {
   return "path" in write && isQuotaPath(write.path);
 }
 
-/** Tells two requests under one id apart. `ack` is no part of it. */
-export function printOf(write: Write | Authenticate, guards: readonly Guard[]): number {
-  return fingerprint(encodeOperation(write) + (guards.length === 0 ? "" : JSON.stringify(guards)));
+/** Tells two requests under one id apart, by the text of what they ask for (`encodeOperation`). `ack` is no part of it. */
+export function printOf(operation: string, guards: readonly Guard[]): number {
+  return fingerprint(guards.length === 0 ? operation : operation + JSON.stringify(guards));
 }
 
-function encodeOperation(write: Write | Authenticate): string {
+/** What a write txn does, as text. */
+export function encodeOperation(write: Write | Authenticate): string {
   return write.op === "auth" ? JSON.stringify(write) : encodeWrite(write);
 }
 
-/** One txn, for `encodeEntry`. */
-export function encodeTxn(txn: Txn): string {
+/**
+ * One txn, for `encodeEntry`.
+ * @param operation the text of a write's operation, where it is known already
+ */
+export function encodeTxn(txn: Txn, operation?: string): string {
   if (txn.kind !== "write") return JSON.stringify(txn);
   const { session, generation, id, after, ack, print, address, guards } = txn;
   let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
   if (guards.length > 0) text += `,"guard":${JSON.stringify(guards)}`;
-  return `${text},"write":${encodeOperation(txn.write)}}`;
+  return `${text},"write":${operation ?? encodeOperation(txn.write)}}`;
 }
 
 /** One entry's payload, from the texts of its txns and the newest of their formats. */
