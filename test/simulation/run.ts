@@ -97,6 +97,8 @@ export function chooseFaults({ random }: World): EnsembleFaults {
     snapshotLogBytes: random.pick([4_000, 20_000, 1e7]),
     // One entry at a time, and no entry behind a snapshot, meet situations that large ones hide.
     sizes: { appendUnitsMax: random.pick([1, 1e6, 1e6]), tailUnits: random.pick([0, 2_000, 1e7]) },
+    // One delivery at a time does, too. It takes no chance of its own: the seeds of before stay what they were.
+    deliveriesMax: slowest === 20 ? 1 : 1_024,
   };
 }
 

@@ -14,6 +14,10 @@ export type Effect =
 export class Effects {
   #effects: Effect[] = [];
 
+  get isEmpty(): boolean {
+    return this.#effects.length === 0;
+  }
+
   add(effect: Effect): void {
     this.#effects.push(effect);
   }

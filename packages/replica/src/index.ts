@@ -13,6 +13,7 @@ export {
   type RaftOrderOptions,
   type RaftSizes,
 } from "./order-raft.ts";
+export { deliveriesMaxDefault } from "./outbox.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./peer-message.ts";
 export {
   backlogBytesHigh,

@@ -6,17 +6,16 @@
  * contradict, because replies to writes come only with their ordered entry.
  */
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
-import type { Chunk } from "@copse/protocol";
 import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
 import { Tree } from "@copse/tree";
 import { Applier } from "./applier.ts";
 import { Compaction, SnapshotRestorer } from "./compaction.ts";
-import type { Effect } from "./effect.ts";
 import type { PeerFacts } from "./ensemble.ts";
 import { History } from "./history.ts";
 import type { Input } from "./input.ts";
 import type { OrderEvent } from "./order.ts";
 import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order-raft.ts";
+import { Outbox } from "./outbox.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Gateway, Mesh } from "./ports.ts";
 import { type Figures, Replica, type ReplicaOptions } from "./replica.ts";
@@ -33,6 +32,8 @@ export interface MemberOptions extends ReplicaOptions {
   readonly schedule: (run: () => void) => void;
   /** The disk has failed: nothing more will be acknowledged, and the process has to end. */
   readonly onFatal: (error: Error) => void;
+  /** Connections that are sent to in one turn of the loop. */
+  readonly deliveriesMax: number;
   /** Bytes of data that the history holds at most. */
   readonly historyBytes: number;
   /** Bytes of log behind which a snapshot is taken. */
@@ -56,6 +57,7 @@ export class Member {
   readonly #order: RaftOrder;
   readonly #wal: Wal;
   readonly #tree: Tree;
+  readonly #outbox: Outbox;
   /** What start-up found in the data directory. */
   readonly recovered: Pick<Recovered, "snapshot" | "tornBytes"> & { readonly entries: number };
   #queue: Input[] = [];
@@ -132,6 +134,7 @@ export class Member {
       newestTime: tree.time,
       measure: (work) => this.#measure(work),
     });
+    this.#outbox = new Outbox(options.gateway, options.deliveriesMax, (connection, backlog) => this.#replica.backlog(connection, backlog));
     this.#replica = new Replica(options, {
       tree,
       history,
@@ -209,7 +212,7 @@ export class Member {
   /** Closes every connection. What was proposed still becomes durable. */
   dismiss(): void {
     this.#replica.dismiss();
-    this.#perform(this.#replica.endTurn());
+    this.#outbox.take(this.#replica.endTurn());
   }
 
   /** Requests whose outcome is not known yet. */
@@ -252,7 +255,6 @@ export class Member {
   #turn(): void {
     const { clock } = this.#options;
     const startedAt = clock.now();
-    let effects: readonly Effect[] = [];
     do {
       const inputs = this.#queue;
       this.#queue = [];
@@ -264,13 +266,12 @@ export class Member {
         this.#receive(input);
       }
       if (taken < inputs.length) this.#queue = [...inputs.slice(taken), ...this.#queue];
-      const more = this.#replica.endTurn();
+      this.#outbox.take(this.#replica.endTurn());
       this.#order.flush();
-      effects = effects.length === 0 ? more : [...effects, ...more];
     } while (this.#queue.length > 0 && clock.now() - startedAt < turnMsMax);
     this.#sendToPeers();
-    this.#perform(effects);
-    if (this.#queue.length > 0 || this.#replica.hasWork) this.#wake();
+    this.#outbox.send();
+    if (this.#queue.length > 0 || this.#replica.hasWork || !this.#outbox.isEmpty) this.#wake();
   }
 
   /** What concerns the engine goes to it, and everything to the replica. */
@@ -314,24 +315,6 @@ export class Member {
     const outgoing = this.#outgoing;
     this.#outgoing = new Map();
     for (const [to, messages] of outgoing) mesh.send(String(to), messages);
-  }
-
-  #perform(effects: readonly Effect[]): void {
-    const { gateway } = this.#options;
-    const chunks = new Map<number, Chunk[]>();
-    for (const effect of effects) {
-      if (effect.kind === "authenticate") gateway.authenticate(effect.connection, effect.ticket, effect.credentials);
-      else if (effect.kind === "send") {
-        const list = chunks.get(effect.connection);
-        if (list === undefined) chunks.set(effect.connection, [effect.chunk]);
-        else list.push(effect.chunk);
-      }
-    }
-    for (const [connection, list] of chunks) this.#replica.backlog(connection, gateway.deliver(connection, list));
-    for (const effect of effects) if (effect.kind === "close") gateway.close(effect.connection, effect.code, effect.reason);
-    // A backlog that turned out small may have let waiting replies go: they leave in a turn of their own.
-    const more = this.#replica.endTurn();
-    if (more.length > 0) this.#perform(more);
   }
 }
 

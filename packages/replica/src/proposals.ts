@@ -66,6 +66,11 @@ export class Proposals {
     return this.#size + this.#gathered.length;
   }
 
+  /** True if there is something to propose at the turn's end. */
+  get hasGathered(): boolean {
+    return this.#gathered.length > 0 || this.#isAgain;
+  }
+
   add(txn: Txn, settle: Proposal["settle"], isWanted: Proposal["isWanted"] = always): void {
     this.propose({ txn, settle, isWanted, lost: nobodyMinds }, encodeTxn(txn));
   }

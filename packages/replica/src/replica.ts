@@ -176,9 +176,9 @@ export class Replica {
     return this.#effects.take();
   }
 
-  /** True if another turn has something to do without another input. */
+  /** True if another turn has something to do without another input: a backlog that turned out small lets go what waited for it. */
   get hasWork(): boolean {
-    return this.#subscriptions.hasWork;
+    return this.#subscriptions.hasWork || !this.#effects.isEmpty || this.#proposals.hasGathered;
   }
 
   /** What the gateway has still to send on a connection, in bytes. */

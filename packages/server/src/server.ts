@@ -4,7 +4,7 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import { defaultRaftSizes, type Input, Member } from "@copse/replica";
+import { defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
 import type { ClientListener, ListenerOptions } from "./client-listener.ts";
@@ -116,6 +116,7 @@ async function serve(
       founders: config.peers.length > 0 ? config.peers : [{ id: config.member, address: "" }],
       chance: (below) => Math.floor(Math.random() * below),
       sizes: defaultRaftSizes,
+      deliveriesMax: deliveriesMaxDefault,
       mesh,
       disk,
       clock: systemClock,

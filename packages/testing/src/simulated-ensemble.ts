@@ -39,6 +39,8 @@ export interface EnsembleFaults {
   /** Bytes of log behind which a snapshot is taken. */
   readonly snapshotLogBytes: number;
   readonly sizes: RaftSizes;
+  /** Connections that are sent to in one turn. */
+  readonly deliveriesMax: number;
 }
 
 export interface EnsembleSettings {
@@ -136,6 +138,7 @@ export class SimulatedEnsemble {
       reapMs,
       audit: null,
       sizes: this.faults.sizes,
+      deliveriesMax: this.faults.deliveriesMax,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
       clock: { now: () => world.now * node.speed, wall: () => Math.floor(1e12 + world.now + node.wallOffset) },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },

@@ -40,6 +40,7 @@ const calm: EnsembleFaults = {
   drift: 0,
   snapshotLogBytes: 1e7,
   sizes: { appendUnitsMax: 1e6, tailUnits: 1e6 },
+  deliveriesMax: 1_024,
 };
 const noDelays = { dialMs: [0, 0], frameMs: [0, 0], breakMs: [0, 0], turnMs: 0, linkMs: [0, 0], noticeMsMax: 0 } as const;
 const nobody: EnsembleWatcher = { turned: () => {}, sent: () => {}, toServer: () => {}, toClient: () => {} };

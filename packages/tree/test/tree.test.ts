@@ -151,7 +151,9 @@ describe("apply", () => {
         const bodies: string[] = [];
         const txns = run(tree, given, ({ body }) => bodies.push(body));
         const replica = freshTree();
-        const replayed = decodeTxns(encodeEntry(txns.map((txn) => encodeTxn(txn)))).map((txn, at) => apply(replica, txn, 1_000 + at, 1).body);
+        const replayed = decodeTxns(encodeEntry(txns.map((txn) => encodeTxn(txn)))).map(
+          (txn, at) => apply(replica, txn, 1_000 + at, 1).body,
+        );
         expect(replayed).toEqual(bodies);
         expect(digestOf(replica)).toBe(digestOf(tree));
         checkCounts(tree);
