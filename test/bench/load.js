@@ -1,18 +1,22 @@
 /**
- * One workload against one system, from a process of its own: closed loop, so many connections, so many outstanding each.
+ * One workload against one system, from a process of its own.
  *
  *   node load.js '{"system":"copse","work":"get","ports":[7181],"pids":[123],"connections":10,"outstanding":20,"seconds":5,"bytes":100}'
  *
- * Prints one line of JSON: operations per second, p50 and p99 in milliseconds, the CPU of all members per operation in
+ * A closed loop, so many outstanding on each connection; with `isInTurn` one outstanding in all, on one connection after the
+ * other, so that leader and followers count alike; with `perSecond` an open loop, which asks at its times whether or not it was
+ * answered, and counts each wait from the time at which it was due: who stalls is charged for all that came meanwhile.
+ * Prints one line of JSON: operations per second, percentiles in milliseconds, the CPU of all members per operation in
  * microseconds (user and system, from /proc), and this process's own share of a core, so that a generator at its limit is
- * noticed. Both systems are asked by prepared bytes, and their replies are counted, not read.
+ * noticed. All systems are asked by prepared bytes, and their replies are counted, not read.
  */
 import { readFileSync } from "node:fs";
 import { EtcdConnection, etcdRequests } from "./etcd-connection.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
 
-const { system, work, ports, pids, connections, outstanding, seconds, bytes = 100 } = JSON.parse(process.argv[2] ?? "{}");
+const task = JSON.parse(process.argv[2] ?? "{}");
+const { system, work, ports, pids, connections, outstanding, seconds, bytes = 100, isInTurn = false, perSecond = null } = task;
 const warmMs = Math.min(1_500, seconds * 300);
 const data = "x".repeat(bytes);
 /** The znode that is followed. */
@@ -24,7 +28,7 @@ const copse = {
     get: (id) => frame(`{"id":${id},"op":"get","path":"/bench/n${id % 100}"}`),
     set: (id) => frame(`{"id":${id},"op":"set","path":"/bench/n${id % 100}","data":"${data}","ack":${id - 1}}`),
     create: (id) => frame(`{"id":${id},"op":"create","path":"/bench/q/n-","sequential":true,"data":"${data}","ack":${id - 1}}`),
-    make: (id, path) => frame(`{"id":${id},"op":"create","path":"${path}","data":"${data}"}`),
+    make: (id, path) => frame(`{"id":${id},"op":"create","path":"${path}","data":"${data}","ack":${Math.max(0, id - 1_000)}}`),
     follow: (id, path) => frame(`{"id":${id},"op":"subscribe","path":"${path}","scope":"node"}`),
     change: (id, path) => frame(`{"id":${id},"op":"set","path":"${path}","data":"${data}"}`),
   },
@@ -64,6 +68,67 @@ async function prepare() {
 
 function percentile(sorted, share) {
   return sorted.length === 0 ? Number.NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+}
+
+/** Runs through the connections with one outstanding in all. */
+async function inTurn() {
+  const connected = [];
+  for (let number = 0; number < connections; number++) connected.push(await open(ports[number % ports.length]));
+  const latencies = [];
+  const until = performance.now() + warmMs + seconds * 1_000;
+  let from = null;
+  for (let at = 0; performance.now() < until; at++) {
+    const connection = connected[at % connections];
+    if (from === null && performance.now() >= until - seconds * 1_000)
+      from = { cpu: serverCpu(), own: process.cpuUsage(), start: performance.now() };
+    const sentAt = performance.now();
+    await new Promise((resolve) => {
+      connection.onFrame = resolve;
+      connection.write(requests[work](connection.nextId++, connection));
+    });
+    if (from !== null) latencies.push(performance.now() - sentAt);
+  }
+  return figures(latencies.length, latencies, from);
+}
+
+/** Asks so many times a second, each request at its time, on one connection after the other. */
+async function openLoop() {
+  const connected = [];
+  const latencies = [];
+  let answered = 0;
+  const from = performance.now() + warmMs;
+  for (let number = 0; number < connections; number++) {
+    const connection = await open(ports[number % ports.length]);
+    const due = [];
+    let head = 0;
+    connection.onFrame = (replies) => {
+      const now = performance.now();
+      for (let left = replies; left > 0; left--) {
+        const at = due[head++];
+        if (at >= from) latencies.push(now - at);
+      }
+      answered += replies;
+    };
+    connected.push({ connection, due });
+  }
+  const start = performance.now();
+  const until = start + warmMs + seconds * 1_000;
+  let sent = 0;
+  let measured = null;
+  for (let now = start; now < until; now = performance.now()) {
+    if (measured === null && now >= from) measured = { cpu: serverCpu(), own: process.cpuUsage(), start: now, answered };
+    for (const owed = ((now - start) * perSecond) / 1_000; sent < owed; sent++) {
+      const { connection, due } = connected[sent % connections];
+      due.push(start + (sent * 1_000) / perSecond);
+      connection.write(requests[work](connection.nextId++, connection));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const operations = answered - measured.answered;
+  const patience = performance.now() + 5_000;
+  const result = figures(operations, [], measured);
+  while (answered < sent && performance.now() < patience) await new Promise((resolve) => setTimeout(resolve, 5));
+  return { ...result, ...percentiles(latencies), unanswered: sent - answered };
 }
 
 async function closedLoop() {
@@ -106,13 +171,40 @@ async function closedLoop() {
   return figures(done - from, latencies, { cpu, own, start });
 }
 
+/** Makes so many znodes, whichever of them are there already; ten thousand siblings each. */
+async function fill() {
+  const from = { cpu: serverCpu(), own: process.cpuUsage(), start: performance.now() };
+  let made = 0;
+  const next = () => {
+    const at = made++;
+    return at % 10_000 === 0 ? `/bench/fill${at / 10_000}` : `/bench/fill${Math.floor(at / 10_000)}/n${at}`;
+  };
+  const connection = await open(ports[0]);
+  await new Promise((resolve) => {
+    let waiting = 0;
+    const send = (count) => {
+      const frames = [];
+      while (frames.length < count && made < task.znodes) frames.push(requests.make(connection.nextId++, next()));
+      waiting += frames.length;
+      if (frames.length > 0) connection.write(Buffer.concat(frames));
+      else if (waiting === 0) resolve();
+    };
+    connection.onFrame = (replies) => {
+      waiting -= replies;
+      if (replies > 0) send(replies);
+    };
+    send(outstanding);
+  });
+  return figures(task.znodes, [], from);
+}
+
 /** One writer, many who follow one znode: milliseconds until the last has the new value. */
 async function fanOut() {
   const writer = await open(ports[0]);
   let got = 0;
   let resolveRound = () => {};
-  for (let number = 0; number < connections; number++) {
-    const connection = await open(ports[number % ports.length]);
+  const opening = Array.from({ length: connections }, (_, number) => open(ports[number % ports.length]));
+  for (const connection of await Promise.all(opening)) {
     await new Promise((resolve) => {
       connection.onFrame = resolve;
       connection.write(requests.follow(connection.nextId++, followed));
@@ -142,14 +234,18 @@ async function fanOut() {
 function figures(operations, latencies, { cpu, own, start }) {
   const elapsed = (performance.now() - start) / 1_000;
   const used = process.cpuUsage(own);
-  latencies.sort((a, b) => a - b);
   return {
     opsPerSecond: Math.round(operations / elapsed),
-    p50Ms: round(percentile(latencies, 0.5)),
-    p99Ms: round(percentile(latencies, 0.99)),
+    ...percentiles(latencies),
     serverCpuUs: round((serverCpu() - cpu) / operations),
     loadCpuShare: round((used.user + used.system) / 1e6 / elapsed),
   };
+}
+
+function percentiles(latencies) {
+  const sorted = Float64Array.from(latencies).sort();
+  const at = (share) => round(percentile(sorted, share));
+  return { p50Ms: at(0.5), p99Ms: at(0.99), p999Ms: at(0.999), maxMs: round(sorted[sorted.length - 1] ?? Number.NaN) };
 }
 
 function round(value) {
@@ -157,5 +253,6 @@ function round(value) {
 }
 
 await prepare();
-console.log(JSON.stringify(work === "fan-out" ? await fanOut() : await closedLoop()));
+const run = work === "fan-out" ? fanOut : work === "fill" ? fill : isInTurn ? inTurn : perSecond !== null ? openLoop : closedLoop;
+console.log(JSON.stringify(await run()));
 process.exit(0);

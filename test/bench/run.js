@@ -1,10 +1,11 @@
 /**
  * `pnpm bench`: copse under load, beside ZooKeeper and etcd where they are installed, as tables and as JSON in test/.artifacts/bench.json.
  *
- *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--size] [--page] [--failover] [--soak [MINUTES]] [--clients] [--only get,set,create,…]
+ *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--only get,set,…]
+ *              [--size] [--subscribers] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
  *
- * `--alone` leaves them out, `--install` installs them (Debian, as root). Absolute figures drift with the machine: compare
- * within one run. Every load comes from a process of its own that tells its own share of a core.
+ * `--alone` leaves the others out, `--install` installs them (Debian, as root). `--only none` leaves the table out. Absolute figures
+ * drift with the machine: compare within one run. Every load comes from a process of its own that tells its own share of a core.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +13,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runClients } from "./clients.js";
+import { columnsOf, printLine, rows } from "./rows.js";
+import { runScaling } from "./scaling.js";
 import { hasEtcd, hasZooKeeper, startCopse, startEtcd, startZooKeeper } from "./systems.js";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -19,51 +22,39 @@ const root = join(here, "../..");
 const command = join(root, "apps/cli/bin/copse.js");
 const given = process.argv.slice(2);
 const isQuick = given.includes("--quick");
-const only = given.includes("--only") ? given[given.indexOf("--only") + 1].split(",") : null;
-const seconds = isQuick ? 2 : 8;
-const port = 7_291;
-
-const transport = given.includes("--transport") ? given[given.indexOf("--transport") + 1] : "auto";
-
-/** What each row asks; `goal` is the ratio of operations per second to ZooKeeper's that is aimed at over uWebSockets.js; two thirds of it over `ws`. */
-const rows = [
-  { name: "get", title: "get 100 B, 10 × 20", work: "get", members: 1, connections: 10, outstanding: 20, goal: 3 },
-  { name: "set", title: "set 100 B, 100 × 10", work: "set", members: 1, connections: 100, outstanding: 10, goal: 2 },
-  { name: "create", title: "create, sequential, 100 × 10", work: "create", members: 1, connections: 100, outstanding: 10, goal: 2.5 },
-  { name: "lone", title: "set 100 B, 1 × 1", work: "set", members: 1, connections: 1, outstanding: 1, goal: 1 },
-  { name: "get-3", title: "get 100 B, 99 × 10, 3 members", work: "get", members: 3, connections: 99, outstanding: 10, goal: 3 },
-  { name: "set-3", title: "set 100 B, 99 × 10, 3 members", work: "set", members: 3, connections: 99, outstanding: 10, goal: 2 },
-  { name: "lone-3", title: "set 100 B, 1 × 1, 3 members", work: "set", members: 3, connections: 1, outstanding: 1, goal: 1 },
-  {
-    name: "fan-out",
-    title: "1 KiB to 1 000, 3 members",
-    work: "fan-out",
-    members: 3,
-    connections: 1_000,
-    outstanding: 1,
-    bytes: 1_024,
-    goal: 10,
-  },
-].filter(({ name }) => only === null || only.includes(name));
 const isAlone = given.includes("--alone");
-const isBeside = !isAlone && hasZooKeeper(given.includes("--install"));
-const isBesideEtcd = !isAlone && hasEtcd(given.includes("--install"));
-if (!isAlone && !(isBeside && isBesideEtcd)) console.log("not all peers are here; pnpm bench --install installs them where root may\n");
+const after = (flag) => (given.includes(flag) ? given[given.indexOf(flag) + 1] : undefined);
+const only = after("--only")?.split(",") ?? null;
+const transport = after("--transport") ?? "auto";
+const seconds = isQuick ? 1 : 5;
+const port = 7_291;
 const starts = {
   copse: (...where) => startCopse(command, ...where, ["--transport", transport]),
   zookeeper: startZooKeeper,
   etcd: startEtcd,
 };
+const has = { zookeeper: hasZooKeeper, etcd: hasEtcd };
+const peers = isAlone ? [] : ["zookeeper", "etcd"].filter((peer) => has[peer](given.includes("--install")));
+if (!isAlone && peers.length < 2) console.log("not all peers are here; pnpm bench --install installs them where root may\n");
+const carrier = await carrierOf(transport);
+const report = { node: process.version, transport: carrier, seconds, results: [] };
 
-async function measure(system, row) {
+/** What carries clients here. */
+async function carrierOf(wanted) {
+  if (wanted !== "auto") return wanted;
+  const { findUws } = await import("@copse/server");
+  return typeof (await findUws()) === "string" ? "ws" : "uws";
+}
+
+/** Starts a system in a folder of its own, and gives what runs loads on it and what ends it. */
+async function begin(system, members, firstPort = port, more = []) {
   const folder = mkdtempSync(join(tmpdir(), `copse-bench-${system}-`));
-  const { ports, pids, stop } = await starts[system](row.members, folder, port);
-  try {
-    return await load({ ...row, system, ports, pids, seconds });
-  } finally {
+  const { ports, pids, stop } = await starts[system](members, folder, firstPort, more);
+  const end = async () => {
     await stop();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
+  };
+  return { run: (task) => load({ seconds, ...task, system, ports, pids }), end, folder, ports, pids };
 }
 
 function load(task) {
@@ -78,84 +69,61 @@ function load(task) {
   });
 }
 
-function printFigures(figures) {
-  const lines = Object.entries(figures).map(([name, value]) => `${name.padEnd(30)} ${value.toLocaleString("en")}`);
-  console.log(`\n${lines.join("\n")}`);
-}
-
-/** Over ws two thirds of a goal are aimed at. */
-const share = (await carrier()) === "ws" ? 2 / 3 : 1;
-
-/** What carries clients here. */
-async function carrier() {
-  if (transport !== "auto") return transport;
-  const { findUws } = await import("@copse/server");
-  return typeof (await findUws()) === "string" ? "ws" : "uws";
-}
-
-const times = (value) => `${value.toFixed(2)} ×`;
-const columns = [
-  ["work", 32, ({ title }) => title],
-  ["ops/s", 10, ({ copse }) => copse.opsPerSecond.toLocaleString("en")],
-  ["p50 ms", 9, ({ copse }) => copse.p50Ms],
-  ["p99 ms", 9, ({ copse }) => copse.p99Ms],
-  ["CPU µs/op", 11, ({ copse }) => copse.serverCpuUs],
-  ["load's core", 13, ({ copse }) => `${Math.round(copse.loadCpuShare * 100)} %`],
-  ...(isBeside
-    ? [
-        ["ZooKeeper", 11, ({ zookeeper }) => zookeeper.opsPerSecond.toLocaleString("en")],
-        ["p50 ms", 9, ({ zookeeper }) => zookeeper.p50Ms],
-        ["CPU µs/op", 11, ({ zookeeper }) => zookeeper.serverCpuUs],
-        ["ops ratio", 11, ({ ratio, goal }) => `${times(ratio.ops)}${ratio.ops >= goal * share ? " ✓" : "  "}`],
-        ["CPU ratio", 11, ({ ratio }) => times(ratio.cpu)],
-      ]
-    : []),
-  ...(isBesideEtcd
-    ? [
-        ["etcd", 10, ({ etcd }) => etcd.opsPerSecond.toLocaleString("en")],
-        ["p50 ms", 9, ({ etcd }) => etcd.p50Ms],
-        ["CPU µs/op", 11, ({ etcd }) => etcd.serverCpuUs],
-        ["ops ratio", 11, ({ copse, etcd }) => times(copse.opsPerSecond / etcd.opsPerSecond)],
-      ]
-    : []),
-];
-
-function line(cells) {
-  return cells.map((cell, at) => (at === 0 ? String(cell).padEnd(columns[at][1]) : String(cell).padStart(columns[at][1]))).join("");
-}
-
-console.log(`clients are carried by ${await carrier()}\n`);
-console.log(line(columns.map(([title]) => title)));
-const results = [];
-for (const row of rows) {
-  const result = { ...row, copse: await measure("copse", row) };
-  if (isBeside) {
-    result.zookeeper = await measure("zookeeper", row);
-    const { copse, zookeeper } = result;
-    result.ratio = { ops: copse.opsPerSecond / zookeeper.opsPerSecond, cpu: copse.serverCpuUs / zookeeper.serverCpuUs };
+/** All rows of one number of members. The systems run side by side, and are asked one after the other. */
+async function compare(members, columns) {
+  const wanted = rows.filter((row) => row.members === members && (only === null || only.includes(row.name)));
+  if (wanted.length === 0) return;
+  console.log(`\n${members === 1 ? "one member" : `${members} members`}`);
+  const started = ["copse", ...peers].map(async (system, at) => [system, await begin(system, members, port + at * 200)]);
+  const systems = new Map(await Promise.all(started));
+  for (const row of wanted) {
+    const result = { ...row };
+    for (const [system, { run }] of systems) result[system] = await run(row);
+    report.results.push(result);
+    printLine(
+      columns,
+      columns.map(([, , read]) => read(result)),
+    );
   }
-  if (isBesideEtcd) result.etcd = await measure("etcd", row);
-  results.push(result);
-  console.log(line(columns.map(([, , read]) => read(result))));
+  for (const { end } of systems.values()) await end();
 }
-const report = { node: process.version, transport: await carrier(), seconds, results };
+
+function printFigures(title, figures) {
+  const lines = Object.entries(figures).map(([name, value]) => `${name.padEnd(30)} ${value?.toLocaleString("en")}`);
+  console.log(`\n${title}\n${lines.join("\n")}`);
+}
+
 /** Runs one of the other measurements in a process and a folder of its own, and prints its figures. */
-function measured(name, task) {
-  if (!given.includes(`--${name}`)) return;
+function measured(name, task, title = name) {
   const folder = mkdtempSync(join(tmpdir(), `copse-${name}-`));
   const { stdout } = spawnSync(process.execPath, [join(here, `${name}.js`), JSON.stringify({ folder, command, ...task })], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  rmSync(folder, { recursive: true, force: true });
-  report[name] = JSON.parse(String(stdout));
-  printFigures(report[name]);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  report[title] = JSON.parse(String(stdout));
+  printFigures(title, report[title]);
 }
 
-const minutes = Number(given[given.indexOf("--soak") + 1]) || (isQuick ? 1 : 10);
-measured("size", { znodes: isQuick ? 100_000 : 1_000_000, port });
-measured("page", { root, port });
-measured("failover", { firstPort: port + 10, rounds: isQuick ? 3 : 10 });
-measured("soak", { port: port + 20, minutes });
+console.log(`clients are carried by ${carrier}\n`);
+const columns = columnsOf(peers, carrier === "ws");
+if (only?.[0] !== "none") {
+  printLine(
+    columns,
+    columns.map(([title]) => title),
+  );
+  for (const members of [1, 3]) await compare(members, columns);
+}
+const minutes = Number(after("--soak")) || (isQuick ? 1 : 10);
+if (given.includes("--size")) {
+  const znodes = isQuick ? 100_000 : 1_000_000;
+  for (const system of ["copse", ...peers.filter((peer) => peer === "zookeeper")])
+    measured("size", { system, znodes, port: port + 300 }, `size, ${system}`);
+}
+if (given.includes("--subscribers")) measured("subscribers", { connections: isQuick ? 1_000 : 10_000, port: port + 300 });
+if (given.includes("--page")) measured("page", { root, port: port + 300 });
+if (given.includes("--failover")) measured("failover", { firstPort: port + 310, rounds: isQuick ? 3 : 10 });
+if (given.includes("--soak")) measured("soak", { port: port + 320, minutes });
+if (given.includes("--scaling")) report.scaling = await runScaling({ begin, peers, isQuick, folder: join(root, "apps/docs/measured") });
 if (given.includes("--clients")) report.clients = await runClients({ isQuick });
 mkdirSync(join(root, "test/.artifacts"), { recursive: true });
 writeFileSync(join(root, "test/.artifacts/bench.json"), JSON.stringify(report, null, 2));

@@ -1,123 +1,152 @@
 /**
- * A large tree on one member: bytes of memory each znode costs, the longest stall of the loop while a snapshot is written,
- * and how long a restart after kill -9 takes.
+ * A large tree on one member: bytes of memory each znode costs, the longest that anybody waits while it is filled and while a
+ * snapshot is written, and how long a restart after kill -9 takes. The same for ZooKeeper.
  *
- *   node size.js '{"znodes":1000000,"folder":"/tmp/x","command":"…/copse.js","port":7299}'
+ *   node size.js '{"system":"copse","znodes":1000000,"folder":"/tmp/x","command":"…/copse.js","port":7299}'
  */
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RawConnection } from "./raw-connection.js";
+import { liveHeap } from "./live-heap.js";
+import { frame, RawConnection } from "./raw-connection.js";
+import { startCopse, startZooKeeper } from "./systems.js";
+import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
 
-const { znodes, folder, command, port } = JSON.parse(process.argv[2] ?? "{}");
+const { system, znodes, folder, command, port } = JSON.parse(process.argv[2] ?? "{}");
+const data = "x".repeat(100);
+/** Znodes below one parent, and requests on their way while the tree is filled. */
+const siblings = 100_000;
+const window = 500;
 const config = join(folder, "config.json");
 writeFileSync(config, JSON.stringify({ snapshotLogBytes: 67_108_864 }));
 
-function start() {
-  const from = performance.now();
-  const hub = spawn(process.execPath, [
-    command,
-    "serve",
-    "--data",
-    join(folder, "data"),
-    "--listen",
-    `127.0.0.1:${port}`,
-    "--log-level",
-    "error",
-    "--config",
-    config,
-  ]);
-  hub.stderr.pipe(process.stderr);
-  return new Promise((resolve) => hub.stdout.once("data", () => resolve({ hub, ms: performance.now() - from })));
-}
+const copse = {
+  start: () => startCopse(command, 1, folder, port, ["--config", config]),
+  open: (at) => RawConnection.open(at),
+  make: (id, path) => frame(`{"id":${id},"op":"create","path":"${path}","data":"${data}","ack":${Math.max(0, id - window)}}`),
+  set: (id, path, text) => frame(`{"id":${id},"op":"set","path":"${path}","data":"${text}","ack":${Math.max(0, id - window)}}`),
+  read: (id) => frame(`{"id":${id},"op":"exists","path":"/p0"}`),
+};
+const zookeeper = {
+  start: () => startZooKeeper(1, folder, port),
+  open: (at) => ZooKeeperConnection.open(at),
+  make: zookeeperRequests(data).make,
+  set: (id, path, text) => zookeeperRequests(text).change(id, path),
+  read: (id) => zookeeperRequests(data).read(id, "/p0"),
+};
+const { start, open, make, set, read } = { copse, zookeeper }[system];
 
 function residentBytes(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
 }
 
-/** One scrape: the figures by name. The longest turn counts from scrape to scrape. */
-async function scrape() {
-  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-  return new Map(
-    text
-      .split("\n")
-      .filter((line) => line !== "" && !line.startsWith("#"))
-      .map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]),
-  );
+/** Bytes of live objects; NaN where the system does not tell. */
+async function liveBytes(pid) {
+  if (system === "zookeeper") {
+    const { stdout } = spawnSync("jcmd", [String(pid), "GC.class_histogram"], { maxBuffer: 1e9 });
+    return Number(/^Total\s+\d+\s+(\d+)$/m.exec(String(stdout ?? ""))?.[1] ?? Number.NaN);
+  }
+  return liveHeap(pid);
 }
 
-const opsPerMulti = 1_000;
-const data = "x".repeat(100);
+/** One scrape of copse's metrics by name. The longest turn counts from scrape to scrape. */
+async function figures() {
+  const text = await (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
+}
+
+/** Snapshots there are, begun ones of ZooKeeper included. */
+async function snapshots() {
+  if (system === "copse") return (await figures()).get("copse_snapshots_total");
+  return readdirSync(join(folder, "1/version-2")).filter((name) => name.startsWith("snapshot.")).length;
+}
+
 const first = await start();
-const empty = residentBytes(first.hub.pid);
-const connection = await RawConnection.open(port);
-const probe = await RawConnection.open(port, { readOnly: true });
-let longest = 0;
+const [pid] = first.pids;
+const empty = residentBytes(pid);
+const emptyLive = await liveBytes(pid);
+const connection = await open(port + 1);
+const probe = await open(port + 1);
+let longestMs = 0;
 let isProbing = true;
-/** Pings one after the other: the longest answer is the longest that anybody had to wait. */
+/** Reads one after the other: the longest answer is the longest that anybody had to wait. */
 const probing = (async () => {
   while (isProbing) {
     const from = performance.now();
     await new Promise((resolve) => {
       probe.onFrame = resolve;
-      probe.send(`{"id":${probe.nextId++},"op":"ping"}`);
+      probe.write(read(probe.nextId++));
     });
-    longest = Math.max(longest, performance.now() - from);
+    longestMs = Math.max(longestMs, performance.now() - from);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 })();
-const ask = (text) =>
-  new Promise((resolve) => {
-    connection.onFrame = resolve;
-    connection.send(text);
+
+/** Sends what `next` gives until it gives null, so many at a time on their way. */
+function pipelined(next) {
+  let waiting = 0;
+  return new Promise((resolve) => {
+    const send = (count) => {
+      const bytes = [];
+      for (let left = count; left > 0; left--) {
+        const request = next();
+        if (request === null) break;
+        bytes.push(request);
+      }
+      waiting += bytes.length;
+      if (bytes.length > 0) connection.write(Buffer.concat(bytes));
+      else if (waiting === 0) resolve();
+    };
+    connection.onFrame = (replies) => {
+      waiting -= replies;
+      send(replies);
+    };
+    send(window);
   });
-const parents = Math.ceil(znodes / 100_000);
-for (let parent = 0; parent < parents; parent++) await ask(`{"id":${connection.nextId++},"op":"create","path":"/p${parent}"}`);
+}
+
+let parent = 0;
+await pipelined(() => (parent * siblings < znodes ? make(connection.nextId++, `/p${parent++}`) : null));
 const from = performance.now();
-for (let at = 0; at < znodes; at += opsPerMulti) {
-  const ops = Array.from(
-    { length: opsPerMulti },
-    (_, i) => `{"op":"create","path":"/p${Math.floor(at / 100_000)}/n${at + i}","data":"${data}"}`,
-  );
-  await ask(`{"id":${connection.nextId++},"op":"multi","ops":[${ops.join(",")}],"ack":${connection.nextId - 2}}`);
-}
+let made = 0;
+await pipelined(() => (made < znodes ? make(connection.nextId++, `/p${Math.floor(made / siblings)}/n${made++}`) : null));
 const fillMs = performance.now() - from;
-const stallFillMs = longest;
-longest = 0;
-const before = await scrape();
-let now = before;
+const whileFilling = longestMs;
+longestMs = 0;
 let turnSeconds = 0;
-// Single sets grow the log until a snapshot begins: its pieces and these small writes share the loop.
-while (now.get("copse_snapshots_total") === before.get("copse_snapshots_total")) {
-  for (let times = 0; times < 20; times++) {
-    await ask(`{"id":${connection.nextId++},"op":"set","path":"/p0/n1","data":"${"y".repeat(100_000)}","ack":${connection.nextId - 2}}`);
-  }
-  now = await scrape();
-  turnSeconds = Math.max(turnSeconds, now.get("copse_turn_max_seconds"));
+const before = await snapshots();
+if (system === "copse") await figures();
+const snapshotFrom = performance.now();
+// Sets grow the log until another snapshot is there: its pieces and these writes share the loop.
+for (let isOver = false; !isOver; ) {
+  let left = 20_000;
+  await pipelined(() => (left-- > 0 ? set(connection.nextId++, "/p0/n1", data) : null));
+  isOver = (await snapshots()) > before || performance.now() - snapshotFrom > 120_000;
+  if (system === "copse") turnSeconds = Math.max(turnSeconds, (await figures()).get("copse_turn_max_seconds"));
 }
-const major = 'copse_nodejs_gc_duration_seconds_sum{kind="major"}';
-const collections = 'copse_nodejs_gc_duration_seconds_count{kind="major"}';
 isProbing = false;
 await probing;
-const resident = residentBytes(first.hub.pid);
-const heap = now.get("copse_nodejs_heap_size_used_bytes");
-first.hub.kill("SIGKILL");
-await new Promise((resolve) => first.hub.once("exit", resolve));
+const resident = residentBytes(pid);
+const live = await liveBytes(pid);
+await first.stop();
+const restartFrom = performance.now();
 const second = await start();
-const found = (await scrape()).get("copse_znodes");
-second.hub.kill("SIGKILL");
-console.log(
-  JSON.stringify({
-    znodes: found,
-    bytesPerZnode: Math.round((resident - empty) / znodes),
-    heapBytesPerZnode: Math.round(heap / znodes),
-    createsPerSecond: Math.round((znodes / fillMs) * 1_000),
-    longestWaitWhileFillingMs: Math.round(stallFillMs * 10) / 10,
-    longestWaitWhileSnapshotMs: Math.round(longest * 10) / 10,
-    longestTurnWhileSnapshotMs: Math.round(turnSeconds * 10_000) / 10,
-    majorCollectionsTotalMs: Math.round((now.get(major) ?? 0) * 1_000),
-    majorCollections: now.get(collections) ?? 0,
-    restartMs: Math.round(second.ms),
-  }),
-);
+const restartMs = performance.now() - restartFrom;
+const round = (value) => Math.round(value * 10) / 10;
+const figure = {
+  znodes: made,
+  residentBytesPerZnode: Math.round((resident - empty) / znodes),
+  liveBytesPerZnode: Math.round((live - emptyLive) / znodes),
+  createsPerSecond: Math.round((znodes / fillMs) * 1_000),
+  longestWaitWhileFillingMs: round(whileFilling),
+  longestWaitWhileSnapshotMs: round(longestMs),
+  restartMs: Math.round(restartMs),
+};
+if (system === "copse") {
+  figure.longestTurnWhileSnapshotMs = round(turnSeconds * 1_000);
+  figure.znodes = (await figures()).get("copse_znodes");
+}
+await second.stop();
+console.log(JSON.stringify(figure));
 process.exit(0);
