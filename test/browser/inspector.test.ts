@@ -1,5 +1,6 @@
 /** The inspector in a real Chromium against a real hub, operated as an operator would. */
 import { join } from "node:path";
+import { connect } from "@copse/client";
 import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectNoComplaints, launch, openPage, type WatchedPage } from "../support/chromium.ts";
@@ -237,8 +238,10 @@ describe("editing", () => {
     await page.goto(`${hub.page}/#/n/stale`);
     await page.getByRole("button", { name: "Edit" }).click();
     await rewrite(page, "mine");
+    const other = await connect(hub.url);
     await page.evaluate(() => Object.assign(window, { holds: true }));
-    await run("set", "/stale", "theirs, from outside");
+    // By a client that is there already: a page that hears nothing for too long gives its connection up.
+    await other.set("/stale", "theirs, from outside");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await expect
       .poll(async () => (await (await fetch(`${hub.page}/metrics`)).text()).match(/copse_requests_total\{op="set"\} (\d+)/)?.[1])
@@ -253,6 +256,7 @@ describe("editing", () => {
     expect((await copse(hub.url, "get", "/stale")).out).toBe("theirs, from outside\n");
     await page.getByRole("button", { name: "Take theirs" }).click();
     expect(await edited(page)).toBe("theirs, from outside");
+    await other.close();
     await context.close();
   });
 

@@ -32,6 +32,8 @@ const faultsMs = 14_000;
 const healedMs = 90_000;
 const clientsOfEach = 3;
 const jobsOfEach = 6;
+/** Who was lost holds the takers' turn until a coordinator that may be new, and counts from the start, gives its session up. */
+const lastJobsWaitMs = 20_000;
 
 export async function runRecipes(seed: number): Promise<RunReport> {
   const world = new World(seed);
@@ -300,7 +302,7 @@ class Run {
     await this.#repeat(async () => void (await take(3_000)));
     // All is healed: what is left is done now.
     for (let hasMore = true; hasMore; ) {
-      hasMore = await take(8_000).catch((error: unknown) => {
+      hasMore = await take(lastJobsWaitMs).catch((error: unknown) => {
         if (isCopseError(error, "TIMEOUT")) return false;
         if (!isCopseError(error)) throw error;
         return true;

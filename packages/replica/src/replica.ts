@@ -45,9 +45,9 @@ export interface ReplicaState {
   readonly membership: Membership;
   readonly compaction: Compaction;
   readonly found: EnsembleState["found"];
-  /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
   /** The newest log entry that is known to be committed. */
   readonly committed: () => number;
+  /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
   readonly syncMsP99: () => number | null;
 }
 

@@ -20,13 +20,15 @@ export interface TestEnsembleOptions {
   readonly limits?: Partial<Limits>;
   /** How often containers and TTL znodes are looked at, in milliseconds. */
   readonly reapMs?: number;
+  /** Is shown every turn, message and frame. */
+  readonly watcher?: EnsembleWatcher;
 }
 
 export interface TestClientOptions extends ConnectOptions {
   /** The client's clock runs so many times as fast as the members'. */
   readonly speed?: number;
-  /** The member to connect to; any of them unless said otherwise. */
-  readonly member?: string;
+  /** The member to connect to, or those to choose from; any of them unless said otherwise. */
+  readonly member?: string | readonly string[];
 }
 
 const calm: EnsembleFaults = {
@@ -63,11 +65,11 @@ export class TestEnsemble {
 
   /** The members start at once; one alone leads at once, several need time to elect: see `testEnsemble`. */
   constructor(options: TestEnsembleOptions = {}) {
-    const { members = 1, seed = 1, limits = {}, reapMs = 60_000 } = options;
+    const { members = 1, seed = 1, limits = {}, reapMs = 60_000, watcher = nobody } = options;
     this.#world = new World(seed, hostSettled);
     this.#world.now = 1_000;
     this.#world.onSchedule = () => this.#pump();
-    this.#ensemble = new SimulatedEnsemble(this.#world, members, calm, nobody, {
+    this.#ensemble = new SimulatedEnsemble(this.#world, members, calm, watcher, {
       limits: { ...defaultLimits, ...limits },
       timeoutMsDefault: 30_000,
       reapMs,
@@ -125,7 +127,7 @@ export class TestEnsemble {
   client(options: TestClientOptions = {}): Copse {
     const { speed = 1, member, ...rest } = options;
     const ports = this.#ensemble.clientPorts(speed);
-    const ids = member === undefined ? this.members : [member];
+    const ids = member === undefined ? this.members : [member].flat();
     const copse = new Copse(
       ids.map((id) => `ws://member-${id}`),
       { ...rest, ports },
