@@ -34,7 +34,7 @@ export function ghosts(hub: TestEnsemble, path: string): string[] {
   const walk = (at: string): void => {
     const znode = tree.find(at);
     if (znode === undefined) return;
-    if (znode.owner !== null) found.push(at);
+    if (znode.kind.owner !== null) found.push(at);
     for (const child of znode.children?.after(null) ?? []) walk(`${at}/${child.name}`);
   };
   walk(path);

@@ -15,6 +15,7 @@ import { reconfigure, showConfig } from "./reconfigure.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
 import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
+import type { Znode } from "./znode.ts";
 
 export interface Applied {
   /** done: took a zxid. refused: failed, and every member agrees why. repeated: the first reply again. overtaken: its predecessor is missing, nothing happened. */
@@ -167,13 +168,11 @@ function expire(tree: Tree, txn: ExpireTxn, term: number): Applied {
 export const unusedContainerMs = 300_000;
 
 /** True if a childless container or TTL znode is due for removal at `time`. */
-export function isReapable(
-  znode: { numChildren: number; creations: number; isContainer: boolean; ttl: number; ctime: number; mtime: number },
-  time: number,
-): boolean {
+export function isReapable(znode: Pick<Znode, "numChildren" | "creations" | "kind" | "ctime" | "mtime">, time: number): boolean {
   if (znode.numChildren > 0) return false;
-  if (znode.isContainer) return znode.creations > 0 || time - znode.ctime > unusedContainerMs;
-  return znode.ttl > 0 && time - znode.mtime > znode.ttl;
+  const { isContainer, ttl } = znode.kind;
+  if (isContainer) return znode.creations > 0 || time - znode.ctime > unusedContainerMs;
+  return ttl > 0 && time - znode.mtime > ttl;
 }
 
 function reap(tree: Tree, txn: ReapTxn): Applied {

@@ -28,7 +28,7 @@ import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
 import type { Tree } from "./tree.ts";
-import { pathOf, statOf, Znode } from "./znode.ts";
+import { type Kind, pathOf, persistent, statOf, Znode } from "./znode.ts";
 
 /** The members of an op's result as JSON text, each with a comma before it. */
 export type Members = string;
@@ -49,11 +49,7 @@ export class Work {
     this.zxid = tree.zxid + 1;
   }
 
-  create(
-    path: string,
-    parent: Znode,
-    born: { value: Value | null; acl: Acl; owner: string | null; ttl: number; isContainer: boolean },
-  ): Znode {
+  create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Znode {
     const { tree, zxid } = this;
     const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
     tree.attach(znode, path, zxid);
@@ -128,15 +124,14 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   const acl = write.acl === null ? open : expandAcl(write.acl, caller, write.path);
   if (isRefusal(acl)) return acl;
   const parentPath = parentOf(pathAsked);
-  const { znode: nearest, depth } = tree.findNearest(parentPath);
+  const { znode: nearest, missing } = tree.findNearest(parentPath);
   let parent = nearest;
-  const missing = parentPath === "/" ? [] : parentPath.slice(1).split("/").slice(depth);
   if (missing.length > 0 && !write.parents) return refuse("NO_NODE", "the parent does not exist", parentPath);
   if (!mayDo(parent.acl, "create", caller)) return noAuth("create", write.path);
   const path = write.isSequential ? write.path + sequenceSuffix(missing.length > 0 ? 0 : parent.creations) : write.path;
   if (path === "/" || (missing.length === 0 && parent.child(nameOf(path)) !== undefined))
     return refuse("NODE_EXISTS", "the znode exists", path);
-  if (parent.owner !== null) return refuse("NO_CHILDREN_FOR_EPHEMERALS", "an ephemeral has no children", path);
+  if (parent.kind.owner !== null) return refuse("NO_CHILDREN_FOR_EPHEMERALS", "an ephemeral has no children", path);
   const ephemerals = tree.sessions.get(session)?.ephemerals.size ?? 0;
   if (write.isEphemeral && ephemerals >= tree.limits.ephemerals) {
     return refuse("QUOTA_EXCEEDED", `a session has at most ${tree.limits.ephemerals} ephemerals`, path);
@@ -149,21 +144,17 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
     : tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   work.ancestors += missing.length;
-  let above = parentPath
-    .split("/")
-    .slice(0, depth + 1)
-    .join("/");
-  for (const name of missing) {
-    above = joinPath(above === "" ? "/" : above, name);
-    parent = work.create(above, parent, { value: null, acl: open, owner: null, ttl: 0, isContainer: false });
+  if (missing.length > 0) {
+    let above = pathOf(parent);
+    for (const name of missing) {
+      above = joinPath(above, name);
+      parent = work.create(above, parent, { value: null, acl: open, kind: persistent });
+    }
   }
-  const znode = work.create(path, parent, {
-    value: write.value,
-    acl,
-    owner: write.isEphemeral ? session : null,
-    ttl: write.ttl ?? 0,
-    isContainer: write.isContainer,
-  });
+  const { value, isEphemeral, isContainer, ttl } = write;
+  const isPlain = !isEphemeral && !isContainer && ttl === null;
+  const kind = isPlain ? persistent : { owner: isEphemeral ? session : null, ttl: ttl ?? 0, isContainer };
+  const znode = work.create(path, parent, { value, acl, kind });
   return `,"path":${JSON.stringify(path)},"stat":${encodeStat(statOf(znode))}`;
 }
 

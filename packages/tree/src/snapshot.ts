@@ -11,7 +11,7 @@ import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
-import { Znode } from "./znode.ts";
+import { persistent, Znode } from "./znode.ts";
 
 /** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. */
 const snapshotFormats = [1, 2] as const;
@@ -85,7 +85,8 @@ function encodeSession(session: Session): string {
 }
 
 function encodeZnode(path: string, znode: Znode): string {
-  const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, owner, ttl, isContainer, acl } = znode;
+  const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, acl } = znode;
+  const { owner, ttl, isContainer } = znode.kind;
   const counts = `${czxid},${mzxid},${pzxid},${ctime},${mtime},${version},${cversion},${aversion},${creations}`;
   const kept = value === null ? "null" : `${value.json},${value.bytes},${value.isBase64 ? 1 : 0}`;
   const rest = `${owner === null ? 0 : `"${owner}"`},${ttl},${isContainer ? 1 : 0},${acl === open ? 0 : JSON.stringify(acl.items)}`;
@@ -160,6 +161,7 @@ export class SnapshotLoader {
     while (this.#spine.length > 0 && !isParent(this.#spine[this.#spine.length - 1]!.path, path)) this.#spine.pop();
     const parent = this.#spine[this.#spine.length - 1]?.znode ?? null;
     if (parent === null && path !== "/") throw new Error("a snapshot holds a znode before its parent");
+    const isPlain = line[10] === 0 && line[11] === 0 && line[12] === 0;
     const znode = new Znode({
       name: path.slice(path.lastIndexOf("/") + 1),
       parent,
@@ -167,22 +169,25 @@ export class SnapshotLoader {
       acl: line[13] === 0 ? open : aclOf(line[13]),
       zxid: line[1],
       time: line[4],
-      owner: line[10] === 0 ? null : line[10],
-      ttl: line[11],
-      isContainer: line[12] === 1,
+      kind: isPlain ? persistent : { owner: line[10] === 0 ? null : line[10], ttl: line[11], isContainer: line[12] === 1 },
     });
     znode.mzxid = line[2];
-    znode.pzxid = line[3];
     znode.mtime = line[5];
     znode.version = line[6];
-    znode.cversion = line[7];
     znode.aversion = line[8];
-    znode.creations = line[9];
+    // Who has children is seen when they come; who had some is told by what they have left.
+    if (line[3] !== line[1] || line[7] !== 0 || line[9] !== 0) {
+      const brood = znode.rear();
+      brood.pzxid = line[3];
+      brood.cversion = line[7];
+      brood.creations = line[9];
+    }
     if (parent === null) this.#tree.plant(znode);
     else {
-      parent.numChildren++;
+      parent.rear().size++;
       this.#tree.place(znode);
-      if (znode.owner !== null) this.#tree.sessions.get(znode.owner)?.ephemerals.insert(path, path);
+      const { owner } = znode.kind;
+      if (owner !== null) this.#tree.sessions.get(owner)?.ephemerals.insert(path, path);
     }
     this.#spine.push({ path, znode });
   }

@@ -11,7 +11,7 @@ import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import { QuotaTable } from "./quota.ts";
 import { TreeReader } from "./reader.ts";
 import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
-import { siblings, Znode } from "./znode.ts";
+import { persistent, Znode } from "./znode.ts";
 
 /** Limits that decide results, and so belong to the replicated state (a configure txn sets them). */
 export interface TreeLimits {
@@ -68,18 +68,17 @@ export class Tree {
     return undefined;
   }
 
-  /** The deepest znode on the way to `path`, and how many of its segments exist. */
-  findNearest(path: string): { readonly znode: Znode; readonly depth: number } {
+  /** The deepest znode on the way to `path`, and the names that are missing behind it. */
+  findNearest(path: string): { readonly znode: Znode; readonly missing: readonly string[] } {
+    const found = this.find(path);
+    if (found !== undefined) return { znode: found, missing: [] };
     let znode = this.root;
-    let depth = 0;
-    if (path.length === 1) return { znode, depth };
-    for (const name of path.slice(1).split("/")) {
-      const child = znode.child(name);
-      if (child === undefined) break;
+    const names = path.slice(1).split("/");
+    for (let depth = 0; ; depth++) {
+      const child = znode.child(names[depth]!);
+      if (child === undefined) return { znode, missing: names.slice(depth) };
       znode = child;
-      depth++;
     }
-    return { znode, depth };
   }
 
   /** Replaces the first state by the root of a snapshot. */
@@ -94,12 +93,9 @@ export class Tree {
   /** Puts a znode under its parent without any trace on stats: for the first state and for snapshots. */
   place(znode: Znode): void {
     const parent = znode.parent!;
-    parent.children ??= siblings();
-    parent.children.insert(znode.name, znode);
-    for (let above: Znode | null = parent; above !== null; above = above.parent) {
-      above.descendants++;
-      above.subtreeBytes += znode.subtreeBytes;
-    }
+    const { children } = parent.rear();
+    children.insert(znode.name, znode);
+    countAbove(znode, 1);
     this.#count(znode, 1);
   }
 
@@ -108,8 +104,9 @@ export class Tree {
     const parent = znode.parent!;
     this.#keep(path, null);
     this.#touchChildren(parent, path, zxid, 1);
-    parent.creations++;
-    this.#journal?.push(() => parent.creations--);
+    const brood = parent.rear();
+    brood.creations++;
+    this.#journal?.push(() => brood.creations--);
     this.#link(znode, path);
     this.#journal?.push(() => this.#unlink(znode, path));
     this.#noteQuota(path, znode.value);
@@ -193,31 +190,31 @@ export class Tree {
 
   #touchChildren(parent: Znode, childPath: string, zxid: number, step: 1 | -1): void {
     this.#keep(parentOf(childPath), parent);
-    const { pzxid, cversion } = parent;
-    this.#journal?.push(() => Object.assign(parent, { pzxid, cversion, numChildren: parent.numChildren - step }));
-    parent.pzxid = zxid;
-    parent.cversion = nextVersion(cversion);
-    parent.numChildren += step;
+    const brood = parent.rear();
+    const { pzxid, cversion } = brood;
+    this.#journal?.push(() => Object.assign(brood, { pzxid, cversion, size: brood.size - step }));
+    brood.pzxid = zxid;
+    brood.cversion = nextVersion(cversion);
+    brood.size += step;
   }
 
   #link(znode: Znode, path: string): void {
     this.place(znode);
-    if (znode.owner !== null) this.sessions.get(znode.owner)?.ephemerals.insert(path, path);
+    const { owner } = znode.kind;
+    if (owner !== null) this.sessions.get(owner)?.ephemerals.insert(path, path);
   }
 
   #unlink(znode: Znode, path: string): void {
-    znode.parent!.children!.delete(nameOf(path));
-    for (let above = znode.parent; above !== null; above = above.parent) {
-      above.descendants--;
-      above.subtreeBytes -= znode.subtreeBytes;
-    }
+    znode.parent!.brood!.children.delete(nameOf(path));
+    countAbove(znode, -1);
     this.#count(znode, -1);
-    if (znode.owner !== null) this.sessions.get(znode.owner)?.ephemerals.delete(path);
+    const { owner } = znode.kind;
+    if (owner !== null) this.sessions.get(owner)?.ephemerals.delete(path);
   }
 
   #count(znode: Znode, step: 1 | -1): void {
     this.#countRestricted(znode, step);
-    if (!znode.isContainer && znode.ttl === 0) return;
+    if (!znode.kind.isContainer && znode.kind.ttl === 0) return;
     if (step > 0) this.reapable.add(znode);
     else this.reapable.delete(znode);
   }
@@ -236,13 +233,24 @@ function undoOfValue(znode: Znode): () => void {
   };
 }
 
+/** A znode has come to stand below its ancestors, or stands there no more. */
+function countAbove(znode: Znode, step: 1 | -1): void {
+  const bytes = step * znode.subtreeBytes;
+  for (let above = znode.parent; above !== null; above = above.parent) {
+    const brood = above.rear();
+    brood.descendants += step;
+    brood.bytes += bytes;
+  }
+}
+
+/** The data of a znode grows by so many bytes: its ancestors count them. */
 function addBytes(znode: Znode, bytes: number): void {
-  for (let at: Znode | null = znode; bytes !== 0 && at !== null; at = at.parent) at.subtreeBytes += bytes;
+  for (let above = znode.parent; bytes !== 0 && above !== null; above = above.parent) above.rear().bytes += bytes;
 }
 
 function bareZnode(name: string, parent: Znode | null): Znode {
-  const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, owner: null, ttl: 0, isContainer: false });
-  if (parent !== null) parent.numChildren++;
+  const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, kind: persistent });
+  if (parent !== null) parent.rear().size++;
   return znode;
 }
 

@@ -1,73 +1,115 @@
 /**
  * A znode and its stat.
  *
- * Invariants: `numChildren` is the size of `children`; `descendants` counts all below, `subtreeBytes` their
- * data and its own; `creations` counts the children
- * ever created (it numbers sequential ones) and so never falls. Only tree.ts changes a znode that is in the tree.
+ * A tree may hold a million of them, most without children and made without a second thought about how: what the others need stands
+ * apart, in `brood` and `kind`, and costs the many a word each. Only tree.ts changes a znode that is in the tree.
  */
 import type { Stat, Value } from "@copse/protocol";
 import { joinPath } from "@copse/protocol";
 import type { Acl } from "./acl.ts";
 import { SortedList } from "./sorted-list.ts";
 
-export class Znode {
-  readonly name: string;
-  parent: Znode | null;
-  value: Value | null;
-  acl: Acl;
-  readonly czxid: number;
-  mzxid: number;
-  pzxid: number;
-  readonly ctime: number;
-  mtime: number;
-  version = 0;
-  cversion = 0;
-  aversion = 0;
-  creations = 0;
-  numChildren = 0;
-  descendants = 0;
-  /** Bytes of the data of this znode and all below. */
-  subtreeBytes: number;
+/** How a znode ends, other than by a delete. */
+export interface Kind {
   /** The session that owns an ephemeral, or null. */
   readonly owner: string | null;
   /** Milliseconds, or 0 for a znode without one. */
   readonly ttl: number;
   readonly isContainer: boolean;
-  children: SortedList<Znode> | null = null;
+}
 
-  constructor(born: {
-    name: string;
-    parent: Znode | null;
-    value: Value | null;
-    acl: Acl;
-    zxid: number;
-    time: number;
-    owner: string | null;
-    ttl: number;
-    isContainer: boolean;
-  }) {
+export const persistent: Kind = { owner: null, ttl: 0, isContainer: false };
+
+/**
+ * What a znode knows of its children, from its first one on.
+ *
+ * Invariants: `size` is that of `children`; `descendants` counts all below, `bytes` their data; `creations` counts the children ever
+ * created (it numbers sequential ones) and so never falls.
+ */
+export class Brood {
+  readonly children: SortedList<Znode> = siblings();
+  pzxid: number;
+  cversion = 0;
+  creations = 0;
+  size = 0;
+  descendants = 0;
+  bytes = 0;
+
+  constructor(pzxid: number) {
+    this.pzxid = pzxid;
+  }
+}
+
+export class Znode {
+  readonly name: string;
+  parent: Znode | null;
+  value: Value | null;
+  acl: Acl;
+  readonly kind: Kind;
+  readonly czxid: number;
+  mzxid: number;
+  readonly ctime: number;
+  mtime: number;
+  version = 0;
+  aversion = 0;
+  /** Null for one that never had a child. */
+  brood: Brood | null = null;
+
+  constructor(born: { name: string; parent: Znode | null; value: Value | null; acl: Acl; zxid: number; time: number; kind: Kind }) {
     this.name = born.name;
     this.parent = born.parent;
     this.value = born.value;
     this.acl = born.acl;
+    this.kind = born.kind;
     this.czxid = born.zxid;
     this.mzxid = born.zxid;
-    this.pzxid = born.zxid;
     this.ctime = born.time;
     this.mtime = born.time;
-    this.owner = born.owner;
-    this.ttl = born.ttl;
-    this.isContainer = born.isContainer;
-    this.subtreeBytes = born.value?.bytes ?? 0;
+  }
+
+  get pzxid(): number {
+    return this.brood?.pzxid ?? this.czxid;
+  }
+
+  get cversion(): number {
+    return this.brood?.cversion ?? 0;
+  }
+
+  get creations(): number {
+    return this.brood?.creations ?? 0;
+  }
+
+  get numChildren(): number {
+    return this.brood?.size ?? 0;
+  }
+
+  get descendants(): number {
+    return this.brood?.descendants ?? 0;
+  }
+
+  /** Bytes of the data of this znode and all below. */
+  get subtreeBytes(): number {
+    return (this.value?.bytes ?? 0) + (this.brood?.bytes ?? 0);
+  }
+
+  /** Null where there never were any. */
+  get children(): SortedList<Znode> | null {
+    return this.brood?.children ?? null;
   }
 
   child(name: string): Znode | undefined {
-    return this.children?.get(name);
+    return this.brood?.children.get(name);
+  }
+
+  /** Its brood, made where it has none yet. */
+  rear(): Brood {
+    this.brood ??= new Brood(this.czxid);
+    return this.brood;
   }
 }
 
 /** An ordered list of znodes by name, in code-unit order. */
-export function siblings(): SortedList<Znode> {
+function siblings(): SortedList<Znode> {
   return new SortedList((name, znode) => (name < znode.name ? -1 : name === znode.name ? 0 : 1));
 }
 
@@ -81,12 +123,13 @@ export function statOf(znode: Znode): Stat {
     version: znode.version,
     cversion: znode.cversion,
     aversion: znode.aversion,
-    ephemeralOwner: znode.owner,
+    ephemeralOwner: znode.kind.owner,
     dataLength: znode.value === null ? 0 : znode.value.bytes,
     numChildren: znode.numChildren,
   };
-  if (znode.ttl > 0) return { ...stat, ttl: znode.ttl };
-  return znode.isContainer ? { ...stat, container: true } : stat;
+  const { ttl, isContainer } = znode.kind;
+  if (ttl > 0) return { ...stat, ttl };
+  return isContainer ? { ...stat, container: true } : stat;
 }
 
 /** The path of a znode that is in the tree. */
@@ -94,16 +137,13 @@ export function pathOf(znode: Znode): string {
   return znode.parent === null ? "/" : joinPath(pathOf(znode.parent), znode.name);
 }
 
-/** A copy that later changes of the original do not reach. Its children are not part of it. */
+/** A copy that later changes of the original do not reach. Its children are not part of it, only what is known of them. */
 export function copyOf(znode: Znode): Znode {
   const copy = new Znode({ ...znode, zxid: znode.czxid, time: znode.ctime });
   copy.mzxid = znode.mzxid;
-  copy.pzxid = znode.pzxid;
   copy.mtime = znode.mtime;
   copy.version = znode.version;
-  copy.cversion = znode.cversion;
   copy.aversion = znode.aversion;
-  copy.creations = znode.creations;
-  copy.numChildren = znode.numChildren;
+  if (znode.brood !== null) copy.brood = Object.assign(new Brood(0), { ...znode.brood, children: siblings() });
   return copy;
 }

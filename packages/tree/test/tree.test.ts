@@ -133,7 +133,8 @@ function checkCounts(tree: Tree): void {
     expect(znode.descendants).toBe(below);
     expect(znode.numChildren).toBe(znode.children?.size ?? 0);
     if ((znode.acl.world & 1) === 0) restricted++;
-    if (znode.owner !== null) owned.get(znode.owner)!.push(pathOf(znode));
+    const { owner } = znode.kind;
+    if (owner !== null) owned.get(owner)!.push(pathOf(znode));
     return below;
   };
   visit(tree.root);

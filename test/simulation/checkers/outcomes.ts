@@ -88,7 +88,8 @@ function verifyWrites(written: readonly Written[], happened: readonly Happened[]
 function verifyEphemerals(reference: Tree): void {
   for (const parent of ["/e", "/lock"]) {
     for (const child of reference.find(parent)?.children?.after(null) ?? []) {
-      if (child.owner !== null && !reference.sessions.has(child.owner)) violate("S12", `${parent}/${child.name} outlived its session`);
+      if (child.kind.owner !== null && !reference.sessions.has(child.kind.owner))
+        violate("S12", `${parent}/${child.name} outlived its session`);
     }
   }
 }
