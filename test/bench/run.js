@@ -26,7 +26,9 @@ const isAlone = given.includes("--alone");
 const after = (flag) => (given.includes(flag) ? given[given.indexOf(flag) + 1] : undefined);
 const only = after("--only")?.split(",") ?? null;
 const transport = after("--transport") ?? "auto";
-const seconds = isQuick ? 1 : 5;
+const seconds = isQuick ? 0.6 : 5;
+/** Seconds in which all systems are warmed up together, unmeasured: a JVM that has compiled nothing yet is nobody's peer. */
+const warmSeconds = isQuick ? 4 : 8;
 const port = 7_291;
 const starts = {
   copse: (...where) => startCopse(command, ...where, ["--transport", transport]),
@@ -76,6 +78,8 @@ async function compare(members, columns) {
   console.log(`\n${members === 1 ? "one member" : `${members} members`}`);
   const started = ["copse", ...peers].map(async (system, at) => [system, await begin(system, members, port + at * 200)]);
   const systems = new Map(await Promise.all(started));
+  const warm = ({ run }) => ["get", "set"].map((work) => run({ work, connections: 20, outstanding: 10, seconds: warmSeconds }));
+  await Promise.all([...systems.values()].flatMap(warm));
   for (const row of wanted) {
     const result = { ...row };
     for (const [system, { run }] of systems) result[system] = await run(row);

@@ -13,6 +13,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Disk, Done } from "@copse/log";
+import { textOf } from "./text-of.ts";
 
 interface OpenFile {
   readonly fd: number;
@@ -42,7 +43,7 @@ export class FileDisk implements Disk {
   }
 
   decode(bytes: Uint8Array): string {
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+    return textOf(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   crc32(bytes: Uint8Array): number {

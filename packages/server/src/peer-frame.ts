@@ -7,6 +7,7 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
+import { textOf } from "./text-of.ts";
 
 const headBytes = 12;
 const tagBytes = 8;
@@ -69,7 +70,7 @@ export class PeerFrameReader {
       this.#chunks = [bytes.subarray(this.#wanted)];
       this.#bytes -= this.#wanted;
       this.#wanted = headBytes;
-      take(body.toString("utf8"));
+      take(textOf(body));
     }
   }
 }

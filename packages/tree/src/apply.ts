@@ -5,7 +5,7 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, flat, type Refusal, refuse, type Write } from "@copse/protocol";
+import { type ErrorCode, errorBody, flat, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { configPath } from "./ensemble.ts";
@@ -202,6 +202,6 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
 function configureAlone(tree: Tree, config: string, limits: ConfigureTxn["limits"]): Applied {
   const work = new Work(tree);
   tree.limits = limits;
-  work.setValue(configPath, tree.find(configPath)!, { json: JSON.stringify(config), isBase64: false, bytes: config.length });
+  work.setValue(configPath, tree.find(configPath)!, madeValue(config, config.length, false));
   return done(work, "");
 }

@@ -1,7 +1,7 @@
 /**
  * Changes of the ensemble's table, and the znode that shows it.
  */
-import { type MemberWanted, membersMax, type Reconfig, type Refusal, refuse } from "@copse/protocol";
+import { type MemberWanted, madeValue, membersMax, type Reconfig, type Refusal, refuse } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import { configPath, encodeConfig, type MemberRow } from "./ensemble.ts";
 import type { Members, Work } from "./operation.ts";
@@ -52,6 +52,6 @@ export function showConfig(work: Work): void {
   const { tree } = work;
   const znode = tree.find(configPath)!;
   const text = encodeConfig(tree.ensemble);
-  const json = JSON.stringify(text);
-  if (znode.value?.json !== json) work.setValue(configPath, znode, { json, isBase64: false, bytes: text.length });
+  const value = madeValue(text, text.length, false);
+  if (znode.value?.json !== value.json) work.setValue(configPath, znode, value);
 }

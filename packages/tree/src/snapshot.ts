@@ -5,7 +5,7 @@
  * the moment it was opened, however long the pieces take (reader.ts). The reader takes lines and gives a tree; a
  * line it can't read means another format or a damaged file, and throws.
  */
-import { type AclItem, type Identity, quotaRoot } from "@copse/protocol";
+import { type AclItem, type Identity, madeValue, quotaRoot } from "@copse/protocol";
 import { aclOf, open } from "./acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
@@ -165,7 +165,7 @@ export class SnapshotLoader {
     const znode = new Znode({
       name: path.slice(path.lastIndexOf("/") + 1),
       parent,
-      value: text === null ? null : { json: JSON.stringify(text), isBase64: line[16] === 1, bytes: line[15] },
+      value: text === null ? null : madeValue(text, line[15], line[16] === 1),
       acl: line[13] === 0 ? open : aclOf(line[13]),
       zxid: line[1],
       time: line[4],

@@ -40,6 +40,9 @@ export class Brood {
   }
 }
 
+/** 2020: seconds from here are small integers until 2088, and down to the epoch. */
+const firstSecond = 1_577_836_800;
+
 export class Znode {
   readonly name: string;
   parent: Znode | null;
@@ -48,8 +51,10 @@ export class Znode {
   readonly kind: Kind;
   readonly czxid: number;
   mzxid: number;
-  readonly ctime: number;
-  mtime: number;
+  /** Times as small integers, which stand in the object itself: seconds behind `firstSecond`, and the milliseconds on top of both. */
+  readonly #ctimeSeconds: number;
+  #mtimeSeconds: number;
+  #milliseconds: number;
   version = 0;
   aversion = 0;
   /** Null for one that never had a child. */
@@ -63,8 +68,25 @@ export class Znode {
     this.kind = born.kind;
     this.czxid = born.zxid;
     this.mzxid = born.zxid;
-    this.ctime = born.time;
-    this.mtime = born.time;
+    const seconds = Math.floor(born.time / 1_000);
+    this.#ctimeSeconds = seconds - firstSecond;
+    this.#mtimeSeconds = this.#ctimeSeconds;
+    this.#milliseconds = (born.time - seconds * 1_000) * 1_001;
+  }
+
+  /** Milliseconds since the epoch. */
+  get ctime(): number {
+    return (this.#ctimeSeconds + firstSecond) * 1_000 + Math.floor(this.#milliseconds / 1_000);
+  }
+
+  get mtime(): number {
+    return (this.#mtimeSeconds + firstSecond) * 1_000 + (this.#milliseconds % 1_000);
+  }
+
+  set mtime(time: number) {
+    const seconds = Math.floor(time / 1_000);
+    this.#mtimeSeconds = seconds - firstSecond;
+    this.#milliseconds += time - seconds * 1_000 - (this.#milliseconds % 1_000);
   }
 
   get pzxid(): number {

@@ -1,7 +1,7 @@
 /**
  * Quotas: what the table says is what counting anew gives, whatever was done and undone; a hard bound is never passed.
  */
-import type { Multi, SingleWrite } from "@copse/protocol";
+import { type Multi, madeValue, type SingleWrite, type Value } from "@copse/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { apply } from "../src/apply.ts";
@@ -11,11 +11,7 @@ import { decodeTxns, encodeEntry, encodeTxn, formatOf, type WriteTxn } from "../
 import { writeTxn } from "./write-txn.ts";
 
 const paths = ["/a", "/a/b", "/a/b/c", "/d"] as const;
-const text = (data: string): { json: string; isBase64: boolean; bytes: number } => ({
-  json: JSON.stringify(data),
-  isBase64: false,
-  bytes: Buffer.byteLength(data),
-});
+const text = (data: string): Value => madeValue(data, Buffer.byteLength(data), false);
 const create = (path: string, data: string | null, parents = false): SingleWrite => ({
   op: "create",
   path,

@@ -2,6 +2,8 @@
  * The state machine: the same log gives the same state; a snapshot is the state; a reader sees one moment; a multi that fails
  * leaves no trace. Histories are random; the seed is printed by fast-check where one fails.
  */
+
+import { madeValue, type Value } from "@copse/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Applied, apply } from "../src/apply.ts";
@@ -13,11 +15,7 @@ import { pathOf, statOf, type Znode } from "../src/znode.ts";
 import { writeTxn } from "./write-txn.ts";
 
 type Wire = WriteTxn["write"];
-const text = (data: string): { json: string; isBase64: boolean; bytes: number } => ({
-  json: JSON.stringify(data),
-  isBase64: false,
-  bytes: data.length,
-});
+const text = (data: string): Value => madeValue(data, Buffer.byteLength(data), false);
 
 const names = ["a", "b", "a-", "c"];
 const path = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 3 }).map((segments) => `/${segments.join("/")}`);
