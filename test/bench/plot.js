@@ -66,7 +66,7 @@ function drawPanel({ label, lines }, x, offset) {
 }
 
 export function draw({ title, x, panels }) {
-  const width = panel.width * panels.length;
+  const width = panel.width * panels.length + 16;
   const inner = panels.map((one, at) => drawPanel(one, x, at * panel.width)).join("\n");
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${panel.height}" width="${width}" height="${panel.height}" role="img" aria-label="${title}">\n<style>${style}</style>\n${inner}\n</svg>\n`;
 }

@@ -36,6 +36,7 @@ export default defineConfig({
           { text: "In a framework", link: "/frameworks" },
           { text: "Tests of your own", link: "/testing" },
           { text: "Operating it", link: "/operating" },
+          { text: "Capacity", link: "/capacity" },
         ],
       },
       {
