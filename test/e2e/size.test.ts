@@ -10,7 +10,7 @@ const znodes = process.env["COPSE_FULL"] === "1" ? 1_000_000 : 100_000;
 const turnMsMax = 100;
 
 it(`holds ${znodes} znodes, snapshots them without holding the loop, and comes back after kill -9`, async () => {
-  const settings = { system: "copse", znodes, folder: temporaryFolder("size"), command, port: await freePort() };
+  const settings = { system: "copse", znodes, folder: temporaryFolder("size"), command, port: (await freePort()) - 1 };
   const out = execFileSync(process.execPath, [join(root, "test/bench/size.js"), JSON.stringify(settings)], {
     encoding: "utf8",
     maxBuffer: 1e8,
