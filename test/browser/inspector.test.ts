@@ -107,7 +107,9 @@ describe("the tree", () => {
 /** What stands in the editor. */
 async function edited(page: Page): Promise<string> {
   // The editor ends its last line with a break of its own where that line is empty.
-  const text = await page.getByRole("textbox", { name: "Data" }).innerText();
+  const editor = page.getByRole("textbox", { name: "Data" });
+  await editor.waitFor();
+  const [text = ""] = await editor.allInnerTexts();
   return text.replace(/\n$/, "");
 }
 

@@ -297,8 +297,8 @@ export const mutations = [
     patches: [
       {
         file: `${tree}/tree.ts`,
-        from: "parent.cversion = nextVersion(cversion);",
-        to: "if (step > 0) parent.cversion = nextVersion(cversion);",
+        from: "brood.cversion = nextVersion(cversion);",
+        to: "if (step > 0) brood.cversion = nextVersion(cversion);",
       },
     ],
   },
