@@ -11,7 +11,7 @@ export interface Closed {
   readonly reason: string;
 }
 
-const waitMs = 10_000;
+const waitMs = 30_000;
 
 export class RawClient {
   readonly socket: WebSocket;
