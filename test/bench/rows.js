@@ -33,7 +33,15 @@ export function columnsOf(peers, isWs) {
     ["p99 ms", 9, (row) => row[system].p99Ms],
     ["CPU µs", 9, (row) => Math.round(row[system].serverCpuUs * 10) / 10],
   ];
-  const ratio = (row, peer, figure) => row.copse[figure] / row[peer][figure];
+  /** A figure of copse's over the peer's; `aim` says what it is to reach, at least or at most, and undefined where nothing is aimed at. */
+  const ratio = (peer, title, figure, isLeast, aim) => {
+    const read = (row) => {
+      const value = row.copse[figure] / row[peer][figure];
+      return times(value, reached(value, aim(row), isLeast));
+    };
+    return [title, 10, read];
+  };
+  const nothing = () => undefined;
   return [
     ["work", 32, ({ title }) => title],
     ...ofSystem("copse", "copse/s"),
@@ -41,40 +49,16 @@ export function columnsOf(peers, isWs) {
     ...(peers.includes("zookeeper")
       ? [
           ...ofSystem("zookeeper", "ZooKeeper/s"),
-          [
-            "ops",
-            10,
-            (row) =>
-              times(
-                ratio(row, "zookeeper", "opsPerSecond"),
-                reached(ratio(row, "zookeeper", "opsPerSecond"), row.goal && row.goal * least, true),
-              ),
-          ],
-          [
-            "p50",
-            10,
-            (row) =>
-              times(
-                ratio(row, "zookeeper", "p50Ms"),
-                reached(ratio(row, "zookeeper", "p50Ms"), row.waitGoal && row.waitGoal * most, false),
-              ),
-          ],
-          [
-            "CPU",
-            10,
-            (row) =>
-              times(
-                ratio(row, "zookeeper", "serverCpuUs"),
-                reached(ratio(row, "zookeeper", "serverCpuUs"), row.cpuGoal && row.cpuGoal * most, false),
-              ),
-          ],
+          ratio("zookeeper", "ops", "opsPerSecond", true, ({ goal }) => goal && goal * least),
+          ratio("zookeeper", "p50", "p50Ms", false, ({ waitGoal }) => waitGoal && waitGoal * most),
+          ratio("zookeeper", "CPU", "serverCpuUs", false, ({ cpuGoal }) => cpuGoal && cpuGoal * most),
         ]
       : []),
     ...(peers.includes("etcd")
       ? [
           ...ofSystem("etcd", "etcd/s"),
-          ["ops", 10, (row) => times(ratio(row, "etcd", "opsPerSecond"), null)],
-          ["CPU", 10, (row) => times(ratio(row, "etcd", "serverCpuUs"), null)],
+          ratio("etcd", "ops", "opsPerSecond", true, nothing),
+          ratio("etcd", "CPU", "serverCpuUs", false, nothing),
         ]
       : []),
   ];

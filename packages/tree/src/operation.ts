@@ -28,7 +28,7 @@ import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
 import type { Tree } from "./tree.ts";
-import { type Kind, pathOf, persistent, statOf, Znode } from "./znode.ts";
+import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "./znode.ts";
 
 /** The members of an op's result as JSON text, each with a comma before it. */
 export type Members = string;
@@ -152,8 +152,7 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
     }
   }
   const { value, isEphemeral, isContainer, ttl } = write;
-  const isPlain = !isEphemeral && !isContainer && ttl === null;
-  const kind = isPlain ? persistent : { owner: isEphemeral ? session : null, ttl: ttl ?? 0, isContainer };
+  const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
   const znode = work.create(path, parent, { value, acl, kind });
   return `,"path":${JSON.stringify(path)},"stat":${encodeStat(statOf(znode))}`;
 }

@@ -11,7 +11,7 @@ import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
-import { persistent, Znode } from "./znode.ts";
+import { kindOf, Znode } from "./znode.ts";
 
 /** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. */
 const snapshotFormats = [1, 2] as const;
@@ -161,7 +161,6 @@ export class SnapshotLoader {
     while (this.#spine.length > 0 && !isParent(this.#spine[this.#spine.length - 1]!.path, path)) this.#spine.pop();
     const parent = this.#spine[this.#spine.length - 1]?.znode ?? null;
     if (parent === null && path !== "/") throw new Error("a snapshot holds a znode before its parent");
-    const isPlain = line[10] === 0 && line[11] === 0 && line[12] === 0;
     const znode = new Znode({
       name: path.slice(path.lastIndexOf("/") + 1),
       parent,
@@ -169,7 +168,7 @@ export class SnapshotLoader {
       acl: line[13] === 0 ? open : aclOf(line[13]),
       zxid: line[1],
       time: line[4],
-      kind: isPlain ? persistent : { owner: line[10] === 0 ? null : line[10], ttl: line[11], isContainer: line[12] === 1 },
+      kind: kindOf(line[10] === 0 ? null : line[10], line[11], line[12] === 1),
     });
     znode.mzxid = line[2];
     znode.mtime = line[5];

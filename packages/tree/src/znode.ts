@@ -20,6 +20,11 @@ export interface Kind {
 
 export const persistent: Kind = { owner: null, ttl: 0, isContainer: false };
 
+/** The kind of these traits: plain znodes share one. */
+export function kindOf(owner: string | null, ttl: number, isContainer: boolean): Kind {
+  return owner === null && ttl === 0 && !isContainer ? persistent : { owner, ttl, isContainer };
+}
+
 /**
  * What a znode knows of its children, from its first one on.
  *
