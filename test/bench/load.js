@@ -12,6 +12,7 @@
  */
 import { readFileSync } from "node:fs";
 import { EtcdConnection, etcdRequests } from "./etcd-connection.js";
+import { pipelined } from "./pipeline.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
 
@@ -174,27 +175,15 @@ async function closedLoop() {
 /** Makes so many znodes, whichever of them are there already; ten thousand siblings each. */
 async function fill() {
   const from = { cpu: serverCpu(), own: process.cpuUsage(), start: performance.now() };
+  const connection = await open(ports[0]);
   let made = 0;
   const next = () => {
+    if (made === task.znodes) return null;
     const at = made++;
-    return at % 10_000 === 0 ? `/bench/fill${at / 10_000}` : `/bench/fill${Math.floor(at / 10_000)}/n${at}`;
+    const path = at % 10_000 === 0 ? `/bench/fill${at / 10_000}` : `/bench/fill${Math.floor(at / 10_000)}/n${at}`;
+    return requests.make(connection.nextId++, path);
   };
-  const connection = await open(ports[0]);
-  await new Promise((resolve) => {
-    let waiting = 0;
-    const send = (count) => {
-      const frames = [];
-      while (frames.length < count && made < task.znodes) frames.push(requests.make(connection.nextId++, next()));
-      waiting += frames.length;
-      if (frames.length > 0) connection.write(Buffer.concat(frames));
-      else if (waiting === 0) resolve();
-    };
-    connection.onFrame = (replies) => {
-      waiting -= replies;
-      if (replies > 0) send(replies);
-    };
-    send(outstanding);
-  });
+  await pipelined(connection, next, outstanding);
   return figures(task.znodes, [], from);
 }
 

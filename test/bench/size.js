@@ -5,9 +5,10 @@
  *   node size.js '{"system":"copse","znodes":1000000,"folder":"/tmp/x","command":"…/copse.js","port":7299}'
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { liveHeap } from "./live-heap.js";
+import { liveHeap, residentBytes } from "./memory.js";
+import { pipelined } from "./pipeline.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { startCopse, startZooKeeper } from "./systems.js";
 import { ZooKeeperConnection, zookeeperRequests } from "./zookeeper-connection.js";
@@ -35,10 +36,6 @@ const zookeeper = {
   read: (id) => zookeeperRequests(data).read(id, "/p0"),
 };
 const { start, open, make, set, read } = { copse, zookeeper }[system];
-
-function residentBytes(pid) {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
-}
 
 /** Bytes of live objects; NaN where the system does not tell. */
 async function liveBytes(pid) {
@@ -83,34 +80,15 @@ const probing = (async () => {
   }
 })();
 
-/** Sends what `next` gives until it gives null, so many at a time on their way. */
-function pipelined(next) {
-  let waiting = 0;
-  return new Promise((resolve) => {
-    const send = (count) => {
-      const bytes = [];
-      for (let left = count; left > 0; left--) {
-        const request = next();
-        if (request === null) break;
-        bytes.push(request);
-      }
-      waiting += bytes.length;
-      if (bytes.length > 0) connection.write(Buffer.concat(bytes));
-      else if (waiting === 0) resolve();
-    };
-    connection.onFrame = (replies) => {
-      waiting -= replies;
-      send(replies);
-    };
-    send(window);
-  });
-}
-
 let parent = 0;
-await pipelined(() => (parent * siblings < znodes ? make(connection.nextId++, `/p${parent++}`) : null));
+await pipelined(connection, () => (parent * siblings < znodes ? make(connection.nextId++, `/p${parent++}`) : null), window);
 const from = performance.now();
 let made = 0;
-await pipelined(() => (made < znodes ? make(connection.nextId++, `/p${Math.floor(made / siblings)}/n${made++}`) : null));
+await pipelined(
+  connection,
+  () => (made < znodes ? make(connection.nextId++, `/p${Math.floor(made / siblings)}/n${made++}`) : null),
+  window,
+);
 const fillMs = performance.now() - from;
 const whileFilling = longestMs;
 longestMs = 0;
@@ -121,7 +99,7 @@ const snapshotFrom = performance.now();
 // Sets grow the log until another snapshot is there: its pieces and these writes share the loop.
 for (let isOver = false; !isOver; ) {
   let left = 20_000;
-  await pipelined(() => (left-- > 0 ? set(connection.nextId++, "/p0/n1", data) : null));
+  await pipelined(connection, () => (left-- > 0 ? set(connection.nextId++, "/p0/n1", data) : null), window);
   isOver = (await snapshots()) > before || performance.now() - snapshotFrom > 120_000;
   if (system === "copse") turnSeconds = Math.max(turnSeconds, (await figures()).get("copse_turn_max_seconds"));
 }

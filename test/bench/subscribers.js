@@ -3,8 +3,7 @@
  *
  *   node subscribers.js '{"folder":"/tmp/x","command":"…/copse.js","port":7299,"connections":10000}'
  */
-import { readFileSync } from "node:fs";
-import { liveHeap } from "./live-heap.js";
+import { liveHeap, residentBytes } from "./memory.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { startCopse } from "./systems.js";
 
@@ -16,7 +15,6 @@ const watchesPerConnection = 1_000;
 
 const { pids, stop } = await startCopse(command, 1, folder, port);
 const [pid] = pids;
-const residentBytes = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
 const round = (value) => Math.round(value * 10) / 10;
 
 /** Sends a request and waits for its reply. */
@@ -53,7 +51,7 @@ async function told(path, listeners) {
 
 const writer = await RawConnection.open(port + 1);
 await ask(writer, `"op":"create","path":"/shown","data":"${"x".repeat(1_024)}"`);
-const before = { live: await liveHeap(pid), resident: residentBytes() };
+const before = { live: await liveHeap(pid), resident: residentBytes(pid) };
 const open = [];
 while (open.length < connections) {
   const batch = Array.from({ length: Math.min(opening, connections - open.length) }, async () => {
@@ -63,7 +61,7 @@ while (open.length < connections) {
   });
   open.push(...(await Promise.all(batch)));
 }
-const idle = { live: await liveHeap(pid), resident: residentBytes() };
+const idle = { live: await liveHeap(pid), resident: residentBytes(pid) };
 const all = await told("/shown", open);
 
 await ask(writer, '"op":"create","path":"/watched","data":"x"');

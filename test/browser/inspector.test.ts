@@ -291,6 +291,38 @@ describe("editing", () => {
   });
 });
 
+describe("a new znode", () => {
+  const kinds = [
+    ["persistent", "plain", "/modes/plain", { ephemeralOwner: null }],
+    ["sequential", "job-", "/modes/job-0000000001", { ephemeralOwner: null }],
+    ["ttl", "short", "/modes/short", { ttl: 90_000 }],
+    ["container", "box", "/modes/box", { container: true }],
+    ["ephemeral", "mine", "/modes/mine", { ephemeralOwner: expect.any(String) }],
+    ["ephemeral-sequential", "", "/modes/0000000005", { ephemeralOwner: expect.any(String) }],
+  ] as const;
+
+  it("may be of every kind", async () => {
+    await run("create", "/modes");
+    const client = await connect(hub.url);
+    const opened = await open("/modes");
+    const { page } = opened;
+    for (const [kind, name, path, stat] of kinds) {
+      await row(page, "/modes").click();
+      await page.getByRole("button", { name: "New child" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByRole("textbox", { name: "Name" }).fill(name);
+      await dialog.getByRole("combobox", { name: "Kind" }).selectOption(kind);
+      if (kind === "ttl") await dialog.getByRole("spinbutton", { name: "Time to live" }).fill("90");
+      await dialog.getByRole("button", { name: "Create" }).click();
+      await page.getByRole("heading", { name: path }).waitFor();
+      expect((await client.get(path)).stat).toMatchObject(stat);
+    }
+    expectNoComplaints(opened);
+    await page.close();
+    await client.close();
+  });
+});
+
 describe("safety", () => {
   const hostile = '<img src=x onerror="alert(1)">';
 
@@ -348,6 +380,24 @@ describe("the connection", () => {
     await copse(again.url, "set", "/before", "new");
     await page.getByText("Live", { exact: true }).waitFor();
     await page.getByText("new", { exact: true }).waitFor();
+    await page.close();
+  });
+
+  it("says so when its session has expired, and goes on in another", async () => {
+    const data = join(folder, "expired");
+    const port = await freePort();
+    const own = await serve(data, port, "--log-level", "error");
+    const page = await browser.newPage();
+    await page.clock.install();
+    await page.goto(own.page);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await own.process.kill9();
+    await page.getByText("Reconnecting … what you see may be old").waitFor();
+    await page.clock.fastForward(120_000);
+    await page.getByText("Session expired, its ephemerals are gone. Reconnecting …").waitFor();
+    await serve(data, port, "--log-level", "error");
+    await page.clock.fastForward(30_000);
+    await page.getByText("Live", { exact: true }).waitFor();
     await page.close();
   });
 });

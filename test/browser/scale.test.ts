@@ -83,6 +83,19 @@ describe(`${siblings} siblings`, () => {
       return view.model.rows.length > count;
     }, siblings);
     expectWithin("to the end", await paintedMs(page, "/many/n099999", key("End")), 300);
+    const frameMs = await page.evaluate(async () => {
+      const tree = document.querySelector("copse-inspector")!.shadowRoot!.querySelector("copse-tree")!;
+      const scroller = tree.shadowRoot!.querySelector(".scroller")!;
+      const from = performance.now();
+      const frames = 120;
+      for (let frame = 0; frame < frames; frame++) {
+        scroller.scrollTop = frame * 5_000;
+        await new Promise((next) => requestAnimationFrame(next));
+      }
+      return (performance.now() - from) / frames;
+    });
+    // 55 frames a second.
+    expectWithin("a frame while it is scrolled", frameMs, 18.2);
     const filter = `const input = tree.shadowRoot.querySelector("input"); input.value = "99998"; input.dispatchEvent(new InputEvent("input"))`;
     expectWithin("filter", await paintedMs(page, "/many/n099998", filter), 50);
     expect(await page.locator("[role=treeitem]").count()).toBeLessThan(40);

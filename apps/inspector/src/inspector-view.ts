@@ -25,7 +25,7 @@ const stateWords = {
   connecting: "Connecting …",
   connected: "Live",
   suspended: "Reconnecting … what you see may be old",
-  expired: "Reconnecting … what you see may be old",
+  expired: "Session expired, its ephemerals are gone. Reconnecting …",
   closed: "Closed: reload the page",
 } as const;
 

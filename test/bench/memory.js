@@ -1,13 +1,16 @@
-/**
- * Bytes of live objects in a process of Node's: its inspector is opened, its garbage collected, its heap measured.
- *
- * @param {number} pid a process that this one has started, and that nobody else debugs
- */
+/** Memory of a process that this one has started, in bytes. */
+import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
 
 /** Where a process listens that is asked for its inspector. */
 const inspector = "http://127.0.0.1:9229/json";
 
+/** What it takes of the machine's. */
+export function residentBytes(pid) {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
+}
+
+/** Live objects of a process of Node's that nobody else debugs: its inspector is opened, its garbage collected, its heap measured. */
 export async function liveHeap(pid) {
   process.kill(pid, "SIGUSR1");
   const socket = new WebSocket(await address());
