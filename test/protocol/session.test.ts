@@ -247,6 +247,16 @@ describe("exactly once", () => {
       error: { code: "BAD_ARGUMENTS" },
     });
     expect(await exists("/different")).toBe(false);
+    const long = { id: 6, op: "set", path: "/same", data: "x".repeat(5_000) };
+    const first = await client.ask(long);
+    expect(await client.ask(long)).toEqual(first);
+    for (const another of [
+      { ...long, data: `${"x".repeat(4_999)}y` },
+      { ...long, data: "short" },
+      { ...long, version: 7 },
+    ]) {
+      expect(await client.ask(another)).toMatchObject({ error: { code: "BAD_ARGUMENTS" } });
+    }
     await client.cut();
   });
 

@@ -3,7 +3,6 @@
  * something is judged at apply (tree/acl), because `auth` and scrypt depend on the session.
  */
 import { type Refusal, refuse } from "./error-code.ts";
-import { isWellFormed } from "./text.ts";
 
 export interface AclItem {
   readonly perms: readonly string[];
@@ -43,8 +42,8 @@ export function decodeAcl(member: unknown): AclItem[] | Refusal {
     }
     if (perms.length > permissions.length || perms.some((perm) => (perm as string).length > permissionUnitsMax))
       return refuse("BAD_ARGUMENTS", "acl: too many perms");
-    if (typeof scheme !== "string" || !isWellFormed(scheme)) return refuse("BAD_ARGUMENTS", "acl: scheme must be a string");
-    if (typeof id !== "string" || !isWellFormed(id)) return refuse("BAD_ARGUMENTS", "acl: id must be a string");
+    if (typeof scheme !== "string" || !scheme.isWellFormed()) return refuse("BAD_ARGUMENTS", "acl: scheme must be a string");
+    if (typeof id !== "string" || !id.isWellFormed()) return refuse("BAD_ARGUMENTS", "acl: id must be a string");
     units += scheme.length + id.length;
     if (units > aclUnitsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclUnitsMax} characters`);
     items.push({ perms: [...(perms as string[])], scheme, id });

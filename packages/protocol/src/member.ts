@@ -8,7 +8,6 @@ import { type Refusal, refuse } from "./error-code.ts";
 import type { Limits } from "./limits.ts";
 import { versionMax } from "./limits.ts";
 import { pathFault } from "./path.ts";
-import { isWellFormed } from "./text.ts";
 
 export class MemberReader {
   readonly message: Record<string, unknown>;
@@ -60,7 +59,7 @@ export class MemberReader {
   text(member: string): string {
     const text = this.message[member];
     if (typeof text !== "string") this.blame(member, "must be a string");
-    else if (!isWellFormed(text)) this.blame(member, "holds a lone surrogate");
+    else if (!text.isWellFormed()) this.blame(member, "holds a lone surrogate");
     else return text;
     return "";
   }

@@ -6,7 +6,7 @@
  * below every other unit.
  */
 import { sequenceDigits } from "./limits.ts";
-import { isWellFormed, utf8Length } from "./text.ts";
+import { utf8Length } from "./text.ts";
 
 /** The root of what the system keeps for itself. */
 export const reservedRoot = "/copse";
@@ -26,7 +26,7 @@ export function pathFault(path: string, pathBytesMax: number): string | null {
   if (plain.test(path)) return path.length > pathBytesMax ? tooLong(pathBytesMax) : null;
   if (/\/\.{1,2}(\/|$)/.test(path)) return "a path has no . or .. segment";
   if (forbidden.test(path)) return "a path has no control characters and none of U+FFF0 to U+FFFF";
-  if (!isWellFormed(path)) return "a path has no lone surrogates";
+  if (!path.isWellFormed()) return "a path has no lone surrogates";
   return utf8Length(path) > pathBytesMax ? tooLong(pathBytesMax) : null;
 }
 

@@ -10,7 +10,6 @@ import { isRefusal, type Refusal, refuse } from "./error-code.ts";
 import type { Limits } from "./limits.ts";
 import { MemberReader } from "./member.ts";
 import { pathFault } from "./path.ts";
-import { isWellFormed } from "./text.ts";
 import { decodeGuards, decodeWrite, type Guard, isMessage, type Write } from "./write.ts";
 
 export interface Get {
@@ -127,7 +126,7 @@ const refusedPathLengthMax = 4_096;
 /** Names the request's path in the refusal where that path is at least a string of a sane length. */
 function withPath(refusal: Refusal, message: Record<string, unknown>): Refusal {
   const path = message["path"];
-  return typeof path === "string" && path.length <= refusedPathLengthMax && isWellFormed(path) ? { ...refusal, path } : refusal;
+  return typeof path === "string" && path.length <= refusedPathLengthMax && path.isWellFormed() ? { ...refusal, path } : refusal;
 }
 
 function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refusal {

@@ -27,7 +27,10 @@ export interface Stat {
   readonly container?: boolean;
 }
 
-/** The stat as JSON text, in one piece: joined from its parts it would keep them all. */
+/**
+ * The stat as JSON text. Not joined by hand: the host keeps the text of each number that it makes a string of by itself, and all of them
+ * outlive the garbage collector's next round, which costs more than is saved.
+ */
 export function encodeStat(stat: Stat): string {
   return JSON.stringify(stat);
 }

@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { base64Decode, base64Encode, fingerprint, isWellFormed, nestsWithin, utf8Decode, utf8Length } from "../src/text.ts";
+import { base64Decode, base64Encode, fingerprint, nestsWithin, utf8Decode, utf8Length } from "../src/text.ts";
 
 const units = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 40 }).map((codes) => String.fromCharCode(...codes));
 const bytes = fc.uint8Array({ maxLength: 60 });
@@ -10,13 +10,6 @@ const bytes = fc.uint8Array({ maxLength: 60 });
 describe("text", () => {
   it("counts UTF-8 as the host does, lone surrogates included", () => {
     fc.assert(fc.property(units, (text) => void expect(utf8Length(text)).toBe(Buffer.byteLength(text, "utf8"))));
-  });
-
-  it("knows well-formed text", () => {
-    fc.assert(fc.property(units, (text) => void expect(isWellFormed(text)).toBe(Buffer.from(text, "utf8").toString("utf8") === text)));
-    expect(isWellFormed("\ud800")).toBe(false);
-    expect(isWellFormed("\ud801\ud801\udc00")).toBe(false);
-    expect(isWellFormed("😀")).toBe(true);
   });
 
   it("decodes UTF-8 strictly", () => {

@@ -1,7 +1,7 @@
 /**
  * One client's connection: the order of its replies.
  *
- * Requests become slots in a queue; a slot is answered, waits for its outcome, or runs when it reaches the head. Invariants:
+ * Requests become slots in a queue; a slot runs when it reaches the head, or waits for its outcome, and is answered. Invariants:
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
  * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
  */
@@ -23,14 +23,14 @@ export interface Slot {
   readonly id: number;
   /** A write sent behind it may not be proposed before it is answered: it would be seen by a read that was sent first. */
   readonly holdsWrites: boolean;
-  state:
-    | { readonly kind: "waiting" }
-    /** Gives its answer, or null where that comes later. */
-    | { readonly kind: "runnable"; readonly run: (slot: Slot) => Answer | null }
-    | { readonly kind: "answered"; readonly answer: Answer };
+  /** What is to run at the head of the queue; null once it runs, or where the outcome comes by itself. */
+  run: Run | null;
+  /** Null while it waits. */
+  answer: Answer | null;
 }
 
-const waiting: Slot["state"] = { kind: "waiting" };
+/** Gives the answer to a slot, or null where that comes later. */
+export type Run = (slot: Slot) => Answer | null;
 
 export type Phase =
   | { readonly kind: "awaiting-connect"; readonly deadline: number }
@@ -100,17 +100,17 @@ export class Connection {
   }
 
   /** Puts a request in the queue. It runs at once where nothing is before it. */
-  enqueue(id: number, state: Slot["state"] = waiting, holdsWrites = false): Slot {
-    const slot: Slot = { id, state, holdsWrites };
+  enqueue(id: number, run: Run | null = null, holdsWrites = false): Slot {
+    const slot: Slot = { id, holdsWrites, run, answer: null };
     this.#slots.push(slot);
     if (holdsWrites) this.#holding++;
-    if (state !== waiting) this.pump();
+    if (run !== null) this.pump();
     return slot;
   }
 
   /** Answers a slot, and sends what that lets go. */
   answer(slot: Slot, answer: Answer): void {
-    slot.state = { kind: "answered", answer };
+    slot.answer = answer;
     this.pump();
   }
 
@@ -165,14 +165,14 @@ export class Connection {
     this.#isPumping = true;
     while (!this.isClosed && !this.#isCongested && this.#head < this.#slots.length) {
       const slot = this.#slots[this.#head]!;
-      if (slot.state.kind === "runnable") {
-        const { run } = slot.state;
-        slot.state = waiting;
+      if (slot.run !== null) {
+        const { run } = slot;
+        slot.run = null;
         const answer = run(slot);
-        if (answer !== null) slot.state = { kind: "answered", answer };
+        if (answer !== null) slot.answer = answer;
       }
-      if (slot.state.kind !== "answered") break;
-      const { body, close, after } = slot.state.answer;
+      if (slot.answer === null) break;
+      const { body, close, after } = slot.answer;
       this.#head++;
       if (slot.holdsWrites) this.#holding--;
       this.reply(slot.id, body);

@@ -133,7 +133,7 @@ export class Requests {
       this.#propose(connection, slot, request, write);
       return null;
     };
-    connection.enqueue(request.id, { kind: "runnable", run }, true);
+    connection.enqueue(request.id, run, true);
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
@@ -162,7 +162,7 @@ export class Requests {
       effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
       return null;
     };
-    connection.enqueue(request.id, { kind: "runnable", run }, true);
+    connection.enqueue(request.id, run, true);
   }
 
   #read(connection: Connection, request: Of<"read">): void {
@@ -193,7 +193,7 @@ export class Requests {
       );
       return null;
     };
-    connection.enqueue(id, { kind: "runnable", run }, atLeast > 0 || barrier !== null);
+    connection.enqueue(id, run, atLeast > 0 || barrier !== null);
   }
 
   #reader(connection: Connection): Reader {
@@ -275,11 +275,11 @@ export class Requests {
       });
       return null;
     };
-    connection.enqueue(id, { kind: "runnable", run });
+    connection.enqueue(id, run);
   }
 
   #refuse(connection: Connection, id: number, refusal: Refusal): void {
-    connection.enqueue(id, { kind: "runnable", run: () => ({ body: this.#error(refusal) }) });
+    connection.enqueue(id, () => ({ body: this.#error(refusal) }));
   }
 
   /** The body of a reply that only says that it was done. */

@@ -38,7 +38,7 @@ export class Work {
   readonly tree: Tree;
   /** The zxid that this txn takes if it succeeds. */
   readonly zxid: number;
-  readonly changes: Change[] = [];
+  changes: Change[] = [];
   /** Parents whose child list changed, by path. */
   #parents: Map<string, Znode> | null = null;
   /** Ancestors that `parents` has created in this txn. */
@@ -63,7 +63,7 @@ export class Work {
     this.tree.detach(znode, path, this.zxid);
     this.#parents?.delete(path);
     this.#touched(path, parent);
-    this.changes.push({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl: parent.acl });
+    this.#add({ kind: "deleted", path, value: null, stat: null, acl: znode.acl, before: null, parentAcl: parent.acl });
   }
 
   setValue(path: string, znode: Znode, value: Value | null): Stat {
@@ -90,8 +90,14 @@ export class Work {
 
   #note(kind: Change["kind"], path: string, znode: Znode, before: Acl | null = null): Stat {
     const stat = statOf(znode);
-    this.changes.push({ kind, path, value: znode.value, stat, acl: znode.acl, before, parentAcl: znode.parent?.acl ?? null });
+    this.#add({ kind, path, value: znode.value, stat, acl: znode.acl, before, parentAcl: znode.parent?.acl ?? null });
     return stat;
+  }
+
+  /** Most txns have one change, the history keeps it, and a push into an empty array makes room for seventeen. */
+  #add(change: Change): void {
+    if (this.changes.length === 0) this.changes = [change];
+    else this.changes.push(change);
   }
 }
 
