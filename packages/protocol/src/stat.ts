@@ -3,6 +3,8 @@
  *
  * Invariant: a Stat is a value taken at one moment; nothing changes it afterwards.
  */
+import { digits, literalUnits } from "./text.ts";
+
 export interface Stat {
   /** zxid of the txn that created the znode. Times are milliseconds since the epoch. */
   readonly czxid: number;
@@ -34,3 +36,29 @@ export interface Stat {
 export function encodeStat(stat: Stat): string {
   return JSON.stringify(stat);
 }
+
+/** UTF-16 units of what `encodeStat` gives, counted without giving it. */
+export function statUnits(stat: Stat): number {
+  const { ephemeralOwner: owner, ttl, container } = stat;
+  let units = bareUnits + digits(stat.czxid) + digits(stat.mzxid) + digits(stat.pzxid) + digits(stat.ctime) + digits(stat.mtime);
+  units += digits(stat.version) + digits(stat.cversion) + digits(stat.aversion) + digits(stat.dataLength) + digits(stat.numChildren);
+  units += owner === null ? "null".length : literalUnits(owner);
+  if (ttl !== undefined) units += ',"ttl":'.length + digits(ttl);
+  return container === undefined ? units : units + `,"container":${container}`.length;
+}
+
+const bare: Stat = {
+  czxid: 0,
+  mzxid: 0,
+  pzxid: 0,
+  ctime: 0,
+  mtime: 0,
+  version: 0,
+  cversion: 0,
+  aversion: 0,
+  ephemeralOwner: null,
+  dataLength: 0,
+  numChildren: 0,
+};
+/** What is there whatever the numbers are: ten of one digit, and an owner that is null. */
+const bareUnits = encodeStat(bare).length - 10 - "null".length;

@@ -5,7 +5,7 @@
  * once, where it comes in. Null data is `null`, which differs from empty data.
  */
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
-import { base64Decode, base64Encode, flat, utf8Decode, utf8Length } from "./text.ts";
+import { base64Decode, base64Encode, flat, isPlain, utf8Decode, utf8Length } from "./text.ts";
 
 export interface Value {
   /** A JSON string literal, quotes included: the text, or the bytes as base64. */
@@ -36,15 +36,12 @@ class BytesValue extends TextValue {
   }
 }
 
-/** A text of one byte for each character, which stands in a JSON literal as it is: most are, and one look is all that they cost. */
-const plain = /^[ !#-[\]-~]*$/;
-
 /**
  * The value of a text that is known to be well-formed, or of bytes as base64. It is kept for as long as its znode: flat, as what the host
  * joins from pieces takes twice the memory, and with its kind in its class, which a million values share.
  */
 export function madeValue(text: string, bytes: number, isBase64: boolean): Value {
-  const json = flat(plain.test(text) ? `"${text}"` : JSON.stringify(text));
+  const json = flat(isPlain(text) ? `"${text}"` : JSON.stringify(text));
   return isBase64 ? new BytesValue(json, bytes) : new TextValue(json, bytes);
 }
 
@@ -73,7 +70,7 @@ export function decodeValue(message: Record<string, unknown>, dataBytesMax: numb
 /** The value of a text, or BAD_ARGUMENTS for a lone surrogate, TOO_LARGE past the limit. */
 export function textValue(text: string, dataBytesMax: number): Value | Refusal {
   if (text.length > dataBytesMax) return tooLarge(dataBytesMax);
-  if (plain.test(text)) return new TextValue(flat(`"${text}"`), text.length);
+  if (isPlain(text)) return new TextValue(flat(`"${text}"`), text.length);
   const bytes = utf8Length(text);
   if (bytes > dataBytesMax) return tooLarge(dataBytesMax);
   if (!text.isWellFormed()) return refuse("BAD_ARGUMENTS", "data holds a lone surrogate");

@@ -271,7 +271,7 @@ export class Requests {
       this.#state.sessions.end(connection, (applied) => {
         // An earlier copy of the same txn may have ended it already: what was asked for is done.
         const isDone = applied === null || applied.code === "SESSION_EXPIRED";
-        connection.answer(slot, { body: isDone ? this.#done() : applied.body, close });
+        connection.answer(slot, { body: isDone ? this.#done() : applied.body.text, close });
       });
       return null;
     };

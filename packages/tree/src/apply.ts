@@ -5,13 +5,14 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, flat, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
+import { type ErrorCode, errorBody, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { configPath } from "./ensemble.ts";
 import { operateAll } from "./multi.ts";
-import { type Members, operate, removeEphemerals, Work } from "./operation.ts";
+import { isMembers, type Members, operate, removeEphemerals, Work } from "./operation.ts";
 import { reconfigure, showConfig } from "./reconfigure.ts";
+import { type ReplyBody, TextBody } from "./reply-body.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
 import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
@@ -23,8 +24,8 @@ export interface Applied {
   readonly code: ErrorCode | null;
   /** The state's zxid behind it. */
   readonly zxid: number;
-  /** The reply's body (protocol/reply); empty where it was overtaken. */
-  readonly body: string;
+  /** Empty where it was overtaken. */
+  readonly body: ReplyBody;
   readonly changes: readonly Change[];
 }
 
@@ -54,15 +55,17 @@ export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied
 }
 
 const none: readonly Change[] = [];
+const empty: ReplyBody = new TextBody("");
 
 function done(work: Work, members: Members): Applied {
   const changes = work.finish();
   work.tree.zxid = work.zxid;
-  return { outcome: "done", code: null, zxid: work.zxid, body: flat(`,"zxid":${work.zxid}${members}`), changes };
+  const body = typeof members === "string" ? new TextBody(`,"zxid":${work.zxid}${members}`) : members;
+  return { outcome: "done", code: null, zxid: work.zxid, body, changes };
 }
 
 function refused(tree: Tree, refusal: Refusal): Applied {
-  return { outcome: "refused", code: refusal.code, zxid: tree.zxid, body: errorBody(tree.zxid, refusal), changes: none };
+  return { outcome: "refused", code: refusal.code, zxid: tree.zxid, body: new TextBody(errorBody(tree.zxid, refusal)), changes: none };
 }
 
 function expired(tree: Tree): Applied {
@@ -81,7 +84,7 @@ function applyWrite(tree: Tree, txn: WriteTxn): Applied {
   if (txn.id <= session.lastId) {
     return refused(tree, refuse("OUTCOME_UNKNOWN", "the reply to this id is no longer kept; the request is not executed"));
   }
-  if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, body: "", changes: none };
+  if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, body: empty, changes: none };
   tree.keepSession(session);
   session.acknowledge(txn.ack);
   const applied = execute(tree, txn, session);
@@ -113,13 +116,9 @@ function change(work: Work, write: Write, caller: Caller, session: string): Memb
   return write.op === "reconfig" ? reconfigure(work, write, caller) : operate(work, write, caller, session);
 }
 
-function isMembers(members: Members | Refusal): members is Members {
-  return typeof members === "string";
-}
-
 /** The same txn again, proposed anew because its first copy seemed lost. */
 function repeated(tree: Tree): Applied {
-  return { outcome: "repeated", code: null, zxid: tree.zxid, body: `,"zxid":${tree.zxid}`, changes: none };
+  return { outcome: "repeated", code: null, zxid: tree.zxid, body: new TextBody(`,"zxid":${tree.zxid}`), changes: none };
 }
 
 function openSession(tree: Tree, txn: OpenTxn): Applied {

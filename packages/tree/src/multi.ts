@@ -3,7 +3,7 @@
  */
 import type { Multi, Refusal } from "@copse/protocol";
 import type { Caller } from "./acl.ts";
-import { type Members, operate, type Work } from "./operation.ts";
+import { isMembers, type Members, operate, type Work } from "./operation.ts";
 
 /** @returns the results, or the refusal of the first op that failed, with its index */
 export function operateAll(work: Work, multi: Multi, caller: Caller, session: string): Members | Refusal {
@@ -11,11 +11,12 @@ export function operateAll(work: Work, multi: Multi, caller: Caller, session: st
   let refusal: Refusal | null = null;
   work.tree.atomically(() => {
     for (const [index, op] of multi.ops.entries()) {
-      const members = operate(work, op, caller, session);
-      if (typeof members !== "string") {
-        refusal = { ...members, index };
+      const result = operate(work, op, caller, session);
+      if (!isMembers(result)) {
+        refusal = { ...result, index };
         return false;
       }
+      const members = typeof result === "string" ? result : result.members;
       results.push(`{${members.slice(1)}}`);
     }
     return true;

@@ -8,7 +8,6 @@ import {
   type Check,
   type Create,
   type Delete,
-  encodeStat,
   isRefusal,
   isReserved,
   joinPath,
@@ -27,11 +26,16 @@ import {
 import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
+import { StatBody } from "./reply-body.ts";
 import type { Tree } from "./tree.ts";
 import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "./znode.ts";
 
-/** The members of an op's result as JSON text, each with a comma before it. */
-export type Members = string;
+/** The members of an op's result: as JSON text, each with a comma before it, or what it is made of. */
+export type Members = string | StatBody;
+
+export function isMembers(result: Members | Refusal): result is Members {
+  return typeof result === "string" || result instanceof StatBody;
+}
 
 /** The changes of one txn while it is being applied. */
 export class Work {
@@ -160,7 +164,7 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   const { value, isEphemeral, isContainer, ttl } = write;
   const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
   const znode = work.create(path, parent, { value, acl, kind });
-  return `,"path":${JSON.stringify(path)},"stat":${encodeStat(statOf(znode))}`;
+  return new StatBody(work.zxid, path, statOf(znode));
 }
 
 function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
@@ -175,7 +179,7 @@ function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
   const longer = (value?.bytes ?? 0) - (znode.value?.bytes ?? 0);
   const full = isQuotaPath(path) ? quotaRefusal(work, path, value, caller) : work.tree.quotas.exceeded(path, 0, longer);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
-  return `,"stat":${encodeStat(work.setValue(path, znode, write.value))}`;
+  return new StatBody(work.zxid, null, work.setValue(path, znode, write.value));
 }
 
 function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
@@ -187,7 +191,7 @@ function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "admin", caller)) return noAuth("admin", path);
   if (version !== -1 && version !== znode.aversion) return badVersion(path, znode, caller);
-  return `,"stat":${encodeStat(work.setAcl(path, znode, acl))}`;
+  return new StatBody(work.zxid, null, work.setAcl(path, znode, acl));
 }
 
 function check(work: Work, write: Check, caller: Caller): Members | Refusal {

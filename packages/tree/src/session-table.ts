@@ -6,6 +6,7 @@
  * `generation` grows with each resume and fences the connections before it. Nothing here knows when a session expires.
  */
 import type { Identity } from "@copse/protocol";
+import type { ReplyBody } from "./reply-body.ts";
 import { ShardedMap } from "./sharded-map.ts";
 import { type SortedList, sortedStrings } from "./sorted-list.ts";
 
@@ -13,8 +14,7 @@ export interface KeptReply {
   readonly id: number;
   /** Fingerprint of the request, to tell a repetition from another request under the same id. */
   readonly print: number;
-  /** The reply without its id (protocol/reply). */
-  readonly body: string;
+  readonly body: ReplyBody;
 }
 
 /** Replies kept for one session, and their bodies' size in UTF-16 units; the newest is kept whatever its size. */
@@ -74,7 +74,7 @@ export class Session {
   remember(reply: KeptReply): void {
     this.lastId = reply.id;
     this.#replies.push(reply);
-    this.#replyUnits += reply.body.length;
+    this.#replyUnits += reply.body.units;
     while (this.#replies.length > 1 && (this.#replies.length > repliesMax || this.#replyUnits > replyUnitsMax)) this.#dropOldest();
   }
 
@@ -85,7 +85,7 @@ export class Session {
 
   #dropOldest(): void {
     const oldest = this.#replies.shift();
-    if (oldest !== undefined) this.#replyUnits -= oldest.body.length;
+    if (oldest !== undefined) this.#replyUnits -= oldest.body.units;
   }
 
   /** Adds identities that are not there yet; true if any was new. */

@@ -9,6 +9,7 @@ import { type AclItem, type Identity, madeValue, quotaRoot } from "@copse/protoc
 import { aclOf, open } from "./acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
+import { TextBody } from "./reply-body.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
 import { kindOf, Znode } from "./znode.ts";
@@ -80,7 +81,8 @@ export class SnapshotWriter {
 }
 
 function encodeSession(session: Session): string {
-  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies } = session;
+  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId } = session;
+  const replies: HeldReply[] = session.replies.map(({ body, ...reply }) => ({ ...reply, body: body.text }));
   return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies });
 }
 
@@ -150,7 +152,7 @@ export class SnapshotLoader {
 
   #takeSession(held: HeldSession): void {
     const session = new Session({ ...held, id: held.session, connection: held.connection ?? "" });
-    session.restore(held);
+    session.restore({ ...held, replies: held.replies.map((reply) => ({ ...reply, body: new TextBody(reply.body) })) });
     this.#tree.sessions.set(session.id, session);
   }
 
@@ -201,8 +203,10 @@ interface HeldSession {
   readonly identitiesZxid: number;
   readonly connection?: string;
   readonly lastId: number;
-  readonly replies: readonly KeptReply[];
+  readonly replies: readonly HeldReply[];
 }
+
+type HeldReply = Omit<KeptReply, "body"> & { readonly body: string };
 
 function isParent(parent: string, path: string): boolean {
   return path.lastIndexOf("/") === (parent === "/" ? 0 : parent.length) && path.startsWith(parent) && path !== parent;

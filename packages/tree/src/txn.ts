@@ -9,6 +9,7 @@ import {
   decodeWrite,
   encodeWrite,
   fingerprint,
+  flat,
   type Guard,
   type Identity,
   isRefusal,
@@ -122,7 +123,8 @@ export function encodeTxn(txn: Txn, operation?: string): string {
   const { session, generation, id, after, ack, print, address, guards } = txn;
   let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
   if (guards.length > 0) text += `,"guard":${JSON.stringify(guards)}`;
-  return `${text},"write":${operation ?? encodeOperation(txn.write)}}`;
+  // In one piece, as it waits for the end of the turn.
+  return flat(`${text},"write":${operation ?? encodeOperation(txn.write)}}`);
 }
 
 /** One entry's payload, from the texts of its txns and the newest of their formats. */

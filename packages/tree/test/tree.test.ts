@@ -148,10 +148,10 @@ describe("apply", () => {
       fc.property(steps, (given) => {
         const tree = freshTree();
         const bodies: string[] = [];
-        const txns = run(tree, given, ({ body }) => bodies.push(body));
+        const txns = run(tree, given, ({ body }) => bodies.push(body.text));
         const replica = freshTree();
         const replayed = decodeTxns(encodeEntry(txns.map((txn) => encodeTxn(txn)))).map(
-          (txn, at) => apply(replica, txn, 1_000 + at, 1).body,
+          (txn, at) => apply(replica, txn, 1_000 + at, 1).body.text,
         );
         expect(replayed).toEqual(bodies);
         expect(digestOf(replica)).toBe(digestOf(tree));
