@@ -3,7 +3,7 @@
  *
  * Invariant: a Stat is a value taken at one moment; nothing changes it afterwards.
  */
-import { digits, literalUnits } from "./text.ts";
+import { integerUnits, literalUnits } from "./text.ts";
 
 export interface Stat {
   /** zxid of the txn that created the znode. Times are milliseconds since the epoch. */
@@ -40,10 +40,21 @@ export function encodeStat(stat: Stat): string {
 /** UTF-16 units of what `encodeStat` gives, counted without giving it. */
 export function statUnits(stat: Stat): number {
   const { ephemeralOwner: owner, ttl, container } = stat;
-  let units = bareUnits + digits(stat.czxid) + digits(stat.mzxid) + digits(stat.pzxid) + digits(stat.ctime) + digits(stat.mtime);
-  units += digits(stat.version) + digits(stat.cversion) + digits(stat.aversion) + digits(stat.dataLength) + digits(stat.numChildren);
+  let units =
+    bareUnits +
+    integerUnits(stat.czxid) +
+    integerUnits(stat.mzxid) +
+    integerUnits(stat.pzxid) +
+    integerUnits(stat.ctime) +
+    integerUnits(stat.mtime);
+  units +=
+    integerUnits(stat.version) +
+    integerUnits(stat.cversion) +
+    integerUnits(stat.aversion) +
+    integerUnits(stat.dataLength) +
+    integerUnits(stat.numChildren);
   units += owner === null ? "null".length : literalUnits(owner);
-  if (ttl !== undefined) units += ',"ttl":'.length + digits(ttl);
+  if (ttl !== undefined) units += ',"ttl":'.length + integerUnits(ttl);
   return container === undefined ? units : units + `,"container":${container}`.length;
 }
 

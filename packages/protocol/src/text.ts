@@ -125,7 +125,7 @@ const longUnits = 1_024;
 /** A 53-bit fingerprint of `joined` (two multiplicative 32-bit lanes): tells requests apart, proves nothing against an adversary. */
 export function fingerprint(joined: string): number {
   // What was joined from pieces takes three times as long to read, unit by unit, even once it is flat; only a copy is not.
-  const text = joined.length < longUnits ? joined : [joined, ""].join("");
+  const text = joined.length < longUnits ? joined : [joined.slice(0, 1), joined.slice(1)].join("");
   // As 32-bit integers from the first: with a double among them the loop takes twice as long.
   let low = 0x9e3779b9 | 0;
   let high = 0x41c6ce57 | 0;
@@ -140,10 +140,10 @@ export function fingerprint(joined: string): number {
 }
 
 /** A text of one byte for each character, which stands in a JSON literal as it is: most are, and one look is all that they cost. */
-const plain = /^[ !#-[\]-~]*$/;
+const printable = /^[ !#-[\]-~]*$/;
 
 export function isPlain(text: string): boolean {
-  return plain.test(text);
+  return printable.test(text);
 }
 
 /** UTF-16 units of a text as a JSON literal, quotes included. */
@@ -151,8 +151,8 @@ export function literalUnits(text: string): number {
   return isPlain(text) ? text.length + 2 : JSON.stringify(text).length;
 }
 
-/** Characters of an integer, its sign included. */
-export function digits(integer: number): number {
+/** UTF-16 units of a safe integer as JSON, its sign included. */
+export function integerUnits(integer: number): number {
   const size = Math.abs(integer);
   let count = integer < 0 ? 2 : 1;
   for (let power = 10; power <= size; power *= 10) count++;

@@ -74,7 +74,7 @@ export function textValue(text: string, dataBytesMax: number): Value | Refusal {
   const bytes = utf8Length(text);
   if (bytes > dataBytesMax) return tooLarge(dataBytesMax);
   if (!text.isWellFormed()) return refuse("BAD_ARGUMENTS", "data holds a lone surrogate");
-  return madeValue(text, bytes, false);
+  return new TextValue(flat(JSON.stringify(text)), bytes);
 }
 
 /** The members of a message that carry this value, each with a comma before it; nothing for null data. */

@@ -1,7 +1,7 @@
 /**
  * One client's connection: the order of its replies.
  *
- * Requests become slots in a queue; a slot runs when it reaches the head, or waits for its outcome, and is answered. Invariants:
+ * Requests become slots in a queue; a slot may have to run once it is at the head, may wait for its outcome, and is answered. Invariants:
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
  * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
  */
@@ -23,9 +23,12 @@ export interface Slot {
   readonly id: number;
   /** A write sent behind it may not be proposed before it is answered: it would be seen by a read that was sent first. */
   readonly holdsWrites: boolean;
-  /** What is to run at the head of the queue; null once it runs, or where the outcome comes by itself. */
+  /**
+   * What is to run at the head of the queue; null once it runs, or where the outcome comes by itself. Two members and no union of states:
+   * a thousand slots may wait for a sync, each one object less.
+   */
   run: Run | null;
-  /** Null while it waits. */
+  /** Null until the outcome is there. Invariant: what has an answer runs no more. */
   answer: Answer | null;
 }
 
@@ -94,6 +97,11 @@ export class Connection {
     this.caller = { identities, address: this.address };
   }
 
+  /** True where a request can be answered at once: nothing stands before it, and what is said gets through. */
+  get isFree(): boolean {
+    return this.#head === this.#slots.length && !this.#isPumping && !this.#isCongested;
+  }
+
   /** True while a write has to wait for its turn in the queue before it is proposed. */
   get holdsWrites(): boolean {
     return this.#holding > 0;
@@ -110,6 +118,7 @@ export class Connection {
 
   /** Answers a slot, and sends what that lets go. */
   answer(slot: Slot, answer: Answer): void {
+    slot.run = null;
     slot.answer = answer;
     this.pump();
   }

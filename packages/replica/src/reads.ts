@@ -20,15 +20,17 @@ import {
 } from "@copse/protocol";
 import { type Caller, mayDo, type QuotaUse, quotaPath, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
 import { answerInspection, type Inspected } from "./inspection.ts";
+import type { StatTexts } from "./stat-texts.ts";
 
 /** Who reads, and what a read may touch besides the tree. */
 export interface Reader {
   readonly caller: Caller;
+  readonly stats: StatTexts;
   readonly session: string | null;
   /** Leaves a one-shot watch; false where there is no room. */
-  readonly watch: (path: string, kind: "data" | "child") => boolean;
+  watch(path: string, kind: "data" | "child"): boolean;
   /** The reply members of `ensemble`. */
-  readonly ensemble: () => string;
+  ensemble(): string;
   readonly inspected: Inspected;
 }
 
@@ -110,12 +112,13 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
 
 /** Notes in `wanted` the watch that a success leaves. */
 function answerSingle(tree: Tree, read: SingleRead, reader: Reader, wanted: WatchWanted[]): string | Refusal {
-  const isMissing = tree.find(read.path) === undefined;
-  const znode = isMissing && read.op === "exists" ? null : readable(tree, read.path, reader);
-  if (znode !== null && isRefusal(znode)) return znode;
-  if (read.watch) wanted.push([read.path, read.op === "children" ? "child" : "data"]);
-  if (znode === null) return ',"stat":null';
-  const stat = `,"stat":${encodeStat(statOf(znode))}`;
+  const { path } = read;
+  const znode = tree.find(path);
+  if (znode === undefined && read.op !== "exists") return noNode(path);
+  if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
+  if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
+  if (znode === undefined) return ',"stat":null';
+  const stat = `,"stat":${reader.stats.of(path, znode)}`;
   if (read.op === "exists") return stat;
   if (read.op === "get") return encodeValue(znode.value) + stat;
   return encodeChildren(znode, read, stat);

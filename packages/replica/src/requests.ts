@@ -12,6 +12,7 @@ import {
   type Identity,
   type Limits,
   type RawMessage,
+  type Read,
   type Refusal,
   type Request,
   refuse,
@@ -19,7 +20,7 @@ import {
   type Write,
   withUniqueAcls,
 } from "@copse/protocol";
-import { type Authenticate, encodeOperation, encodeTxn, printOf, type Tree, type WriteTxn } from "@copse/tree";
+import { type Authenticate, type Caller, encodeOperation, encodeTxn, printOf, type Tree, type WriteTxn } from "@copse/tree";
 import { type Audit, authFailure } from "./audit.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
 import type { Answer, Connection, Slot } from "./connection.ts";
@@ -30,6 +31,7 @@ import type { Clock } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
 import { answerRead, type Reader } from "./reads.ts";
 import type { Sessions } from "./sessions.ts";
+import { StatTexts } from "./stat-texts.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { Barrier, Waits } from "./waits.ts";
 import { restoreWatches } from "./watch-catch-up.ts";
@@ -65,6 +67,7 @@ export class Requests {
   readonly refusals: Map<string, number> = new Map();
 
   readonly #writeHost: WriteHost;
+  readonly #stats: StatTexts = new StatTexts();
 
   constructor(state: RequestsState) {
     this.#state = state;
@@ -166,11 +169,17 @@ export class Requests {
   }
 
   #read(connection: Connection, request: Of<"read">): void {
-    const barrier = request.isLinearizable || request.read.op === "sync" ? this.#state.waits.barrier() : null;
-    this.#run(connection, request.id, request.atLeast, barrier, () => {
-      const members = answerRead(this.#state.tree, request.read, this.#reader(connection));
-      return { body: typeof members === "string" ? this.#done() + members : this.#error(members) };
-    });
+    const { waits, tree } = this.#state;
+    const { id, read, atLeast } = request;
+    const barrier = request.isLinearizable || read.op === "sync" ? waits.barrier() : null;
+    // Most reads have nothing to wait for: they need no place in the queue.
+    if (barrier === null && atLeast <= tree.zxid && connection.isFree) connection.reply(id, this.#answer(connection, read));
+    else this.#run(connection, id, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
+  }
+
+  #answer(connection: Connection, read: Read): string {
+    const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
+    return typeof members === "string" ? this.#done() + members : this.#error(members);
   }
 
   /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
@@ -194,17 +203,6 @@ export class Requests {
       return null;
     };
     connection.enqueue(id, run, atLeast > 0 || barrier !== null);
-  }
-
-  #reader(connection: Connection): Reader {
-    const { watches, limits, ensemble, inspected } = this.#state;
-    return {
-      caller: connection.caller,
-      session: connection.session?.id ?? null,
-      watch: (path, kind) => watches.add(connection, path, kind, limits.watches),
-      ensemble,
-      inspected,
-    };
   }
 
   #ping(connection: Connection, id: number): void {
@@ -294,6 +292,40 @@ export class Requests {
 
   #count(request: Request): void {
     increment(this.counts, opName(request));
+  }
+}
+
+/** A connection as one who reads. */
+class ConnectionReader implements Reader {
+  readonly stats: StatTexts;
+  readonly #connection: Connection;
+  readonly #state: RequestsState;
+
+  constructor(connection: Connection, stats: StatTexts, state: RequestsState) {
+    this.stats = stats;
+    this.#connection = connection;
+    this.#state = state;
+  }
+
+  get caller(): Caller {
+    return this.#connection.caller;
+  }
+
+  get session(): string | null {
+    return this.#connection.session?.id ?? null;
+  }
+
+  get inspected(): Inspected {
+    return this.#state.inspected;
+  }
+
+  watch(path: string, kind: "data" | "child"): boolean {
+    const { watches, limits } = this.#state;
+    return watches.add(this.#connection, path, kind, limits.watches);
+  }
+
+  ensemble(): string {
+    return this.#state.ensemble();
   }
 }
 

@@ -42,7 +42,7 @@ export class Work {
   readonly tree: Tree;
   /** The zxid that this txn takes if it succeeds. */
   readonly zxid: number;
-  changes: Change[] = [];
+  #changes: Change[] = [];
   /** Parents whose child list changed, by path. */
   #parents: Map<string, Znode> | null = null;
   /** Ancestors that `parents` has created in this txn. */
@@ -53,13 +53,12 @@ export class Work {
     this.zxid = tree.zxid + 1;
   }
 
-  create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Znode {
+  create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Stat {
     const { tree, zxid } = this;
     const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
     tree.attach(znode, path, zxid);
     this.#touched(path, parent);
-    this.#note("created", path, znode);
-    return znode;
+    return this.#note("created", path, znode);
   }
 
   remove(path: string, znode: Znode): void {
@@ -84,7 +83,7 @@ export class Work {
   /** Adds, after the changes of the ops, the new stat of each parent whose child list changed and that is still there. */
   finish(): readonly Change[] {
     if (this.#parents !== null) for (const [path, parent] of this.#parents) this.#note("children", path, parent);
-    return this.changes;
+    return this.#changes;
   }
 
   #touched(path: string, parent: Znode): void {
@@ -100,8 +99,8 @@ export class Work {
 
   /** Most txns have one change, the history keeps it, and a push into an empty array makes room for seventeen. */
   #add(change: Change): void {
-    if (this.changes.length === 0) this.changes = [change];
-    else this.changes.push(change);
+    if (this.#changes.length === 0) this.#changes = [change];
+    else this.#changes.push(change);
   }
 }
 
@@ -158,13 +157,13 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
     let above = pathOf(parent);
     for (const name of missing) {
       above = joinPath(above, name);
-      parent = work.create(above, parent, { value: null, acl: open, kind: persistent });
+      work.create(above, parent, { value: null, acl: open, kind: persistent });
+      parent = parent.child(name)!;
     }
   }
   const { value, isEphemeral, isContainer, ttl } = write;
   const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
-  const znode = work.create(path, parent, { value, acl, kind });
-  return new StatBody(work.zxid, path, statOf(znode));
+  return new StatBody(work.zxid, path, work.create(path, parent, { value, acl, kind }));
 }
 
 function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {

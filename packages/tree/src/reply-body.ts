@@ -2,9 +2,10 @@
  * What a write answers, behind the id.
  *
  * Every member keeps the replies to all writes until their clients have them, and only the member to which a client is connected ever
- * says them. So what most writes answer is kept as the stat, which the history holds anyway, and becomes text where somebody asks for it.
+ * says them. So what most writes answer is kept as the stat, which the history holds for a while anyway, and becomes text where somebody
+ * asks for it.
  */
-import { digits, encodeStat, flat, literalUnits, type Stat, statUnits } from "@copse/protocol";
+import { encodeStat, flat, integerUnits, literalUnits, type Stat, statUnits } from "@copse/protocol";
 
 export interface ReplyBody {
   /** The members of the reply but its id, each with a comma before it (protocol/reply). */
@@ -51,6 +52,6 @@ export class StatBody implements ReplyBody {
 
   get units(): number {
     const path = this.path === null ? 0 : ',"path":'.length + literalUnits(this.path);
-    return ',"zxid":'.length + digits(this.zxid) + path + ',"stat":'.length + statUnits(this.stat);
+    return ',"zxid":'.length + integerUnits(this.zxid) + path + ',"stat":'.length + statUnits(this.stat);
   }
 }
