@@ -146,6 +146,11 @@ export function isPlain(text: string): boolean {
   return printable.test(text);
 }
 
+/** A text as a JSON literal. */
+export function literal(text: string): string {
+  return isPlain(text) ? `"${text}"` : JSON.stringify(text);
+}
+
 /** UTF-16 units of a text as a JSON literal, quotes included. */
 export function literalUnits(text: string): number {
   return isPlain(text) ? text.length + 2 : JSON.stringify(text).length;

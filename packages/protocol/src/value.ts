@@ -5,7 +5,7 @@
  * once, where it comes in. Null data is `null`, which differs from empty data.
  */
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
-import { base64Decode, base64Encode, flat, isPlain, utf8Decode, utf8Length } from "./text.ts";
+import { base64Decode, base64Encode, flat, isPlain, literal, utf8Decode, utf8Length } from "./text.ts";
 
 export interface Value {
   /** A JSON string literal, quotes included: the text, or the bytes as base64. */
@@ -41,7 +41,7 @@ class BytesValue extends TextValue {
  * joins from pieces takes twice the memory, and with its kind in its class, which a million values share.
  */
 export function madeValue(text: string, bytes: number, isBase64: boolean): Value {
-  const json = flat(isPlain(text) ? `"${text}"` : JSON.stringify(text));
+  const json = flat(literal(text));
   return isBase64 ? new BytesValue(json, bytes) : new TextValue(json, bytes);
 }
 

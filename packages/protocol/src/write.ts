@@ -9,6 +9,7 @@ import { guardsMax, type Limits, ttlMsMax } from "./limits.ts";
 import { isWireInteger, MemberReader } from "./member.ts";
 import { pathFault, sequentialPathFault } from "./path.ts";
 import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
+import { literal } from "./text.ts";
 import { decodeValue, encodeValue, isValue, type Value } from "./value.ts";
 
 export interface Create {
@@ -169,7 +170,7 @@ export function isMessage(value: unknown): value is Record<string, unknown> {
 export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "multi") return `{"op":"multi","ops":[${write.ops.map(encodeWrite).join(",")}]}`;
   if (write.op === "reconfig") return encodeReconfig(write);
-  let text = `{"op":"${write.op}","path":${JSON.stringify(write.path)}`;
+  let text = `{"op":"${write.op}","path":${literal(write.path)}`;
   if (write.op === "create" || write.op === "set") text += encodeValue(write.value);
   if (write.op === "create") {
     if (write.isEphemeral) text += ',"ephemeral":true';

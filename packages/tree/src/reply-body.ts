@@ -5,7 +5,7 @@
  * says them. So what most writes answer is kept as the stat, which the history holds for a while anyway, and becomes text where somebody
  * asks for it.
  */
-import { encodeStat, flat, integerUnits, literalUnits, type Stat, statUnits } from "@copse/protocol";
+import { encodeStat, flat, integerUnits, literal, literalUnits, type Stat, statUnits } from "@copse/protocol";
 
 export interface ReplyBody {
   /** The members of the reply but its id, each with a comma before it (protocol/reply). */
@@ -41,7 +41,7 @@ export class StatBody implements ReplyBody {
 
   /** Without the zxid: what a multi repeats of each of its ops. */
   get members(): string {
-    const path = this.path === null ? "" : `,"path":${JSON.stringify(this.path)}`;
+    const path = this.path === null ? "" : `,"path":${literal(this.path)}`;
     return `${path},"stat":${encodeStat(this.stat)}`;
   }
 
