@@ -149,9 +149,8 @@ function transfer(core: Core, { from }: Message, progress: Progress): void {
 }
 
 function readIndex(core: Core, request: Message): void {
-  const voters = votersOf(core.members.voters);
-  if (voters.length === 1 && voters[0] === core.id) return answerRead(core, request, core.log.committed);
-  // Before an entry of its own term is committed a leader does not know what is (paper, section 8).
+  // Before an entry of its own term is committed a leader does not know what is (paper, section 8), be it alone: it may have
+  // started again with entries that it acknowledged and has not found committed yet.
   if (core.log.term(core.log.committed) !== core.term) {
     core.waitingReads.push(request);
     return;
@@ -160,7 +159,9 @@ function readIndex(core: Core, request: Message): void {
 }
 
 function askQuorum(core: Core, request: Message): void {
-  if (core.options.reads === "lease") return answerRead(core, request, core.log.committed);
+  const voters = votersOf(core.members.voters);
+  const isAlone = voters.length === 1 && voters[0] === core.id;
+  if (isAlone || core.options.reads === "lease") return answerRead(core, request, core.log.committed);
   core.readIndex.add(request, core.log.committed, core.id);
   broadcastHeartbeat(core, request.context);
 }

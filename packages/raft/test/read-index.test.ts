@@ -1,11 +1,11 @@
 /** Reads that a leader may answer only once a quorum has confirmed it. */
 import { describe, expect, it } from "vitest";
-import { emptyConfiguration } from "../src/entry.ts";
+import { type Entry, emptyConfiguration } from "../src/entry.ts";
 import { message } from "../src/message.ts";
 import { Raft } from "../src/raft.ts";
 import type { Ready } from "../src/ready.ts";
 
-function leaderOf(voters: readonly number[]): Raft {
+function memberOf(voters: readonly number[], entries: readonly Entry[] = []): Raft {
   const configuration = { ...emptyConfiguration, voters };
   const base = { index: 1, term: 1 };
   const options = {
@@ -24,7 +24,11 @@ function leaderOf(voters: readonly number[]): Raft {
     random: () => 0,
     snapshot: () => ({ ...base, configuration }),
   };
-  const raft = new Raft(options, { hardState: { term: 1, vote: 0, commit: 1 }, base, configuration, entries: [] });
+  return new Raft(options, { hardState: { term: 1, vote: 0, commit: 1 }, base, configuration, entries });
+}
+
+function leaderOf(voters: readonly number[]): Raft {
+  const raft = memberOf(voters);
   raft.campaign();
   drain(raft);
   for (const voter of voters.slice(1)) raft.step(message("vote-reply", { from: voter, to: 1, term: 2 }));
@@ -82,5 +86,18 @@ describe("a read", () => {
     const raft = leaderOf([1]);
     raft.read("alone");
     expect(reads(drain(raft))).toEqual([{ index: 2, context: "alone" }]);
+  });
+
+  it("[R9] of a single voter that starts again waits until what it acknowledged before is known to be committed", () => {
+    const raft = memberOf([1], [{ index: 2, term: 1, kind: "normal", payload: "acknowledged", change: null }]);
+    raft.campaign();
+    while (raft.role !== "leader") {
+      raft.ready();
+      raft.advance();
+    }
+    raft.read("early");
+    expect(raft.ready().reads).toEqual([]);
+    raft.advance();
+    expect(reads(drain(raft))).toEqual([{ index: 3, context: "early" }]);
   });
 });
