@@ -77,4 +77,13 @@ describe("text", () => {
     expect(seen.size).toBe(50_000);
     expect([...seen].every(Number.isSafeInteger)).toBe(true);
   });
+
+  it("gives the same fingerprints as every build before: logs and snapshots hold them", () => {
+    expect(["", '{"op":"set"}', "x".repeat(1_023), "x".repeat(1_024), "é😀".repeat(1_000)].map(fingerprint)).toEqual([
+      8984380980191534, 1801798105431770, 8802670134917800, 595795328750508, 8666171358184309,
+    ]);
+    // However the text came about.
+    const pieces = Array.from({ length: 300 }, (_, at) => `piece ${at}, `);
+    expect(fingerprint(pieces.reduce((text, piece) => text + piece, ""))).toBe(fingerprint(pieces.join("")));
+  });
 });

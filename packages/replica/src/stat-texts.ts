@@ -21,6 +21,10 @@ export const statTextsMax = 2_048;
 export class StatTexts {
   readonly #texts: Map<string, StatText> = new Map();
 
+  get size(): number {
+    return this.#texts.size;
+  }
+
   /** The stat of the znode at `path`, as `encodeStat` gives it. */
   of(path: string, znode: Znode): string {
     const kept = this.#texts.get(path);

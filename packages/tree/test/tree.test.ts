@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Applied, apply } from "../src/apply.ts";
 import { digestOf } from "../src/digest.ts";
+import { replyUnitsMax } from "../src/session-table.ts";
 import { SnapshotLoader, SnapshotWriter } from "../src/snapshot.ts";
 import { nextVersion, Tree } from "../src/tree.ts";
 import { decodeTxns, encodeEntry, encodeTxn, type Txn, type WriteTxn } from "../src/txn.ts";
@@ -102,6 +103,15 @@ function freshTree(): Tree {
   for (const session of sessions)
     apply(tree, { kind: "open", session, secretHash: "h", timeoutMs: 5_000, identities: [], connection: "c" }, 1, 1);
   return tree;
+}
+
+/** The tree as a member has it that was sent a snapshot. */
+function restored(tree: Tree): Tree {
+  const writer = new SnapshotWriter(tree);
+  const loader = new SnapshotLoader();
+  for (let piece = writer.piece(500); piece !== null; piece = writer.piece(500)) loader.take(piece);
+  writer.close();
+  return loader.finish();
 }
 
 function run(tree: Tree, steps: readonly Step[], each: (applied: Applied, txn: Txn) => void = () => {}): Txn[] {
@@ -216,6 +226,46 @@ describe("apply", () => {
     expect(apply(tree, { ...create, session: "none" }, 2, 1).code).toBe("SESSION_EXPIRED");
   });
 
+  it("keeps the newest replies within their bound, the same on a member that came through a snapshot", () => {
+    const tree = freshTree();
+    // Each reply repeats its path: a hundred are over the bound.
+    const create = (number: number): WriteTxn => {
+      const path = `/${"é".repeat(3_000)}${number}`;
+      const write = {
+        op: "create",
+        path,
+        value: null,
+        isEphemeral: false,
+        isSequential: false,
+        isContainer: false,
+        ttl: null,
+        acl: null,
+        parents: false,
+      } as const;
+      return writeTxn(tree, "s0", write);
+    };
+    const txns: Txn[] = [];
+    const units: number[] = [];
+    const run = (txn: Txn): void => {
+      units.push(apply(tree, txn, 1, 1).body.text.length);
+      txns.push(txn);
+    };
+    for (let number = 0; number < 60; number++) run(create(number));
+    const other = restored(tree);
+    for (let number = 60; number < 120; number++) {
+      run(create(number));
+      apply(other, txns[txns.length - 1]!, 1, 1);
+    }
+    expect(digestOf(other)).toBe(digestOf(tree));
+    const outcomes = (of: Tree): string[] => txns.map((txn) => apply(of, txn, 1, 1).code ?? "kept");
+    const kept = outcomes(tree);
+    expect(outcomes(other)).toEqual(kept);
+    expect([kept[0], kept[119]]).toEqual(["OUTCOME_UNKNOWN", "kept"]);
+    const from = (at: number): number => units.slice(at).reduce((sum, size) => sum + size, 0);
+    const dropped = units.findLastIndex((_, at) => from(at) > replyUnitsMax);
+    expect(kept.lastIndexOf("OUTCOME_UNKNOWN")).toBe(dropped);
+  });
+
   it("opens and moves a session once, however often the same txn comes", () => {
     const tree = freshTree();
     const open: Txn = { kind: "open", session: "x", secretHash: "h", timeoutMs: 5_000, identities: [], connection: "c1" };
@@ -279,11 +329,7 @@ describe("snapshots", () => {
       fc.property(steps, steps, (before, after) => {
         const tree = freshTree();
         run(tree, before);
-        const writer = new SnapshotWriter(tree);
-        const loader = new SnapshotLoader();
-        for (let piece = writer.piece(500); piece !== null; piece = writer.piece(500)) loader.take(piece);
-        writer.close();
-        const loaded = loader.finish();
+        const loaded = restored(tree);
         run(tree, after);
         run(loaded, after);
         expect(digestOf(loaded)).toBe(digestOf(tree));
