@@ -46,24 +46,25 @@ export interface Message {
   readonly context: string;
 }
 
-const blank: Message = {
-  kind: "hup",
-  from: nobody,
-  to: nobody,
-  term: 0,
-  index: 0,
-  logTerm: 0,
-  entries: [],
-  proposals: [],
-  commit: 0,
-  isRejected: false,
-  hint: 0,
-  snapshot: null,
-  context: "",
-};
+const none: readonly never[] = [];
 
-export function message(kind: MessageKind, fields: Partial<Message> = {}): Message {
-  return { ...blank, ...fields, kind };
+/** A message with these fields; what is not given is zero, empty or nobody. */
+export function message(kind: MessageKind, given: Partial<Message> = {}): Message {
+  return {
+    kind,
+    from: given.from ?? nobody,
+    to: given.to ?? nobody,
+    term: given.term ?? 0,
+    index: given.index ?? 0,
+    logTerm: given.logTerm ?? 0,
+    entries: given.entries ?? none,
+    proposals: given.proposals ?? none,
+    commit: given.commit ?? 0,
+    isRejected: given.isRejected ?? false,
+    hint: given.hint ?? 0,
+    snapshot: given.snapshot ?? null,
+    context: given.context ?? "",
+  };
 }
 
 /** The context of a vote that does not ask whether there is a leader: one that the leader itself has asked for. */
