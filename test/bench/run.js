@@ -26,9 +26,9 @@ const isAlone = given.includes("--alone");
 const after = (flag) => (given.includes(flag) ? given[given.indexOf(flag) + 1] : undefined);
 const only = after("--only")?.split(",") ?? null;
 const transport = after("--transport") ?? "auto";
-const seconds = isQuick ? 0.6 : 5;
+const seconds = isQuick ? 0.5 : 5;
 /** Seconds in which all systems are warmed up together, unmeasured: a JVM that has compiled nothing yet is nobody's peer. */
-const warmSeconds = isQuick ? 4 : 8;
+const warmSeconds = isQuick ? 3 : 8;
 const port = 7_291;
 const starts = {
   copse: (...where) => startCopse(command, ...where, ["--transport", transport]),
