@@ -49,6 +49,8 @@ describe("the upgrade", () => {
 
 describe("plain HTTP", () => {
   it("[C3] serves health, readiness and metrics", async () => {
+    // Who has a session knows that the member serves: until then it says that it is not ready.
+    await (await RawClient.connect(hub.url)).cut();
     expect(await get("/healthz")).toMatchObject({ status: 200, text: "ok\n" });
     expect((await get("/readyz")).status).toBe(200);
     const { status, text } = await get("/metrics");

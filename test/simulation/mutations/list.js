@@ -91,7 +91,7 @@ export const mutations = [
   {
     name: "M8",
     what: "a higher term in a reply is ignored",
-    seed: 37,
+    seed: 172,
     patches: [
       {
         file: `${raft}/raft.ts`,
@@ -122,7 +122,11 @@ export const mutations = [
     what: "a read index is given without asking a quorum",
     seed: 3,
     patches: [
-      { file: `${raft}/leader.ts`, from: 'if (core.options.reads === "lease") return', to: 'if (core.options.reads !== "lease") return' },
+      {
+        file: `${raft}/leader.ts`,
+        from: 'if (isAlone || core.options.reads === "lease") return',
+        to: 'if (isAlone || core.options.reads !== "lease") return',
+      },
     ],
   },
   {
@@ -187,7 +191,7 @@ export const mutations = [
   {
     name: "M14",
     what: "damage in the middle of the log is taken for a torn tail",
-    seed: 17,
+    seed: 111,
     patches: [
       {
         file: "packages/log/src/recovery.ts",
