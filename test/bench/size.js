@@ -1,11 +1,11 @@
 /**
  * A large tree on one member: bytes of memory each znode costs, the longest that anybody waits while it is filled and while a
- * snapshot is written, and how long a restart after kill -9 takes. The same for ZooKeeper.
+ * snapshot is written, how long that takes, and a restart after kill -9. The same for ZooKeeper.
  *
  *   node size.js '{"system":"copse","znodes":1000000,"folder":"/tmp/x","command":"…/copse.js","port":7299}'
  */
 import { spawnSync } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { liveHeap, residentBytes } from "./memory.js";
 import { pipelined } from "./pipeline.js";
@@ -51,6 +51,17 @@ async function figures() {
   const text = await (await fetch(`http://127.0.0.1:${port + 1}/metrics`)).text();
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
+}
+
+/** How long the newest snapshot took, in milliseconds: from its file's birth to its last write. Waits until it is written. */
+async function snapshotMs() {
+  const place = join(folder, system === "copse" ? "1" : "1/version-2");
+  for (let last = -1; ; await new Promise((resolve) => setTimeout(resolve, 1_000))) {
+    const names = readdirSync(place).filter((name) => (system === "copse" ? name.endsWith(".snap") : name.startsWith("snapshot.")));
+    const newest = names.map((name) => statSync(join(place, name))).sort((a, b) => b.birthtimeMs - a.birthtimeMs)[0];
+    if (newest.size === last) return Math.round(newest.mtimeMs - newest.birthtimeMs);
+    last = newest.size;
+  }
 }
 
 /** Snapshots there are, begun ones of ZooKeeper included. */
@@ -105,6 +116,7 @@ for (let isOver = false; !isOver; ) {
 }
 isProbing = false;
 await probing;
+const writtenMs = await snapshotMs();
 const resident = residentBytes(pid);
 const live = await liveBytes(pid);
 await first.stop();
@@ -118,6 +130,7 @@ const figure = {
   liveBytesPerZnode: Math.round((live - emptyLive) / znodes),
   createsPerSecond: Math.round((znodes / fillMs) * 1_000),
   longestWaitWhileFillingMs: round(whileFilling),
+  snapshotMs: writtenMs,
   longestWaitWhileSnapshotMs: round(longestMs),
   restartMs: Math.round(restartMs),
 };

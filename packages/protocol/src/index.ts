@@ -4,6 +4,7 @@ export * from "./error-code.ts";
 export * from "./event.ts";
 export * from "./frame.ts";
 export * from "./limits.ts";
+export * from "./literal.ts";
 export * from "./path.ts";
 export * from "./reconfig.ts";
 export * from "./reply.ts";

@@ -3,7 +3,7 @@
  *
  * Invariant: a Stat is a value taken at one moment; nothing changes it afterwards.
  */
-import { integerUnits, literal, literalUnits } from "./text.ts";
+import { integerUnits, literal, literalUnits } from "./literal.ts";
 
 export interface Stat {
   /** zxid of the txn that created the znode. Times are milliseconds since the epoch. */

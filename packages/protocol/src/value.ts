@@ -5,7 +5,8 @@
  * once, where it comes in. Null data is `null`, which differs from empty data.
  */
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
-import { base64Decode, base64Encode, flat, isPlain, literal, utf8Decode, utf8Length } from "./text.ts";
+import { isPlain, literal } from "./literal.ts";
+import { base64Decode, base64Encode, flat, utf8Decode, utf8Length } from "./text.ts";
 
 export interface Value {
   /** A JSON string literal, quotes included: the text, or the bytes as base64. */

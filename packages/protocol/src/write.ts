@@ -6,10 +6,10 @@
 import { type AclItem, decodeAcl, uniqueItems } from "./acl.ts";
 import { isRefusal, type Refusal, refuse } from "./error-code.ts";
 import { guardsMax, type Limits, ttlMsMax } from "./limits.ts";
+import { literal } from "./literal.ts";
 import { isWireInteger, MemberReader } from "./member.ts";
 import { pathFault, sequentialPathFault } from "./path.ts";
 import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
-import { literal } from "./text.ts";
 import { decodeValue, encodeValue, isValue, type Value } from "./value.ts";
 
 export interface Create {

@@ -228,34 +228,18 @@ describe("apply", () => {
 
   it("keeps the newest replies within their bound, the same on a member that came through a snapshot", () => {
     const tree = freshTree();
-    // Each reply repeats its path: a hundred are over the bound.
-    const create = (number: number): WriteTxn => {
-      const path = `/${"é".repeat(3_000)}${number}`;
-      const write = {
-        op: "create",
-        path,
-        value: null,
-        isEphemeral: false,
-        isSequential: false,
-        isContainer: false,
-        ttl: null,
-        acl: null,
-        parents: false,
-      } as const;
-      return writeTxn(tree, "s0", write);
-    };
     const txns: Txn[] = [];
     const units: number[] = [];
-    const run = (txn: Txn): void => {
+    // Each reply repeats its path: a hundred are over the bound.
+    const create = (number: number): Txn => {
+      const txn = txnOf(tree, creation(`/${"é".repeat(3_000)}${number}`));
       units.push(apply(tree, txn, 1, 1).body.text.length);
       txns.push(txn);
+      return txn;
     };
-    for (let number = 0; number < 60; number++) run(create(number));
+    for (let number = 0; number < 60; number++) create(number);
     const other = restored(tree);
-    for (let number = 60; number < 120; number++) {
-      run(create(number));
-      apply(other, txns[txns.length - 1]!, 1, 1);
-    }
+    for (let number = 60; number < 120; number++) apply(other, create(number), 1, 1);
     expect(digestOf(other)).toBe(digestOf(tree));
     const outcomes = (of: Tree): string[] => txns.map((txn) => apply(of, txn, 1, 1).code ?? "kept");
     const kept = outcomes(tree);
