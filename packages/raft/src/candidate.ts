@@ -32,7 +32,9 @@ function step(core: Core, received: Message): StepResult {
   }
 }
 
-function count(core: Core, { from, isRejected }: Message): void {
+function count(core: Core, { from, isRejected, commit, logTerm }: Message): void {
+  // What one member has committed is committed; where the entry is the same, so is all before it (R2).
+  if (isRejected && commit > core.log.committed && core.log.term(commit) === logTerm) core.log.commitTo(commit);
   const result = core.countVote(from, !isRejected);
   if (result === "lost") core.becomeFollower(core.term, nobody);
   if (result !== "won") return;

@@ -283,11 +283,21 @@ export class Raft {
     else if (kind === "pre-vote") core.send("pre-vote-reply", from, { isRejected: true });
   }
 
+  /**
+   * Who is no voter any more tells a candidate how far it has committed: it may know of the very change that took its vote away, while the
+   * one voter that is left still counts on it, and could never win.
+   */
+  #toldByLeft(): { readonly commit: number; readonly logTerm: number } | undefined {
+    const { id, log, members } = this.#core;
+    if (members.voters[0].has(id) || members.voters[1].has(id)) return undefined;
+    return { commit: log.committed, logTerm: log.term(log.committed) ?? 0 };
+  }
+
   #vote({ kind, from, term, index, logTerm }: Message): void {
     const core = this.#core;
     const reply = kind === "vote" ? "vote-reply" : "pre-vote-reply";
     const isFree = core.vote === from || (core.vote === nobody && core.lead === nobody) || (kind === "pre-vote" && term > core.term);
-    if (!isFree || !core.log.isUpToDate(logTerm, index)) return core.send(reply, from, { isRejected: true });
+    if (!isFree || !core.log.isUpToDate(logTerm, index)) return core.send(reply, from, { isRejected: true, ...this.#toldByLeft() });
     core.send(reply, from, { term });
     if (kind !== "vote") return;
     core.electionElapsed = 0;
