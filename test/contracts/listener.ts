@@ -23,7 +23,7 @@ export function listenerContract(name: "ws" | "uws", uws: () => Promise<ServerCo
   let hub: Hub;
   beforeAll(async () => {
     const files = new Map([["/", { body: Buffer.from("<p>page</p>"), contentType: "text/html" }]]);
-    hub = await startHub({ uws: await uws(), origins: ["https://app.example.com"], files });
+    hub = await startHub({ uws: await uws(), origins: ["https://app.example.com"], isInsecure: true, files });
   });
   afterAll(() => hub.destroy());
 

@@ -288,8 +288,8 @@ describe("a hub with data", () => {
 describe("a shared secret", () => {
   it("lets members in that know it, and nobody else", async () => {
     const folder = temporaryFolder("secret");
-    writeFileSync(`${folder}/secret`, "correct horse\n");
-    writeFileSync(`${folder}/other`, "wrong horse\n");
+    writeFileSync(`${folder}/secret`, "correct horse battery staple\n");
+    writeFileSync(`${folder}/other`, "wrong horse battery staple\n");
     const ensemble = await EnsembleProcesses.start(3, { flags: ["--peer-secret-file", `${folder}/secret`] });
     const client = await connect(ensemble.urls);
     await client.create("/a", "1");

@@ -180,7 +180,7 @@ describe("a network that parts", () => {
       for (const device of ["eth0", "lo"]) run("ip", "-n", `${tag}n${id}`, "link", "set", device, "up");
     }
     const folder = temporaryFolder("parting");
-    writeFileSync(`${folder}/secret`, "between us");
+    writeFileSync(`${folder}/secret`, "between us members");
     const peers = ids.map((id) => `${id}=10.123.7.${id}:7281`).join(",");
     const urls = ids.map((id) => `ws://10.123.7.${id}:7181`);
     for (const id of ids) {

@@ -10,7 +10,7 @@ import { expectRollingRestart } from "../support/rolling-restart.ts";
 
 afterEach(killAll);
 
-it("upgrades an ensemble of the previous build member by member, under a session with a lock and a subscriber", async () => {
+it("[F1] upgrades an ensemble of the previous build member by member, under a session with a lock and a subscriber", async () => {
   const commit = previousCommit();
   if (commit === null) return console.warn("SKIPPED: a rolling upgrade needs the commit before; this clone is shallow");
   const ensemble = await EnsembleProcesses.start(3, { command: buildCommit(commit) });

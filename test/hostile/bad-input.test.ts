@@ -15,7 +15,7 @@ let witness: RawClient;
 let rounds = 0;
 
 beforeAll(async () => {
-  hub = await startHub({ origins: ["https://app.example.com"] });
+  hub = await startHub({ origins: ["https://app.example.com"], isInsecure: true });
   witness = await RawClient.connect(hub.url);
   await witness.ask({ op: "create", path: "/witness", data: "0" });
 });

@@ -8,7 +8,7 @@ import { upgrade } from "../support/raw-socket.ts";
 let hub: Hub;
 
 beforeAll(async () => {
-  hub = await startHub({ origins: ["https://app.example.com"] });
+  hub = await startHub({ origins: ["https://app.example.com"], isInsecure: true });
 });
 afterAll(() => hub.destroy());
 

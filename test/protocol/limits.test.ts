@@ -8,7 +8,7 @@ interface Case {
   readonly value: number;
   /** What is just allowed, and what is just too much. */
   readonly fits: readonly Message[];
-  readonly past: Message;
+  readonly past: Message | readonly Message[];
   /** An error code, or a close code. */
   readonly answer: string | number;
 }
@@ -38,6 +38,30 @@ const cases: Readonly<Record<Exclude<keyof Limits, "historyChanges" | "requests"
     fits: [{ op: "create", path: "/123456789" }],
     past: { op: "create", path: "/12345678é" },
     answer: "BAD_ARGUMENTS",
+  },
+  pathDepth: {
+    value: 2,
+    fits: [{ op: "create", path: "/a/b", parents: true }],
+    past: { op: "exists", path: "/a/b/c" },
+    answer: "BAD_ARGUMENTS",
+  },
+  receivedBytes: {
+    value: 2_097_152,
+    fits: [{ op: "create", path: "/a", data: "x".repeat(1_000_000) }],
+    past: [1, 2, 3].map((id) => ({ id: 1_000 + id, op: "get", path: "/a", atLeast: 1_000_000, padding: "x".repeat(1_000_000) })),
+    answer: 4429,
+  },
+  unsentBytes: {
+    value: 65_536,
+    fits: [{ op: "create", path: "/a", data: "x".repeat(1_000_000) }],
+    past: Array.from({ length: 100 }, (_, at) => ({ id: 1_000 + at, op: "get", path: "/a" })),
+    answer: 4429,
+  },
+  identities: {
+    value: 2,
+    fits: [{ op: "auth", scheme: "digest", credential: "ann:1" }],
+    past: { op: "auth", scheme: "digest", credential: "bob:1" },
+    answer: "QUOTA_EXCEEDED",
   },
   multiOps: { value: 2, fits: [deepest], past: { op: "multi", ops: [...deepest.ops, { op: "check", path: "/" }] }, answer: "TOO_LARGE" },
   recursiveDeletes: {
@@ -80,10 +104,10 @@ describe("limits", () => {
       expect(await metrics()).toContain(`copse_limit{limit="${name}"} ${value}\n`);
       for (const request of fits) expect((await client.ask(request))["error"]).toBeUndefined();
       if (typeof answer === "number") {
-        client.send({ id: 1_000, ...past });
+        for (const one of [past].flat() as Message[]) client.send({ id: 1_000, ...one });
         expect((await client.closed).code).toBe(answer);
       } else {
-        expect((await client.ask(past))["error"]).toMatchObject({ code: answer });
+        expect((await client.ask(past as Message))["error"]).toMatchObject({ code: answer });
         expect(await metrics()).toContain(`copse_refusals_total{code="${answer}"} 1\n`);
       }
       await hub.destroy();

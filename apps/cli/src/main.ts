@@ -2,6 +2,7 @@
  * The command line: names, flags and help; each subcommand's work is in a file of its own.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { getAcl, type SetAclFlags, setAcl } from "./acls.ts";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
 import { campaign, holdLock } from "./holding.ts";
 import { type AddFlags, addMember, listMembers, removeMember } from "./members.ts";
@@ -68,11 +69,13 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--peer-tls-ca <file>", "who signs the members' certificates")
     .option("--super-file <file>", "what copse hash-password printed: who knows the password may do everything")
     .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
-    .option("--transport <name>", "auto (uWebSockets.js where it is installed and fits), ws or uws")
+    .option("--transport <name>", "auto (ws where strangers may come, else uWebSockets.js where it is installed and fits), ws or uws")
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
     .option("--read-only", "allow no writes")
-    .option("--insecure", "serve on a public address although nobody has to authenticate")
+    .option("--trust-proxy <network>", "a proxy's address or network, whose X-Forwarded-For or Forwarded counts; may be repeated", collect)
+    .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
+    .option("--insecure", "whoever reaches the port may do anything")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("--config <file>", "settings as JSON, by the names of these flags")
     .addOption(new Option("--welcome").hideHelp())
@@ -110,6 +113,24 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("-r, --recursive", "and all below, in one txn")
     .option("--version <n>", "only if the znode has this version", integer)
     .action((path: string, flags) => remove(path, flags, shared()));
+  program
+    .command("getacl <path>")
+    .description("print who may do what with a znode, and what its children get")
+    .action((path: string) => getAcl(path, shared()));
+  program
+    .command("setacl <path> [items...]")
+    .description("say who may do what, as scheme:id:permissions: world:anyone:read, digest:ann:HASH:rwcda")
+    .option("--default <item>", "what children created without an ACL get, and hand on; may be repeated", collect)
+    .option("--no-default", "children get the open ACL again")
+    .option("--version <n>", "only if its ACL has this version", integer)
+    .action((path: string, items: string[], flags: { default?: readonly string[] | boolean; version?: number }) => {
+      const { default: handedOn, version } = flags;
+      const given: SetAclFlags = {
+        ...(typeof handedOn === "object" ? { default: handedOn } : handedOn === false ? { default: false } : {}),
+        ...(version === undefined ? {} : { version }),
+      };
+      return setAcl(path, items, given, shared());
+    });
   program
     .command("ls [path]")
     .description("list children")

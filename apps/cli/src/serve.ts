@@ -3,7 +3,16 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { ConfigError, CorruptLogError, completeConfig, findUws, type Server, type ServerConfig, startServer } from "@copse/server";
+import {
+  ConfigError,
+  CorruptLogError,
+  completeConfig,
+  findUws,
+  isTrusting,
+  type Server,
+  type ServerConfig,
+  startServer,
+} from "@copse/server";
 import { type Logger, pino } from "pino";
 import { exitCode, UsageError } from "./exit-code.ts";
 import { inspectorFiles } from "./inspector-files.ts";
@@ -29,6 +38,8 @@ export interface ServeFlags {
   readonly tlsKey?: string;
   readonly readOnly?: boolean;
   readonly insecure?: boolean;
+  readonly trustProxy?: readonly string[];
+  readonly adminListen?: string;
   readonly logLevel?: string;
   readonly config?: string;
   /** Greets a newcomer instead of logging. */
@@ -45,6 +56,8 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
   > & {
     readonly limits?: Partial<ServerConfig["limits"]>;
     readonly handshakes?: ServerConfig["handshakes"];
+    readonly budgets?: ServerConfig["budgets"];
+    readonly silenceMs?: number;
   };
 
 export async function serve(given: ServeFlags): Promise<void> {
@@ -55,7 +68,8 @@ export async function serve(given: ServeFlags): Promise<void> {
   );
   let server: Server;
   try {
-    server = await startServer(toConfig(flags, logger, await transportOf(flags, logger)));
+    const config = toConfig(flags, logger);
+    server = await startServer(completeConfig({ ...config, uws: await transportOf(flags, logger, isTrusting(config)) }));
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
     note(`copse: ${error.message}`);
@@ -79,7 +93,7 @@ function fatal(logger: Logger, error: unknown): never {
   process.exit(exitCode.failed);
 }
 
-function toConfig(flags: ConfigFile, logger: Logger, uws: ServerConfig["uws"]): ServerConfig {
+function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw new ConfigError("tls: --tls-cert and --tls-key belong together");
@@ -101,13 +115,16 @@ function toConfig(flags: ConfigFile, logger: Logger, uws: ServerConfig["uws"]): 
     peers: parsePeers(flags.peers ?? ""),
     peerListen: flags.peerListen ?? null,
     isJoining: flags.join ?? false,
-    peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8").trim(),
+    peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8"),
     peerTls: peerTls(flags),
     superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
+    ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),
+    ...(flags.silenceMs === undefined ? {} : { silenceMs: flags.silenceMs }),
+    trustProxy: (flags.trustProxy ?? []).flatMap((list) => list.split(",")),
+    adminListen: flags.adminListen === undefined ? null : parseAddress(flags.adminListen, "admin-listen"),
     tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
-    uws,
     isReadOnly: flags.readOnly ?? false,
     isInsecure: flags.insecure ?? false,
     files: inspectorFiles(),
@@ -118,10 +135,12 @@ function toConfig(flags: ConfigFile, logger: Logger, uws: ServerConfig["uws"]): 
   return flags.limits === undefined ? config : completeConfig({ ...config, limits: { ...config.limits, ...flags.limits } });
 }
 
-/** What carries clients: uWebSockets.js where it is there and fits, unless `ws` is asked for; null for `ws`. */
-async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: Logger): Promise<ServerConfig["uws"]> {
+/**
+ * What carries clients: `ws`, null here, where strangers may come; else uWebSockets.js where it is there and fits. SECURITY.md says why.
+ */
+async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: Logger, isTrusting: boolean): Promise<ServerConfig["uws"]> {
   if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
-  if (transport === "ws" || (transport === "auto" && tlsCert !== undefined)) return null;
+  if (transport === "ws" || (transport === "auto" && (tlsCert !== undefined || !isTrusting))) return null;
   const found = await findUws();
   if (typeof found !== "string") return found;
   if (transport === "uws") throw new ConfigError(`transport: ${found}; auto and ws use ws`);
@@ -157,9 +176,9 @@ function readFile(flag: string, file: string): Buffer {
   }
 }
 
-function parseAddress(address: string): { host: string; port: number } {
+function parseAddress(address: string, flag = "listen"): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
-  if (match === null) throw new ConfigError(`listen: ${address} is not HOST:PORT`);
+  if (match === null) throw new ConfigError(`${flag}: ${address} is not HOST:PORT`);
   return { host: match[1] ?? match[2] ?? "", port: Number(match[3]) };
 }
 

@@ -23,6 +23,9 @@ export async function exportTree(path: string, options: { file?: string; ephemer
   await withClient(shared, { readOnly: true }, async (copse) => {
     const znodes = await readSubtree(copse, path, true);
     const kept = znodes.filter(({ path: at, stat }) => !isSystem(at) && (options.ephemerals === true || stat.ephemeralOwner === null));
+    // Before the first line: a file in which something is missing looks like one in which nothing is.
+    const hidden = kept.find(({ isDenied }) => isDenied);
+    if (hidden !== undefined) throw new CopseError("NO_AUTH", "its data may not be read; nothing was exported", { path: hidden.path });
     const out = options.file === undefined ? process.stdout : createWriteStream(options.file);
     const isArray = shared.output === "json";
     if (isArray) await write(out, "[\n");

@@ -124,6 +124,15 @@ export class InspectorView extends LitElement {
       .stale > * {
         opacity: 0.6;
       }
+      .exposed {
+        flex-basis: 100%;
+        margin: 0;
+        padding: var(--s1) var(--s2);
+        border-inline-start: 3px solid var(--warn);
+        background: var(--warn-ground);
+        color: var(--warn);
+        overflow-wrap: anywhere;
+      }
       copse-tree {
         border-inline-end: 1px solid var(--line);
         background: var(--surface);
@@ -144,6 +153,8 @@ export class InspectorView extends LitElement {
   declare route: Route;
   /** Paths that complete what is typed. */
   #known: readonly string[] = [];
+  /** Everyone may change what is below the root, although strangers may come. */
+  #isRootOpen = false;
   readonly #onKey = (event: KeyboardEvent): void => this.#key(event);
   readonly #onHash = (): void => this.#follow();
 
@@ -166,6 +177,14 @@ export class InspectorView extends LitElement {
 
   override firstUpdated(): void {
     this.model.listen(() => this.requestUpdate());
+    this.model.copse
+      .standing()
+      .then(({ isRootOpen }) => {
+        this.#isRootOpen = isRootOpen;
+        this.requestUpdate();
+      })
+      // A page that can't ask shows its connection's state.
+      .catch(() => {});
     this.#follow();
   }
 
@@ -199,6 +218,14 @@ export class InspectorView extends LitElement {
           <span role="status">${connection === "connected" && model.copse.isReadOnly ? "Live · read-only" : stateWords[connection]}</span>
           <span class="zxid" title="The newest change this page has seen">zxid ${model.copse.zxid}</span>
         </div>
+        ${
+          this.#isRootOpen
+            ? html`<p class="exposed" role="alert">
+                Everyone who connects may change what is below the root. To lock it:
+                <code>copse --super PASSWORD setacl / world:anyone:read</code>
+              </p>`
+            : nothing
+        }
       </header>
       <main
         class=${[connection === "connected" ? "" : "stale", this.route.view === "tree" ? "" : "whole"].join(" ")}

@@ -5,16 +5,7 @@
  * Invariants: what is read is one moment; what is written is written in batches, each whole or not at all, parents before children, so a
  * transfer that was stopped left whole znodes behind and nothing without its parent. Ephemerals belong to sessions and stay.
  */
-import {
-  type AclItem,
-  type Copse,
-  CopseError,
-  type CreateKind,
-  type Data,
-  isCopseError,
-  type LiveZnode,
-  type MultiOp,
-} from "@copse/client";
+import { type Copse, CopseError, type CreateKind, type Data, isCopseError, isMasked, type LiveZnode, type MultiOp } from "@copse/client";
 
 export interface Carried {
   /** Relative to the top; "." is the top itself. */
@@ -84,10 +75,6 @@ export async function withAcls(copse: Copse, top: string, znodes: readonly Carri
     }
   }
   return carried;
-}
-
-function isMasked({ scheme, id }: AclItem): boolean {
-  return scheme === "digest" && id.endsWith(":x");
 }
 
 /** True if nothing came, went or was written in between. */

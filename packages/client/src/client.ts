@@ -4,7 +4,7 @@
  * A write is done exactly once however often the connection breaks, or rejects with `outcome: "unknown"` when its session
  * ended first. Times are milliseconds.
  */
-import type { Credential, Refusal, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { AclItem, Credential, Refusal, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
 import { Endpoints } from "./endpoints.ts";
 import { CopseError, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";
@@ -25,6 +25,8 @@ export interface ConnectOptions {
   readonly readOnly?: boolean;
   /** Asked anew at each connect. */
   readonly auth?: () => Promise<readonly Credential[]> | readonly Credential[];
+  /** What znodes that this client and its recipes create get as their ACL, where a call says nothing else. */
+  readonly acl?: readonly AclItem[];
   /** Gives up the first connect. */
   readonly signal?: AbortSignal;
   /** For tests and unusual hosts. */
@@ -76,7 +78,7 @@ export class Copse extends Operations {
   #refusal: CopseError | null = null;
 
   constructor(urls: readonly string[], options: ConnectOptions) {
-    super((message, call, isWrite) => this.#call(message, call, isWrite));
+    super((message, call, isWrite) => this.#call(message, call, isWrite), options.acl);
     this.#ports = options.ports ?? hostPorts;
     this.#watches = new Watches((message, refused) => this.#call(message).catch(refused));
     this.#subscriptions = new Subscriptions({

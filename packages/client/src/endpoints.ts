@@ -12,6 +12,8 @@ export class Endpoints {
   #urls: readonly string[];
   readonly #random: () => number;
   #next: number;
+  /** Where the newest attempt went. */
+  #present: string;
   #failures = 0;
 
   /** @param urls ws, wss, http or https URLs; the endpoint's path is added where there is none */
@@ -21,18 +23,30 @@ export class Endpoints {
     this.#urls = this.#given;
     this.#random = random;
     this.#next = Math.floor(random() * urls.length);
+    this.#present = this.#given[0]!;
   }
 
-  /** The members say where they are. Only what travels as safely as what was given is tried. */
+  /**
+   * The members say where they are. What is learned over a connection is tried only where it travels as that one did: credentials that
+   * went out encrypted, to a host with a valid certificate, never go out in the clear. An address of the member's own machine means
+   * another one here, unless this client came by one.
+   */
   learn(urls: readonly string[]): void {
-    const isSecure = this.#given.every((url) => url.startsWith("wss:"));
-    const known = urls.filter((url) => URL.canParse(url)).map(endpointUrl);
-    this.#urls = [...new Set([...this.#given, ...known.filter((url) => !isSecure || url.startsWith("wss:"))])];
+    const { protocol, hostname } = new URL(this.#present);
+    const learned = urls
+      .filter((url) => URL.canParse(url))
+      .map(endpointUrl)
+      .filter((url) => {
+        const known = new URL(url);
+        return known.protocol === protocol && (isLocal(hostname) || !isLocal(known.hostname));
+      });
+    this.#urls = [...new Set([...this.#given, ...learned])];
   }
 
   /** The URL of the next attempt. */
   next(): string {
-    return this.#urls[this.#next++ % this.#urls.length]!;
+    this.#present = this.#urls[this.#next++ % this.#urls.length]!;
+    return this.#present;
   }
 
   /** An attempt failed: milliseconds to wait before the next. The first retry of each other endpoint comes at once. */
@@ -46,6 +60,11 @@ export class Endpoints {
   succeeded(): void {
     this.#failures = 0;
   }
+}
+
+/** True for a host name that means whichever machine it is said on. */
+function isLocal(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || hostname === "[::]" || hostname === "0.0.0.0" || /^127\./.test(hostname);
 }
 
 function endpointUrl(url: string): string {

@@ -2,6 +2,7 @@ export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent 
 export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+export { isMasked } from "./masked.ts";
 export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
 export type {
   CallOptions,

@@ -51,7 +51,7 @@ export interface MemberWanted {
   readonly id: string;
   /** Where its peers reach it, HOST:PORT. */
   readonly peer?: string;
-  /** What its clients are told. */
+  /** Of no meaning any more: a member says itself what its clients are told. */
   readonly url?: string;
   readonly role?: "voter" | "observer";
 }
@@ -70,7 +70,8 @@ export interface CreateKind {
   readonly container?: boolean;
   /** Milliseconds after its last change at which a childless znode is removed. */
   readonly ttl?: number;
-  readonly acl?: readonly AclItem[];
+  /** Who may do what; the client's default where absent, and where it has none what the parent hands on. */
+  readonly acl?: readonly AclItem[] | undefined;
   /** Create missing ancestors too. */
   readonly parents?: boolean;
 }
@@ -86,7 +87,13 @@ export interface CreateOptions extends CreateKind, WriteOptions {}
 export type MultiOp =
   | (CreateKind & { readonly op: "create"; readonly path: string; readonly data?: Data })
   | { readonly op: "set"; readonly path: string; readonly data?: Data; readonly version?: number }
-  | { readonly op: "setAcl"; readonly path: string; readonly acl: readonly AclItem[]; readonly version?: number }
+  | {
+      readonly op: "setAcl";
+      readonly path: string;
+      readonly acl?: readonly AclItem[];
+      readonly default?: readonly AclItem[];
+      readonly version?: number;
+    }
   | { readonly op: "delete"; readonly path: string; readonly version?: number; readonly recursive?: boolean }
   | { readonly op: "check"; readonly path: string; readonly version?: number };
 
@@ -111,20 +118,26 @@ interface ReadResults {
 
 type ReadResult<Op extends ReadOp> = CopseError | ReadResults[Op["op"]];
 
+/** Items of one page, where a list is read page by page. */
+const pageItems = 10_000;
+
 /** Sends a request and gives its reply, or rejects with its error. */
 export type Call = (message: Record<string, unknown>, options: CallOptions, isWrite: boolean) => Promise<Reply>;
 
 export class Operations extends EventTarget {
   readonly #call: Call;
+  /** What znodes that this client creates get as their ACL, where a call says nothing else. */
+  readonly acl: readonly AclItem[] | undefined;
 
-  constructor(call: Call) {
+  constructor(call: Call, acl: readonly AclItem[] | undefined) {
     super();
     this.#call = call;
+    this.acl = acl;
   }
 
   /** Creates a znode. @throws CopseError NODE_EXISTS, NO_NODE (the parent), NO_CHILDREN_FOR_EPHEMERALS … */
   async create(path: string, data: Data = null, options: CreateOptions = {}): Promise<{ path: string; stat: Stat }> {
-    const { ephemeral, sequential, container, ttl, acl, parents, ...rest } = options;
+    const { ephemeral, sequential, container, ttl, acl = this.acl, parents, ...rest } = options;
     const reply = await this.#write({ op: "create", path, ...encodeData(data), ephemeral, sequential, container, ttl, acl, parents }, rest);
     return { path: reply.path!, stat: reply.stat! };
   }
@@ -177,15 +190,24 @@ export class Operations extends EventTarget {
   }
 
   /** Who may do what with a znode. Without admin on it, what is made of passwords is masked. @throws CopseError NO_NODE, NO_AUTH */
-  async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; stat: Stat }> {
-    const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[] };
-    return { acl: reply.acl, stat: reply.stat! };
+  async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; default?: readonly AclItem[]; stat: Stat }> {
+    const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[]; default?: readonly AclItem[] };
+    return { acl: reply.acl, ...(reply.default === undefined ? {} : { default: reply.default }), stat: reply.stat! };
   }
 
-  /** Says who may do what; `version` is compared with the stat's `aversion`. @throws CopseError INVALID_ACL, BAD_VERSION, NO_NODE, NO_AUTH */
-  async setAcl(path: string, acl: readonly AclItem[], options: WriteOptions & { version?: number } = {}): Promise<Stat> {
-    const { version, ...rest } = options;
-    return (await this.#write({ op: "setAcl", path, acl, version }, rest)).stat!;
+  /**
+   * Says who may do what; `version` is compared with the stat's `aversion`. `default` is what children created without an ACL get, and hand
+   * on to theirs; an empty one takes it away.
+   * @param acl null leaves the znode's own as it is
+   * @throws CopseError INVALID_ACL, BAD_VERSION, NO_NODE, NO_AUTH
+   */
+  async setAcl(
+    path: string,
+    acl: readonly AclItem[] | null,
+    options: WriteOptions & { version?: number; default?: readonly AclItem[] } = {},
+  ): Promise<Stat> {
+    const { version, default: handedOn, ...rest } = options;
+    return (await this.#write({ op: "setAcl", path, acl: acl ?? undefined, default: handedOn, version }, rest)).stat!;
   }
 
   /** Does all the ops or none, in one txn. @throws CopseError with the `index` of the op that failed */
@@ -196,7 +218,8 @@ export class Operations extends EventTarget {
     const encoded = ops.map((op) => {
       if (op.op !== "create" && op.op !== "set") return op;
       const { data = null, ...rest } = op;
-      return { ...rest, ...encodeData(data) };
+      const acl = op.op === "create" ? { acl: op.acl ?? this.acl } : {};
+      return { ...rest, ...encodeData(data), ...acl };
     });
     const reply = await this.#write({ op: "multi", ops: encoded }, options);
     return reply.results as unknown as { -readonly [At in keyof Ops]: MultiResult<Ops[At]> };
@@ -221,14 +244,25 @@ export class Operations extends EventTarget {
     await this.#write({ op: "auth", ...credential }, options);
   }
 
-  /** The identities of this session, and the address it comes from. */
+  /** The identities of this session, and the address it comes from. A wrong password of `digest` is no error: it is another identity. */
   async whoami(options: CallOptions = {}): Promise<readonly Identity[]> {
     return ((await this.#read({ op: "whoami" }, options)) as Reply & { identities: readonly Identity[] }).identities;
   }
 
+  /** Whether this session is an admin's, and whether everyone may change what is below the root although strangers may come. */
+  async standing(options: CallOptions = {}): Promise<{ isAdmin: boolean; isRootOpen: boolean }> {
+    const reply = (await this.#read({ op: "whoami" }, options)) as Reply & { admin?: boolean; rootOpen?: boolean };
+    return { isAdmin: reply.admin === true, isRootOpen: reply.rootOpen === true };
+  }
+
   /** The paths of this session's ephemerals, sorted. */
   async ephemerals(prefix?: string, options: CallOptions = {}): Promise<readonly string[]> {
-    return (await this.#read({ op: "ephemerals", prefix }, options)).paths!;
+    const paths: string[] = [];
+    for (let after: string | undefined; ; after = paths[paths.length - 1]) {
+      const reply = await this.#read({ op: "ephemerals", prefix, after, limit: pageItems }, options);
+      paths.push(...reply.paths!);
+      if (reply.more !== true) return paths;
+    }
   }
 
   /** The quotas that this session may read, by path, and what is used of each. They are set as znodes below `/copse/quota`. */
@@ -272,11 +306,12 @@ export class Operations extends EventTarget {
   }
 
   /**
-   * Changes who is a member. A new voter votes once it runs and has caught up.
-   * @throws CopseError BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
+   * Changes who is a member; for admins. A new voter votes once it runs and has caught up. `force` (super alone) does it although too few of
+   * the voters that stay are linked.
+   * @throws CopseError NO_AUTH, BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
    */
   async reconfig(
-    change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number },
+    change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number; force?: boolean },
     options: WriteOptions = {},
   ): Promise<Record<string, unknown>> {
     const { id: _id, zxid: _zxid, ...rest } = await this.#write({ op: "reconfig", ...change }, options);

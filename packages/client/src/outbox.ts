@@ -15,20 +15,25 @@ export interface Pending {
   readonly message: Record<string, unknown>;
   /** On this client's clock; undefined until it was sent. */
   sentAt: number | undefined;
+  /** What it takes of `receivedBytes`; undefined until it was sent. */
+  bytes?: number;
   readonly settle: (reply: Reply | CopseError) => void;
 }
 
 /** What the server takes from one connection. */
 export interface WireLimits {
   readonly frameBytes: number;
-  /** Unanswered requests. */
+  /** Unanswered requests, and their bytes. */
   readonly requests: number;
+  readonly receivedBytes?: number;
 }
 
 /** Requests that may wait for an answer at once; more are refused with OVERLOADED. */
 const pendingMax = 100_000;
 /** Unanswered requests that are left free on the wire: for pings, and the connect itself. */
 const requestsSpare = 4;
+/** The share of the server's bytes that is used: what it weighs beside the text is not known here. */
+const bytesShare = 0.5;
 const utf8 = new TextEncoder();
 
 export class Outbox {
@@ -40,6 +45,7 @@ export class Outbox {
   /** Reads that were sent and that nobody waits for. */
   readonly #givenUp: Set<number> = new Set();
   #inFlight = 0;
+  #bytesInFlight = 0;
   #unrestored = 0;
   #lastId = 0;
   #ack = 0;
@@ -90,7 +96,8 @@ export class Outbox {
       texts = [];
       bytes = 2;
     };
-    while (this.#inFlight < Math.max(1, limits.requests - requestsSpare)) {
+    const bytesMax = (limits.receivedBytes ?? Number.POSITIVE_INFINITY) * bytesShare;
+    while (this.#inFlight < Math.max(1, limits.requests - requestsSpare) && (this.#inFlight === 0 || this.#bytesInFlight < bytesMax)) {
       const pending = this.#restoring.shift() ?? this.#unsent.shift();
       if (pending === undefined) break;
       if (!this.#pending.has(pending.id)) continue;
@@ -106,6 +113,8 @@ export class Outbox {
       texts.push(text);
       bytes += size;
       this.#inFlight++;
+      this.#bytesInFlight += size;
+      pending.bytes = size;
       pending.sentAt = now;
     }
     close();
@@ -123,6 +132,7 @@ export class Outbox {
     if (pending === undefined) return undefined;
     this.#forget(pending);
     this.#inFlight--;
+    this.#bytesInFlight -= pending.bytes ?? 0;
     if (pending.kind === "write") this.#ack = id;
     return pending;
   }
@@ -130,6 +140,7 @@ export class Outbox {
   /** The connection is lost: everything unanswered is to be sent again, but for what was to restore it. */
   rewind(): void {
     this.#inFlight = 0;
+    this.#bytesInFlight = 0;
     this.#unrestored = 0;
     this.#restoring = [];
     for (const [id, { kind }] of this.#pending) if (kind === "restoring" || this.#givenUp.has(id)) this.#pending.delete(id);

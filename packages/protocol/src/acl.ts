@@ -29,26 +29,45 @@ export const openAcl: readonly AclItem[] = [{ perms: permissions, scheme: "world
 const permissionUnitsMax = 32;
 
 /** Reads an `acl` member: the items copied field by field, or BAD_ARGUMENTS. */
-export function decodeAcl(member: unknown): AclItem[] | Refusal {
-  if (!Array.isArray(member)) return refuse("BAD_ARGUMENTS", "acl must be an array");
-  if (member.length > aclItemsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclItemsMax} items`);
+export function decodeAcl(member: unknown, name = "acl"): AclItem[] | Refusal {
+  if (!Array.isArray(member)) return refuse("BAD_ARGUMENTS", `${name} must be an array`);
+  if (member.length > aclItemsMax) return refuse("BAD_ARGUMENTS", `${name} has at most ${aclItemsMax} items`);
   const items: AclItem[] = [];
   let units = 0;
   for (const item of member as unknown[]) {
-    if (typeof item !== "object" || item === null) return refuse("BAD_ARGUMENTS", "acl: an item must be an object");
+    if (typeof item !== "object" || item === null) return refuse("BAD_ARGUMENTS", `${name}: an item must be an object`);
     const { perms, scheme, id } = item as Record<string, unknown>;
     if (!Array.isArray(perms) || !perms.every((perm) => typeof perm === "string")) {
-      return refuse("BAD_ARGUMENTS", "acl: perms must be an array of strings");
+      return refuse("BAD_ARGUMENTS", `${name}: perms must be an array of strings`);
     }
     if (perms.length > permissions.length || perms.some((perm) => (perm as string).length > permissionUnitsMax))
-      return refuse("BAD_ARGUMENTS", "acl: too many perms");
-    if (typeof scheme !== "string" || !scheme.isWellFormed()) return refuse("BAD_ARGUMENTS", "acl: scheme must be a string");
-    if (typeof id !== "string" || !id.isWellFormed()) return refuse("BAD_ARGUMENTS", "acl: id must be a string");
+      return refuse("BAD_ARGUMENTS", `${name}: too many perms`);
+    if (typeof scheme !== "string" || !scheme.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: scheme must be a string`);
+    if (typeof id !== "string" || !id.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: id must be a string`);
     units += scheme.length + id.length;
-    if (units > aclUnitsMax) return refuse("BAD_ARGUMENTS", `acl has at most ${aclUnitsMax} characters`);
+    if (units > aclUnitsMax) return refuse("BAD_ARGUMENTS", `${name} has at most ${aclUnitsMax} characters`);
     items.push({ perms: [...(perms as string[])], scheme, id });
   }
   return items;
+}
+
+/** What stands for the secret half of an id where it is hidden. */
+const mask = ":x";
+
+/** An item as `getAcl` shows it to who is not admin: without the secret half of a digest or scrypt id. */
+export function maskedItem(item: AclItem): AclItem {
+  if (item.scheme !== "digest" && item.scheme !== "scrypt") return item;
+  return { ...item, id: item.id.slice(0, item.id.indexOf(":")) + mask };
+}
+
+/**
+ * True for an id without its secret half: nobody has it, so it grants nothing to anyone.
+ *
+ * @example
+ * isMasked({ scheme: "digest", id: "bob:x" }); // true
+ */
+export function isMasked({ scheme, id }: Identity): boolean {
+  return (scheme === "digest" || scheme === "scrypt") && id.endsWith(mask) && id.indexOf(":") === id.length - mask.length;
 }
 
 /** The items without those that say again what one before them said (ZOOKEEPER-1877). */

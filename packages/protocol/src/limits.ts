@@ -11,14 +11,22 @@ export interface Limits {
   readonly frameBytes: number;
   /** Bytes of a path as UTF-8. */
   readonly pathBytes: number;
+  /** Segments of a path. */
+  readonly pathDepth: number;
   /** Unanswered requests on one connection. */
   readonly requests: number;
+  /** Bytes of the unanswered requests of one connection. */
+  readonly receivedBytes: number;
+  /** Bytes that wait to be sent on one connection. */
+  readonly unsentBytes: number;
   /** Operations in one multi or read. */
   readonly multiOps: number;
   /** Znodes that one recursive delete may remove. */
   readonly recursiveDeletes: number;
   /** Ephemeral znodes of one session. */
   readonly ephemerals: number;
+  /** Identities of one session, or of a connection without one. */
+  readonly identities: number;
   /** Watches of one connection. */
   readonly watches: number;
   /** Subscriptions of one connection. */
@@ -31,28 +39,23 @@ export const defaultLimits: Limits = {
   dataBytes: 1_048_576,
   frameBytes: 2_097_152,
   pathBytes: 4_096,
+  pathDepth: 256,
   requests: 1_000,
+  receivedBytes: 33_554_432,
+  unsentBytes: 67_108_864,
   multiOps: 10_000,
   recursiveDeletes: 100_000,
   ephemerals: 100_000,
+  identities: 64,
   watches: 100_000,
   subscriptions: 10_000,
   historyChanges: 10_000,
 };
 
 /** Limits for reading what this system itself has written: the log was checked before it was proposed. */
-export const noLimits: Limits = {
-  dataBytes: Number.MAX_SAFE_INTEGER,
-  frameBytes: Number.MAX_SAFE_INTEGER,
-  pathBytes: Number.MAX_SAFE_INTEGER,
-  requests: Number.MAX_SAFE_INTEGER,
-  multiOps: Number.MAX_SAFE_INTEGER,
-  recursiveDeletes: Number.MAX_SAFE_INTEGER,
-  ephemerals: Number.MAX_SAFE_INTEGER,
-  watches: Number.MAX_SAFE_INTEGER,
-  subscriptions: Number.MAX_SAFE_INTEGER,
-  historyChanges: Number.MAX_SAFE_INTEGER,
-};
+export const noLimits: Limits = Object.fromEntries(
+  Object.keys(defaultLimits).map((name) => [name, Number.MAX_SAFE_INTEGER]),
+) as unknown as Limits;
 
 /** Bytes of one frame from server to client; a single reply beyond it is TOO_LARGE. */
 export const serverFrameBytesMax = 16_777_216;

@@ -35,7 +35,7 @@ export class MemberReader {
       this.blame(member, "must be a string");
       return "/";
     }
-    const fault = pathFault(path, this.limits.pathBytes);
+    const fault = pathFault(path, this.limits.pathBytes, this.limits.pathDepth);
     if (fault !== null) this.blame(`${member}:`, fault);
     return path;
   }
@@ -48,7 +48,7 @@ export class MemberReader {
       return [];
     }
     for (const path of paths as unknown[]) {
-      if (typeof path !== "string" || pathFault(path, this.limits.pathBytes) !== null) {
+      if (typeof path !== "string" || pathFault(path, this.limits.pathBytes, this.limits.pathDepth) !== null) {
         this.blame(member, "must be an array of paths");
         return [];
       }

@@ -18,11 +18,13 @@ const forbidden = /[\u0000-\u001f\u007f-\u009f\ufff0-\uffff]/;
 const plain = /^[\w\-/ ]+$/;
 
 /** Why `path` breaks the rules, or null. */
-export function pathFault(path: string, pathBytesMax: number): string | null {
+export function pathFault(path: string, pathBytesMax: number, pathDepthMax: number = Number.POSITIVE_INFINITY): string | null {
   if (!path.startsWith("/")) return "a path starts with /";
   if (path.length === 1) return null;
   if (path.endsWith("/")) return "a path has no trailing /";
   if (path.includes("//")) return "a path has no empty segment";
+  // Two units for each segment at least: most paths need no count.
+  if (path.length > 2 * pathDepthMax && depthOf(path) > pathDepthMax) return `a path has at most ${pathDepthMax} segments`;
   if (plain.test(path)) return path.length > pathBytesMax ? tooLong(pathBytesMax) : null;
   if (/\/\.{1,2}(\/|$)/.test(path)) return "a path has no . or .. segment";
   if (forbidden.test(path)) return "a path has no control characters and none of U+FFF0 to U+FFFF";
@@ -31,8 +33,16 @@ export function pathFault(path: string, pathBytesMax: number): string | null {
 }
 
 /** As `pathFault`, for the path of a sequential create: the rules hold for the path with its suffix. */
-export function sequentialPathFault(path: string, pathBytesMax: number): string | null {
-  return pathFault(path + "0".repeat(sequenceDigits), pathBytesMax);
+export function sequentialPathFault(path: string, pathBytesMax: number, pathDepthMax?: number): string | null {
+  return pathFault(path + "0".repeat(sequenceDigits), pathBytesMax, pathDepthMax);
+}
+
+/** The number of segments: 0 for the root. */
+export function depthOf(path: string): number {
+  if (path.length === 1) return 0;
+  let depth = 0;
+  for (let at = 0; at >= 0; at = path.indexOf("/", at + 1)) depth++;
+  return depth;
 }
 
 function tooLong(pathBytesMax: number): string {

@@ -21,6 +21,8 @@ export interface Reconfig {
   readonly remove: readonly string[];
   /** Of the configuration; -1 matches any. */
   readonly version: number;
+  /** Said by super: change it although too few of the members are linked, or several addresses at once. */
+  readonly isForced: boolean;
 }
 
 /** Members of one ensemble. */
@@ -40,6 +42,7 @@ export function isPeerAddress(address: string): boolean {
 export function decodeReconfig(message: Record<string, unknown>, limits: Limits): Reconfig | Refusal {
   const reader = new MemberReader(message, limits);
   const version = reader.version();
+  const isForced = reader.flag("force");
   const listed = reader.optional("add") ?? [];
   const removed = reader.optional("remove") ?? [];
   if (!Array.isArray(listed) || listed.length > membersMax) reader.blame("add", `must be an array of at most ${membersMax} members`);
@@ -55,7 +58,7 @@ export function decodeReconfig(message: Record<string, unknown>, limits: Limits)
   if (add.length + remove.length === 0) return refuse("BAD_ARGUMENTS", "add and remove name nobody");
   const named = [...add.map(({ id }) => id), ...remove];
   if (new Set(named).size < named.length) return refuse("BAD_ARGUMENTS", "add and remove name a member twice");
-  return { op: "reconfig", add, remove, version };
+  return { op: "reconfig", add, remove, version, isForced };
 }
 
 /** The member, or what is wrong with it. */
@@ -74,6 +77,6 @@ function decodeMember(item: unknown, limits: Limits): MemberWanted | string {
   return { id, peer, url, role };
 }
 
-export function encodeReconfig({ op, add, remove, version }: Reconfig): string {
-  return JSON.stringify({ op, add, remove, ...(version === -1 ? {} : { version }) });
+export function encodeReconfig({ op, add, remove, version, isForced }: Reconfig): string {
+  return JSON.stringify({ op, add, remove, ...(version === -1 ? {} : { version }), ...(isForced ? { force: true } : {}) });
 }

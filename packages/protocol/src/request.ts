@@ -42,10 +42,10 @@ export type Read =
   | SingleRead
   | { readonly op: "read"; readonly ops: readonly SingleRead[] }
   | { readonly op: "getAcl"; readonly path: string }
-  | { readonly op: "ephemerals"; readonly prefix: string }
+  | { readonly op: "ephemerals"; readonly prefix: string; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "count"; readonly path: string }
   | { readonly op: "whoami" }
-  | { readonly op: "quotas" }
+  | { readonly op: "quotas"; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "ensemble" }
   | { readonly op: "sync" }
   | InspectionOp;
@@ -53,7 +53,7 @@ export type Read =
 /** What only operators may ask. */
 export type InspectionOp =
   | { readonly op: "sessions" | "queues"; readonly after: string | null; readonly limit: number | null }
-  | { readonly op: "watchers"; readonly path: string }
+  | { readonly op: "watchers"; readonly path: string; readonly limit: number | null }
   /** Below `path`, names that contain a text; `after` is the path that was looked at last. */
   | {
       readonly op: "search";
@@ -158,11 +158,20 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
       return readRequest(reader, id, ack, decodeReadBatch(reader));
     case "getAcl":
     case "count":
-    case "watchers":
       return readRequest(reader, id, ack, { op: message["op"], path: reader.path() });
+    case "watchers": {
+      const path = reader.path();
+      return readRequest(reader, id, ack, { op: "watchers", path, limit: reader.optionalInteger("limit", 1) });
+    }
     case "ephemerals":
-      return readRequest(reader, id, ack, { op: "ephemerals", prefix: reader.optional("prefix") === null ? "/" : reader.text("prefix") });
+      return readRequest(reader, id, ack, {
+        op: "ephemerals",
+        prefix: reader.optional("prefix") === null ? "/" : reader.text("prefix"),
+        after: reader.optionalText("after"),
+        limit: reader.optionalInteger("limit", 1),
+      });
     case "sessions":
+    case "quotas":
     case "queues": {
       const after = reader.optionalText("after");
       return readRequest(reader, id, ack, { op: message["op"], after, limit: reader.optionalInteger("limit", 1) });
@@ -171,13 +180,13 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
       const path = reader.path();
       const after = reader.optionalText("after");
       const isWithin =
-        after === null || (pathFault(after, limits.pathBytes) === null && after.startsWith(path === "/" ? path : `${path}/`));
+        after === null ||
+        (pathFault(after, limits.pathBytes, limits.pathDepth) === null && after.startsWith(path === "/" ? path : `${path}/`));
       if (!isWithin) reader.blame("after", "must be a path below path");
       const limit = reader.optionalInteger("limit", 1);
       return readRequest(reader, id, ack, { op: "search", path, contains: reader.text("contains"), after, limit });
     }
     case "stats":
-    case "quotas":
     case "whoami":
     case "ensemble":
     case "sync":

@@ -44,7 +44,10 @@ export interface Delete {
 export interface SetAcl {
   readonly op: "setAcl";
   readonly path: string;
-  readonly acl: readonly AclItem[];
+  /** Null leaves the znode's own. */
+  readonly acl: readonly AclItem[] | null;
+  /** What a child created without an ACL gets, and hands on: null leaves it, an empty one removes it. */
+  readonly defaultAcl?: readonly AclItem[] | null;
   readonly version: number;
 }
 
@@ -89,9 +92,12 @@ function decodeSingleWrite(message: Record<string, unknown>, limits: Limits): Si
       break;
     case "setAcl": {
       const path = reader.path();
-      const acl = decodeAcl(message["acl"]);
-      if (isRefusal(acl)) return reader.fault ?? acl;
-      write = { op, path, acl, version: reader.version() };
+      const given = reader.optional("default");
+      const defaultAcl = given === null ? null : decodeAcl(given, "default");
+      const acl = defaultAcl !== null && reader.optional("acl") === null ? null : decodeAcl(message["acl"]);
+      if (acl !== null && isRefusal(acl)) return reader.fault ?? acl;
+      if (defaultAcl !== null && isRefusal(defaultAcl)) return reader.fault ?? defaultAcl;
+      write = { op, path, acl, ...(defaultAcl === null ? {} : { defaultAcl }), version: reader.version() };
       break;
     }
     case "check":
@@ -105,10 +111,11 @@ function decodeSingleWrite(message: Record<string, unknown>, limits: Limits): Si
 
 function decodeCreate(reader: MemberReader): Create | Refusal {
   const { message, limits } = reader;
+  const { pathBytes, pathDepth } = limits;
   const isSequential = reader.flag("sequential");
   const path = message["path"];
   if (typeof path !== "string") return refuse("BAD_ARGUMENTS", "path must be a string");
-  const fault = isSequential ? sequentialPathFault(path, limits.pathBytes) : pathFault(path, limits.pathBytes);
+  const fault = isSequential ? sequentialPathFault(path, pathBytes, pathDepth) : pathFault(path, pathBytes, pathDepth);
   if (fault !== null) return refuse("BAD_ARGUMENTS", `path: ${fault}`);
   const value = decodeValue(message, limits.dataBytes);
   if (!isValue(value)) return value;
@@ -153,7 +160,8 @@ export function decodeGuards(message: Record<string, unknown>, limits: Limits): 
   for (const item of list) {
     if (!isMessage(item)) return refuse("BAD_ARGUMENTS", "guard must be an object");
     const { path, czxid } = item;
-    if (typeof path !== "string" || pathFault(path, limits.pathBytes) !== null) return refuse("BAD_ARGUMENTS", "guard: path is not a path");
+    if (typeof path !== "string" || pathFault(path, limits.pathBytes, limits.pathDepth) !== null)
+      return refuse("BAD_ARGUMENTS", "guard: path is not a path");
     if (!isWireInteger(czxid)) return refuse("BAD_ARGUMENTS", "guard: czxid must be an integer");
     guards.push({ path, czxid });
   }
@@ -181,7 +189,10 @@ export function encodeWrite(write: Write | SingleWrite): string {
     if (write.parents) text += ',"parents":true';
     return `${text}}`;
   }
-  if (write.op === "setAcl") text += `,"acl":${JSON.stringify(write.acl)}`;
+  if (write.op === "setAcl") {
+    if (write.acl !== null) text += `,"acl":${JSON.stringify(write.acl)}`;
+    if (write.defaultAcl != null) text += `,"default":${JSON.stringify(write.defaultAcl)}`;
+  }
   if (write.op === "delete" && write.isRecursive) text += ',"recursive":true';
   return write.version === -1 ? `${text}}` : `${text},"version":${write.version}}`;
 }
@@ -189,6 +200,8 @@ export function encodeWrite(write: Write | SingleWrite): string {
 /** The write with each of its ACLs without repetitions. */
 export function withUniqueAcls<W extends SingleWrite | Write>(write: W): W {
   if (write.op === "multi") return { ...write, ops: write.ops.map(withUniqueAcls) };
-  if ((write.op !== "create" && write.op !== "setAcl") || write.acl === null) return write;
-  return { ...write, acl: uniqueItems(write.acl) };
+  if (write.op === "create") return write.acl === null ? write : { ...write, acl: uniqueItems(write.acl) };
+  if (write.op !== "setAcl") return write;
+  const { acl, defaultAcl } = write;
+  return { ...write, acl: acl && uniqueItems(acl), ...(defaultAcl == null ? {} : { defaultAcl: uniqueItems(defaultAcl) }) };
 }

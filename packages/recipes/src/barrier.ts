@@ -7,6 +7,7 @@
  */
 import { type Copse, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
+import type { OwnedOptions } from "./owned.ts";
 import { vanished } from "./predecessor.ts";
 import { steadily } from "./steadily.ts";
 
@@ -19,9 +20,9 @@ export interface Barrier {
   passed(options?: Pick<WaitOptions, "signal" | "waitMs">): Promise<void>;
 }
 
-export function barrier(copse: Copse, path: string): Barrier {
+export function barrier(copse: Copse, path: string, { acl }: OwnedOptions = {}): Barrier {
   return {
-    raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, parents: true })),
+    raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, acl, parents: true })),
     lower: () => unless("NO_NODE", copse.delete(path)),
     passed: (options = {}) =>
       withinTime(copse, path, options, async (signal) => {

@@ -9,14 +9,16 @@
  * Failure story: who crashes while gathering is not counted any more; who crashes inside counts as having left, once its session
  * expires. Waiting for the beginning takes one event for all (who came while a round runs looks again as its participants leave); waiting for the end, one znode of another participant.
  */
+
 import { type Copse, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { whileNone } from "./joined.ts";
+import { createOwned, type OwnedOptions } from "./owned.ts";
 import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
 import { steadily } from "./steadily.ts";
 import { untilSeen } from "./until-seen.ts";
 
-export interface DoubleBarrierOptions extends Pick<WaitOptions, "signal" | "waitMs"> {
+export interface DoubleBarrierOptions extends Pick<WaitOptions, "acl" | "signal" | "waitMs"> {
   /** How many begin together: a positive integer, the same for all. */
   readonly count: number;
 }
@@ -37,7 +39,7 @@ export interface Inside {
 export async function doubleBarrier(copse: Copse, path: string, options: DoubleBarrierOptions): Promise<Inside> {
   const { count } = options;
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError("count is a positive integer");
-  const round = new Round(copse, path);
+  const round = new Round(copse, path, options.acl);
   return withinTime(copse, path, options, async (signal) => {
     for (;;) {
       await round.prepare(signal);
@@ -99,16 +101,19 @@ class Round {
   readonly #copse: Copse;
   readonly #round: string;
   readonly #inside: string;
+  readonly #acl: OwnedOptions["acl"];
 
-  constructor(copse: Copse, path: string) {
+  constructor(copse: Copse, path: string, acl: OwnedOptions["acl"]) {
     this.#copse = copse;
+    this.#acl = acl;
     this.#round = `${path}/round`;
     this.#inside = `${path}/participants`;
   }
 
   async prepare(signal: AbortSignal | undefined): Promise<void> {
-    await this.#copse.create(this.#round, null, { parents: true, signal }).catch(unless("NODE_EXISTS"));
-    await this.#copse.create(this.#inside, null, { parents: true, signal }).catch(unless("NODE_EXISTS"));
+    const acl = this.#acl;
+    await createOwned(this.#copse, this.#round, null, { acl, signal }).catch(unless("NODE_EXISTS"));
+    await createOwned(this.#copse, this.#inside, null, { acl, signal }).catch(unless("NODE_EXISTS"));
   }
 
   /** The version of a round that gathers: waits for one that runs to end, and ends one that everybody has left. */
@@ -125,7 +130,13 @@ class Round {
   async enter(version: number, signal: AbortSignal | undefined): Promise<Guard | null> {
     const ops = [
       { op: "check", path: this.#round, version },
-      { op: "create", path: `${this.#inside}/participant-`, ephemeral: true, sequential: true },
+      {
+        op: "create",
+        path: `${this.#inside}/participant-`,
+        ephemeral: true,
+        sequential: true,
+        ...(this.#acl === undefined ? {} : { acl: this.#acl }),
+      },
     ] as const;
     const session = this.#copse.sessionSignal;
     const entering = this.#copse.multi(ops).then(([, { path, stat }]) => ({ path, czxid: stat.czxid }));

@@ -42,9 +42,9 @@ export function multiLock(copse: Copse, paths: readonly string[], options: WaitO
     };
     try {
       for (const path of sorted) {
-        const { data, policy } = options;
+        const { acl, data, policy } = options;
         const ends = [signal, ...held.map((one) => one.signal)];
-        held.push(await whileNone(ends, (ended) => lock(copse, path, { data, policy, signal: ended })));
+        held.push(await whileNone(ends, (ended) => lock(copse, path, { acl, data, policy, signal: ended })));
       }
     } catch (error) {
       // Not awaited: without a connection it takes until the session ends, and the caller's time is up.

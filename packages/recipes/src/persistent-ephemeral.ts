@@ -7,8 +7,10 @@
  * Failure story: after a crash it goes with its session; after a lost session it is missing from its expiry until the new session has
  * made it again.
  */
+
 import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { whileNone } from "./joined.ts";
+import { createOwned, type OwnedOptions } from "./owned.ts";
 import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
 import { pause } from "./steadily.ts";
 
@@ -27,7 +29,7 @@ export interface PersistentEphemeral {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export interface KeepOptions {
+export interface KeepOptions extends OwnedOptions {
   /** Gives up the first time; once it is there, `close` ends it. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -45,10 +47,10 @@ export async function persistentEphemeral(
   copse: Copse,
   path: string,
   data: Data = null,
-  { signal }: KeepOptions = {},
+  { signal, acl }: KeepOptions = {},
 ): Promise<PersistentEphemeral> {
   signal?.throwIfAborted();
-  const keeper = new Keeper(copse, path, data);
+  const keeper = new Keeper(copse, path, data, acl);
   const giveUp = (): void => keeper.end(signal?.reason);
   signal?.addEventListener("abort", giveUp, { once: true });
   try {
@@ -66,12 +68,14 @@ class Keeper implements PersistentEphemeral {
   readonly #copse: Copse;
   readonly #ended: AbortController = new AbortController();
   readonly #kept: Promise<void>;
+  readonly #acl: OwnedOptions["acl"];
   #isFirst: (error?: unknown) => void = () => {};
   #data: Data;
   #czxid = 0;
 
-  constructor(copse: Copse, path: string, data: Data) {
+  constructor(copse: Copse, path: string, data: Data, acl: OwnedOptions["acl"]) {
     this.path = path;
+    this.#acl = acl;
     this.#copse = copse;
     this.#data = data;
     this.first = new Promise((resolve, reject) => {
@@ -145,7 +149,7 @@ class Keeper implements PersistentEphemeral {
     const { path } = this;
     const written = this.#data;
     try {
-      this.#czxid = (await this.#copse.create(path, written, { ephemeral: true, parents: true })).stat.czxid;
+      this.#czxid = (await createOwned(this.#copse, path, written, { ephemeral: true, acl: this.#acl })).stat.czxid;
     } catch (error) {
       if (!isCopseError(error, "NODE_EXISTS")) throw error;
       await whileNone([session, this.#ended.signal], (ended) => vanished(this.#copse, path, ended));

@@ -5,8 +5,10 @@
  * still waits itself is skipped, because the queue is looked at again; a place that is given up is deleted, and one
  * whose deletion can't be delivered dies with its session.
  */
+
 import { type Copse, CopseError, type Guard, isCopseError, type Stat } from "@copse/client";
 import { joined, whileNone } from "./joined.ts";
+import { createOwned, type OwnedOptions } from "./owned.ts";
 import { pause, steadily } from "./steadily.ts";
 
 /** What a deletion says of a znode that is gone already. */
@@ -17,7 +19,7 @@ const removeRetryMs = 100;
 /** How soon a holder learns that it may have lost its place: at its own deadline, or as soon as the connection is lost. */
 export type LossPolicy = "session" | "connection";
 
-export interface PlaceOptions {
+export interface PlaceOptions extends OwnedOptions {
   /** Data of the znode, for whoever looks at the queue. */
   readonly data?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -61,11 +63,12 @@ export async function takePlace(
   kind: PlaceKind,
   options: PlaceOptions & { readonly guard?: Guard },
 ): Promise<Place> {
-  const { data = null, signal, policy, guard } = options;
+  const { data = null, signal, policy, guard, acl } = options;
   signal?.throwIfAborted();
-  const taking = copse
-    .create(`${path}/${kind.prefix}`, data, { ephemeral: true, sequential: true, parents: true, guard })
-    .then(({ path: own, stat }) => new Place(copse, path, kind, { path: own, czxid: stat.czxid, data }, policy ?? "session"));
+  const created = createOwned(copse, `${path}/${kind.prefix}`, data, { ephemeral: true, sequential: true, guard, acl });
+  const taking = created.then(
+    ({ path: own, stat }) => new Place(copse, path, kind, { path: own, czxid: stat.czxid, data, acl }, policy ?? "session"),
+  );
   if (signal === undefined) return taking;
   let stopListening = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
@@ -84,6 +87,13 @@ export async function takePlace(
   }
 }
 
+/** The znode of a place that was taken. */
+interface Taken extends OwnedOptions {
+  readonly path: string;
+  readonly czxid: number;
+  readonly data: string | null;
+}
+
 export class Place {
   readonly path: string;
   /** The czxid of the znode that took the place in the queue. */
@@ -98,22 +108,17 @@ export class Place {
   /** Of the znode that stands for the place now. */
   readonly #czxid: number;
   readonly #data: string | null;
+  readonly #acl: OwnedOptions["acl"];
 
   /** @param turnedFrom the place that this one goes on for, with its token and its session */
-  constructor(
-    copse: Copse,
-    queue: string,
-    kind: PlaceKind,
-    { path, czxid, data }: { readonly path: string; readonly czxid: number; readonly data: string | null },
-    policy: LossPolicy,
-    turnedFrom?: Place,
-  ) {
+  constructor(copse: Copse, queue: string, kind: PlaceKind, { path, czxid, data, acl }: Taken, policy: LossPolicy, turnedFrom?: Place) {
     this.#copse = copse;
     this.#queue = queue;
     this.#kind = kind;
     this.#policy = policy;
     this.#czxid = czxid;
     this.#data = data;
+    this.#acl = acl;
     this.path = path;
     this.token = turnedFrom?.token ?? czxid;
     this.#session = turnedFrom === undefined ? copse.sessionSignal : turnedFrom.#session;
@@ -178,12 +183,19 @@ export class Place {
     // Deleting first: a quota that is used up has room for the one again.
     const ops = [
       { op: "delete", path: this.path },
-      { op: "create", path, data: this.#data, ephemeral: true },
+      { op: "create", path, data: this.#data, ephemeral: true, ...(this.#acl === undefined ? {} : { acl: this.#acl }) },
     ] as const;
     this.#closed.abort(new CopseError("CLOSED", "the place was turned into another", { path: this.path }));
     try {
       const [, created] = await this.#copse.multi(ops, { guard: this.guard });
-      return new Place(this.#copse, this.#queue, kind, { path, czxid: created.stat.czxid, data: this.#data }, this.#policy, this);
+      return new Place(
+        this.#copse,
+        this.#queue,
+        kind,
+        { path, czxid: created.stat.czxid, data: this.#data, acl: this.#acl },
+        this.#policy,
+        this,
+      );
     } catch (error) {
       // Where it was not done after all, the znode must not stand in anybody's way.
       removeOwn(this.#copse, this.guard, this.#session).catch(ignoreFailure);

@@ -54,11 +54,11 @@ export interface Room<User> {
 
 /** Enters the room at `path`. Resolves once the others can see it. */
 export async function presence<User>(copse: Copse, path: string, options: PresenceOptions<User>): Promise<Room<User>> {
-  const { id = nanoid(), goneMs = 3_000, attention = pageAttention, signal } = options;
+  const { id = nanoid(), goneMs = 3_000, attention = pageAttention, signal, acl } = options;
   let { user } = options;
   let state = attention.state();
   const said = (): string => JSON.stringify({ user, state });
-  const kept = await persistentEphemeral(copse, `${path}/${id}`, said(), { signal });
+  const kept = await persistentEphemeral(copse, `${path}/${id}`, said(), { signal, acl });
   const look = (): void => {
     const now = attention.state();
     if (now === state) return;

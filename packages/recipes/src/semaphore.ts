@@ -24,10 +24,10 @@ const kind = exclusive("lease-");
 
 /** Waits for a lease at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason */
 export async function semaphore(copse: Copse, path: string, options: SemaphoreOptions): Promise<Held> {
-  const { permits } = options;
+  const { acl, permits } = options;
   if (!Number.isSafeInteger(permits) || permits < 1) throw new RangeError("permits is a positive integer");
   return withinTime(copse, path, options, async (signal) => {
-    const turn = await lock(copse, `${path}/queue`, { signal });
+    const turn = await lock(copse, `${path}/queue`, { acl, signal });
     try {
       await whileNone([signal, turn.signal], (ended) => hasRoom(copse, `${path}/leases`, permits, ended));
       const lease = await takePlace(copse, `${path}/leases`, kind, { ...options, signal, guard: turn.guard });

@@ -8,14 +8,16 @@
  * Failure story: a worker that crashes keeps its job until its session expires; then it is given again, at its place in the order, with the next
  * `attempt`. What the worker did before it crashed, happened: give `token` to whatever the job changes, or make it harmless to repeat.
  */
+
 import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
+import { createOwned, type OwnedOptions } from "./owned.ts";
 import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
 import { untilSeen } from "./until-seen.ts";
 
-export interface WorkQueueOptions {
+export interface WorkQueueOptions extends OwnedOptions {
   /** Jobs that may wait or run; more are refused. 10 000 unless said otherwise. Producers who put at once may pass it by their number. */
   readonly jobsMax?: number;
   /** A worker that holds a job for so many milliseconds gives it back, and its signal aborts. Never, unless said otherwise. */
@@ -50,22 +52,22 @@ export interface WorkQueue {
   size(options?: CallOptions): Promise<number>;
 }
 
-export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseMs }: WorkQueueOptions = {}): WorkQueue {
+export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseMs, acl = copse.acl }: WorkQueueOptions = {}): WorkQueue {
   const jobs = `${path}/jobs`;
   const size = async (options: CallOptions = {}): Promise<number> => (await copse.exists(jobs, options))?.numChildren ?? 0;
   return {
     size,
     put: async (data, options = {}) => {
       if ((await size(options)) >= jobsMax) throw new CopseError("QUOTA_EXCEEDED", `${jobsMax} jobs wait or run`, { path });
-      return (await copse.create(`${jobs}/job-`, data, { ...options, sequential: true, parents: true })).path;
+      return (await createOwned(copse, `${jobs}/job-`, data, { ...options, acl, sequential: true })).path;
     },
     take: (options = {}) =>
       withinTime(copse, path, options, async (signal) => {
-        await copse.create(jobs, null, { parents: true, signal }).catch(unlessThere);
-        await copse.create(`${path}/leases`, null, { signal }).catch(unlessThere);
-        const turn = await lock(copse, `${path}/takers`, { signal });
+        await createOwned(copse, jobs, null, { acl, signal }).catch(unlessThere);
+        await copse.create(`${path}/leases`, null, { acl, signal }).catch(unlessThere);
+        const turn = await lock(copse, `${path}/takers`, { acl, signal });
         try {
-          const look = (ended: AbortSignal) => (): Promise<Job | null> => leaseFirst(copse, path, leaseMs, turn.guard, ended);
+          const look = (ended: AbortSignal) => (): Promise<Job | null> => leaseFirst(copse, path, { leaseMs, acl }, turn.guard, ended);
           return await whileNone([signal, turn.signal], (ended) => untilSeen(copse, [jobs, `${path}/leases`], ended, look(ended)));
         } finally {
           turn.close().catch(ignoreFailure);
@@ -75,7 +77,14 @@ export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseM
 }
 
 /** Leases the first job that nobody has; null where there is none. The caller is the only one who does so. */
-async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefined, turn: Guard, signal: AbortSignal): Promise<Job | null> {
+async function leaseFirst(
+  copse: Copse,
+  path: string,
+  options: { readonly leaseMs: number | undefined; readonly acl: WorkQueueOptions["acl"] },
+  turn: Guard,
+  signal: AbortSignal,
+): Promise<Job | null> {
+  const { leaseMs, acl } = options;
   const leased = new Set((await copse.children(`${path}/leases`, { signal })).children);
   // Among one more than are leased there is a free one, if there is any.
   const { children } = await copse.children(`${path}/jobs`, { signal, limit: leased.size + 1 });
@@ -87,7 +96,7 @@ async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefine
     const { data, bytes, stat } = await copse.get(job, { signal });
     // Writing it anew counts the attempts in its version.
     const ops = [
-      { op: "create", path: lease, ephemeral: true },
+      { op: "create", path: lease, ephemeral: true, ...(acl === undefined ? {} : { acl }) },
       { op: "set", path: job, data: bytes ?? data, version: stat.version },
     ] as const;
     const [leasing] = await copse.multi(ops, { signal, guard: turn });
@@ -96,7 +105,7 @@ async function leaseFirst(copse: Copse, path: string, leaseMs: number | undefine
   } catch (error) {
     // Taken away by an operator, or done by one whose lease had just ended: look again.
     if ((["NO_NODE", "BAD_VERSION", "NODE_EXISTS"] as const).some((code) => isCopseError(error, code))) {
-      return leaseFirst(copse, path, leaseMs, turn, signal);
+      return leaseFirst(copse, path, options, turn, signal);
     }
     // Given up on the way: the lease may have been granted all the same, and must not outlive this.
     if (signal.aborted && !session.aborted) copse.delete(lease, { guard: turn }).catch(ignoreFailure);

@@ -8,6 +8,7 @@ import { type Applied, apply, type Tree, type Txn } from "@copse/tree";
 import type { History } from "./history.ts";
 import type { OrderedEntry } from "./order.ts";
 import type { Proposals, Taken } from "./proposals.ts";
+import type { Queues } from "./queues.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { WatchTable } from "./watch-table.ts";
 
@@ -32,6 +33,7 @@ export class Applier {
     told: {
       readonly watches: WatchTable;
       readonly subscriptions: Subscriptions;
+      readonly queues: Queues;
       readonly onApplied: (txn: Txn, applied: Applied) => void;
     } | null,
   ): void {
@@ -41,6 +43,7 @@ export class Applier {
       const applied = apply(this.#tree, txn, entry.time, entry.term);
       this.#history.add(applied.zxid, applied.changes);
       if (told !== null) {
+        told.queues.note(applied.changes);
         told.watches.fire(applied.changes, applied.zxid);
         told.subscriptions.publish(applied.changes, applied.zxid);
         told.onApplied(txn, applied);

@@ -49,7 +49,7 @@ export class ClientWrite implements Proposal {
   }
 
   #audit(outcome: Pick<Applied, "code" | "zxid">): void {
-    this.#host.audit?.(auditOf(this.#connection, this.txn.write, outcome));
+    this.#host.audit?.(auditOf(this.#connection, this.txn.write, outcome, this.#host.tree));
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import type { SnapshotStore } from "@copse/log";
 import type { Configuration } from "@copse/raft";
-import { SnapshotLoader, SnapshotWriter, type Tree } from "@copse/tree";
+import { SnapshotLoader, SnapshotWriter, snapshotFormatOf, type Tree } from "@copse/tree";
 import type { Applier } from "./applier.ts";
 import type { History } from "./history.ts";
 import type { Order, OrderedEntry } from "./order.ts";
@@ -68,7 +68,7 @@ export class Compaction {
     const { store, order, tree, history, applier, measure } = this.#options;
     this.#logBytes = 0;
     const writer = new SnapshotWriter(tree);
-    const lines = history.lines();
+    const lines = history.lines(snapshotFormatOf(tree));
     const { index, time } = tree;
     const { term } = applier;
     const configuration = given ?? order.configuration(index);

@@ -1,14 +1,17 @@
 /**
- * One client's connection: the order of its replies.
+ * One client's connection: the order of its replies, and what is held for it.
  *
  * Requests become slots in a queue; a slot may have to run once it is at the head, may wait for its outcome, and is answered. Invariants:
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
  * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
  */
-import { type Chunk, type CloseCode, chunk, encodeReply, type Identity, type RawMessage } from "@copse/protocol";
+import { type Chunk, type CloseCode, chunk, closeCode, encodeReply, type Identity } from "@copse/protocol";
 import type { Caller } from "@copse/tree";
+import type { Account, Allowance, Budgets } from "./budgets.ts";
 import type { Effects } from "./effect.ts";
 import { backlogBytesHigh } from "./ports.ts";
+import type { ReceivedFrame } from "./received-frame.ts";
+import type { Turn } from "./turn.ts";
 
 export interface Answer {
   /** The reply without its id (protocol/reply). */
@@ -37,16 +40,28 @@ export type Run = (slot: Slot) => Answer | null;
 
 export type Phase =
   | { readonly kind: "awaiting-connect"; readonly deadline: number }
-  /** Requests are held until the connect, or an auth, is through. */
-  | { readonly kind: "holding"; readonly held: RawMessage[]; readonly next: "connect" | "auth" }
+  /** Frames are held until the connect, or an auth, is through. */
+  | { readonly kind: "holding"; readonly next: "connect" | "auth" }
   | { readonly kind: "ready" }
   /** A close was asked for: what comes behind it is not looked at. */
   | { readonly kind: "closing" }
   | { readonly kind: "closed" };
 
+/** What a connection needs of its member. */
+export interface ConnectionHost {
+  readonly effects: Effects;
+  readonly budgets: Budgets;
+  readonly turn: Turn;
+  /** The connection has more to do, in a later turn. */
+  readonly later: (connection: Connection) => void;
+  /** Requests that may be unanswered at once. */
+  readonly requestsMax: number;
+}
+
 export class Connection {
   readonly number: number;
   readonly address: string;
+  readonly account: Account;
   phase: Phase;
   /** The session and this connection's generation of it; null before connect and on a readOnly connection. */
   session: { readonly id: string; readonly generation: number } | null = null;
@@ -63,30 +78,47 @@ export class Connection {
   askedAt = 0;
   /** Watches and subscriptions that this connection holds. */
   watches = 0;
-  /** Ids of the requests not yet answered. */
-  readonly unanswered: Set<number> = new Set();
-  readonly #effects: Effects;
+  /** Frames that are not handled yet, or not to their end. */
+  readonly inbox: ReceivedFrame[] = [];
+  /** How often it may ask; null where there is no bound. */
+  allowance: { readonly requests: Allowance; readonly bytes: Allowance } | null = null;
+  /** Requests refused one after the other because it asks too often. */
+  throttledInARow = 0;
+  /** The frames of the requests not yet answered, by their ids. */
+  readonly #unanswered: Map<number, ReceivedFrame> = new Map();
+  readonly #host: ConnectionHost;
   #slots: Slot[] = [];
   #head = 0;
+  #receivedBytes = 0;
   #unsentUnits = 0;
   #isCongested = false;
   #isPumping = false;
   /** Slots in the queue that hold writes back. */
   #holding = 0;
+  /** What waited when it was last looked at, and when some of it was last seen to have gone, on the member's clock. */
+  #waitedBytes = 0;
+  #stalledAt: number;
 
-  constructor(number: number, address: string, phase: Phase, now: number, effects: Effects) {
+  constructor(number: number, address: string, phase: Phase, now: number, host: ConnectionHost) {
     this.number = number;
     this.address = address;
+    this.account = host.budgets.open(address);
     this.phase = phase;
     this.openedAt = now;
     this.heardAt = now;
+    this.#stalledAt = now;
     this.caller = { identities: [], address };
-    this.#effects = effects;
+    this.#host = host;
   }
 
   /** What waits to be sent, in bytes, where it is text of one byte for each unit. */
   get unsentBytes(): number {
     return this.#unsentUnits;
+  }
+
+  /** What was received and is unanswered, in bytes. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   get isCongested(): boolean {
@@ -107,6 +139,36 @@ export class Connection {
     return this.#holding > 0;
   }
 
+  /** Takes a frame to its books. */
+  receive(frame: ReceivedFrame): void {
+    this.inbox.push(frame);
+    this.#receivedBytes += frame.bytes;
+    this.#host.budgets.receive(this.account, frame.bytes);
+  }
+
+  /** Counts a frame's messages among the unanswered: all, or up to the one that was given out last. False where that closes it. */
+  count(frame: ReceivedFrame, isAll: boolean): boolean {
+    let code: CloseCode = closeCode.malformed;
+    const fault = frame.count(isAll, (id) => {
+      if (this.#unanswered.has(id)) return "the id of an unanswered request";
+      if (this.#unanswered.size >= this.#host.requestsMax) {
+        code = closeCode.tooMuch;
+        return "too many unanswered requests";
+      }
+      this.#unanswered.set(id, frame);
+      return null;
+    });
+    if (fault !== null) this.close(code, fault);
+    return fault === null;
+  }
+
+  /** The frame is handled to its end, or one of its requests answered. */
+  settle(frame: ReceivedFrame): void {
+    if (!frame.settle()) return;
+    this.#receivedBytes -= frame.bytes;
+    this.#host.budgets.receive(this.account, -frame.bytes);
+  }
+
   /** Puts a request in the queue. It runs at once where nothing is before it. */
   enqueue(id: number, run: Run | null = null, holdsWrites = false): Slot {
     const slot: Slot = { id, holdsWrites, run, answer: null };
@@ -125,56 +187,92 @@ export class Connection {
 
   /** Sends a reply that does not wait for those before it. */
   reply(id: number, body: string): void {
-    this.unanswered.delete(id);
+    const frame = this.#unanswered.get(id);
+    if (frame !== undefined) {
+      this.#unanswered.delete(id);
+      this.settle(frame);
+    }
     this.send(chunk(encodeReply(id, body)));
   }
 
   send(message: Chunk): void {
     if (this.isClosed) return;
-    this.#unsentUnits += message.text.length;
-    if (this.#unsentUnits > backlogBytesHigh) this.#isCongested = true;
-    this.#effects.add({ kind: "send", connection: this.number, chunk: message });
+    this.#unsent(this.#unsentUnits + message.text.length);
+    this.#host.effects.add({ kind: "send", connection: this.number, chunk: message });
   }
 
   get isClosed(): boolean {
     return this.phase.kind === "closed";
   }
 
-  /** The connection is over: nothing of it runs or answers any more. */
+  /** The connection is over: nothing of it runs or answers any more, and nothing is held for it. */
   end(): void {
+    if (this.isClosed) return;
     this.phase = { kind: "closed" };
     this.#slots = [];
     this.#head = 0;
+    this.inbox.length = 0;
+    this.#unanswered.clear();
+    const { budgets } = this.#host;
+    budgets.receive(this.account, -this.#receivedBytes);
+    budgets.unsent(this.account, -this.#unsentUnits);
+    this.#receivedBytes = 0;
+    this.#unsentUnits = 0;
+    budgets.close(this.account);
   }
 
   close(code: CloseCode, reason: string): void {
     if (this.isClosed) return;
     this.end();
-    this.#effects.add({ kind: "close", connection: this.number, code, reason });
+    this.#host.effects.add({ kind: "close", connection: this.number, code, reason });
   }
 
   /** Answers everything that is unanswered with one error, in the order of the requests, and closes. */
   refuseAll(body: string, code: CloseCode, reason: string): void {
     this.#slots = [];
     this.#head = 0;
-    for (const id of [...this.unanswered]) this.reply(id, body);
+    for (const id of [...this.#unanswered.keys()]) this.reply(id, body);
     this.close(code, reason);
   }
 
   /** What the gateway still has to send for this connection, in bytes. */
   backlog(bytes: number): void {
-    this.#unsentUnits = bytes;
-    this.#isCongested = bytes > backlogBytesHigh;
+    if (this.isClosed) return;
+    this.#unsent(bytes);
     if (!this.#isCongested) this.pump();
   }
 
-  /** Runs and answers from the head of the queue as far as it goes. */
+  /**
+   * Looks at what waits.
+   * @param bytes as the gateway says now
+   * @returns true if nothing of it has gone for `stallMs`
+   */
+  isStalled(bytes: number, now: number, stallMs: number): boolean {
+    const goesOn = bytes === 0 || bytes < this.#waitedBytes;
+    this.#waitedBytes = bytes;
+    this.backlog(bytes);
+    if (goesOn) this.#stalledAt = now;
+    return now - this.#stalledAt >= stallMs;
+  }
+
+  #unsent(units: number): void {
+    const { budgets } = this.#host;
+    budgets.unsent(this.account, units - this.#unsentUnits);
+    this.#unsentUnits = units;
+    this.#isCongested = units > budgets.congestedBytes(this.account, backlogBytesHigh);
+  }
+
+  /** Runs and answers from the head of the queue as far as it goes, and as long as the turn does. */
   pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
     while (!this.isClosed && !this.#isCongested && this.#head < this.#slots.length) {
       const slot = this.#slots[this.#head]!;
       if (slot.run !== null) {
+        if (this.#host.turn.isOver) {
+          this.#host.later(this);
+          break;
+        }
         const { run } = slot;
         slot.run = null;
         const answer = run(slot);

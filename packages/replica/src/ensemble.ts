@@ -7,6 +7,7 @@
  * that is not the one a member is bound to never counts as that member; a member is founded once, with others that are as
  * empty as it is, or taken in by those that are founded already.
  */
+import type { AclItem } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import {
   type EnsembleTable,
@@ -17,6 +18,7 @@ import {
   shownRole,
   type Tree,
   type TreeLimits,
+  txnFormats,
 } from "@copse/tree";
 import type { Clock, PeerAddress, Random } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
@@ -38,6 +40,8 @@ export interface PeerFacts {
   readonly version: number;
   /** Ids of those who are to found the ensemble with it, in order; of no meaning once it is founded. */
   readonly founders: readonly string[];
+  /** The newest format of txns that it reads; the handshake says it. */
+  readonly reads?: number;
 }
 
 export interface EnsembleOptions {
@@ -53,6 +57,8 @@ export interface EnsembleOptions {
   /** This member waits to be taken in by an ensemble that runs. */
   readonly isJoining: boolean;
   readonly limits: TreeLimits;
+  /** The ACL of the root of a cluster that this member founds; null leaves it open to everyone. */
+  readonly rootAcl: readonly AclItem[] | null;
 }
 
 /** What the upkeep needs of consensus. */
@@ -108,7 +114,8 @@ export class Ensemble {
     const peer = this.ownAddress;
     const isFounded = this.#isFounding || this.#state.membership.isFounded;
     const { version } = this.#state.tree.ensemble;
-    return { member, url, peer, directory, cluster: this.#cluster, isFounded, version, founders: founders.map(({ id }) => id).sort() };
+    const ids = founders.map(({ id }) => id).sort();
+    return { member, url, peer, directory, cluster: this.#cluster, isFounded, version, founders: ids, reads: txnFormats[1] };
   }
 
   /** Where its peers reach this member, or "". */
@@ -181,14 +188,40 @@ export class Ensemble {
     const done = (): void => {
       this.#isProposing = false;
     };
-    proposals.add({ kind: "configure", table, limits }, done, () => this.#coordinator.isHere && this.#coordinator.term === term);
+    const born = tree.ensemble.version === 0 && this.#options.rootAcl !== null && this.canUse(3);
+    const root = born ? ({ rootAcl: this.#options.rootAcl, format: 3 } as const) : {};
+    proposals.add({ kind: "configure", table, limits, ...root }, done, () => this.#coordinator.isHere && this.#coordinator.term === term);
   }
 
-  /** The reply members of `ensemble`. */
-  reply(): string {
+  /** True if every member reads this format of txns, as far as it has said what it reads. */
+  canUse(format: number): boolean {
+    const { members } = this.#state.tree.ensemble;
+    const known = members.length > 0 ? members : this.#options.founders.map(({ id }) => ({ id, reads: 0 }));
+    return known.every(({ id, reads = 0 }) => {
+      const said = id === this.#options.member ? txnFormats[1] : (this.#peers.get(id)?.facts.reads ?? reads);
+      return said >= format;
+    });
+  }
+
+  /** True for a member of the table that never said that it reads format 3. */
+  isOlder(member: string): boolean {
+    const row = this.#state.tree.ensemble.members.find(({ id }) => id === member);
+    return row !== undefined && (row.reads ?? 0) < 3;
+  }
+
+  /** The URLs that members have said of themselves, over a link that proved who they are. */
+  get urls(): readonly string[] {
+    const said = this.#state.tree.ensemble.members.filter(({ directory, url }) => directory !== null && url !== "");
+    return said.map(({ url }) => url);
+  }
+
+  /** The reply members of `ensemble`; where members reach each other is for admins. */
+  reply(isForAdmin: boolean): string {
     const table = this.#shown();
-    const shown = JSON.parse(encodeConfig(table)) as { members: { id: string }[]; leader: string; version: number };
-    const members = shown.members.map((member) => ({ ...member, zxid: this.#zxidOf(member.id) }));
+    const shown = JSON.parse(encodeConfig(table)) as { members: { id: string; peer?: string }[]; leader: string; version: number };
+    const members = shown.members.map(({ peer, ...member }) => {
+      return { ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) };
+    });
     return `,${JSON.stringify({ ...shown, members }).slice(1, -1)}`;
   }
 
@@ -250,6 +283,7 @@ export class Ensemble {
           peer: row.peer || (seen?.peer ?? ""),
           directory: row.directory ?? seen?.directory ?? null,
           isUp: seen !== undefined,
+          ...readsOf(seen, row),
         };
       });
     const cluster = this.#cluster === "" ? random.token() : this.#cluster;
@@ -300,6 +334,12 @@ export class Ensemble {
     if (changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return membership.handOver();
     membership.change(changes);
   }
+}
+
+/** What a member said last that it reads: nothing is noted of who never said more than the oldest builds do. */
+function readsOf(seen: PeerFacts | undefined, row: MemberRow): Pick<MemberRow, "reads"> {
+  const reads = seen?.reads ?? row.reads ?? 0;
+  return reads >= 3 ? { reads } : {};
 }
 
 function refusalByTable(members: readonly MemberRow[], version: number, facts: PeerFacts): string | null {

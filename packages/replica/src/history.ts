@@ -3,10 +3,10 @@
  *
  * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
  * Invariant: every change behind `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
- * data fits in `bytesMax`.
+ * data and ACLs, each ACL counted once, fit in `bytesMax`.
  */
-import type { Change } from "@copse/tree";
-import { aclFromItems, openAclOf } from "./held-acl.ts";
+import type { AclItem } from "@copse/protocol";
+import { type Acl, type AclLine, AclLines, AclTable, type Change, open } from "@copse/tree";
 
 export interface Happened {
   readonly zxid: number;
@@ -27,9 +27,11 @@ export class History {
   #changes = 0;
   #bytes = 0;
   #floor = 0;
+  /** How many changes name each ACL. */
+  #acls: Map<Acl, number> = new Map();
   /** While lines are taken back: the changes of a zxid whose last line has not come, and the ACLs met so far. */
   #restored: Change[] = [];
-  readonly #acls: Map<string, Change["acl"]> = new Map();
+  #restoredAcls: RestoredAcls = new RestoredAcls();
 
   constructor(changesMax: number, bytesMax: number) {
     this.#changesMax = changesMax;
@@ -43,6 +45,7 @@ export class History {
     this.#changes = other.#changes;
     this.#bytes = other.#bytes;
     this.#floor = other.#floor;
+    this.#acls = other.#acls;
   }
 
   /** The history knows all that came after this zxid, and nothing up to it. */
@@ -56,6 +59,7 @@ export class History {
     this.#txns.push({ zxid, changes, count, bytes });
     this.#changes += count;
     this.#bytes += bytes;
+    this.#countAcls(changes, 1);
     while (this.#head < this.#txns.length - 1 && this.#isOverFull()) this.#dropOldest();
     if (this.#head > 1024 && this.#head * 2 > this.#txns.length) {
       this.#txns = this.#txns.slice(this.#head);
@@ -76,17 +80,21 @@ export class History {
     return this.#txns.slice(low);
   }
 
-  /** The whole history as lines of JSON, for a snapshot. The generator sees the history as it is now. */
-  lines(): Generator<string, undefined> {
-    return encodeLines(this.#floor, this.#txns.slice(this.#head));
+  /**
+   * The whole history as lines of JSON, for a snapshot. The generator sees the history as it is now.
+   * @param format of the snapshot
+   */
+  lines(format: number): Generator<string, undefined> {
+    return encodeLines(this.#floor, this.#txns.slice(this.#head), new AclLines(format));
   }
 
   /** Takes one line of `lines` back, in their order. */
   restore(line: string): void {
-    const held = JSON.parse(line) as { floor: number } | HeldChanges;
+    const held = JSON.parse(line) as { floor: number } | AclLine | HeldChanges;
     if ("floor" in held) this.#floor = held.floor;
+    else if ("acl" in held) this.#restoredAcls.take(held);
     else {
-      for (const change of held.changes) this.#restored.push(decodeChange(change, this.#acls));
+      for (const change of held.changes) this.#restored.push(decodeChange(change, this.#restoredAcls));
       if (held.more === true) return;
       this.add(held.zxid, this.#restored);
       this.#restored = [];
@@ -98,11 +106,30 @@ export class History {
   }
 
   #dropOldest(): void {
-    const { zxid, count, bytes } = this.#txns[this.#head]!;
+    const { zxid, count, bytes, changes } = this.#txns[this.#head]!;
     this.#changes -= count;
     this.#bytes -= bytes;
+    if (this.#acls.size > 0) this.#countAcls(changes, -1);
     this.#floor = zxid;
     this.#head++;
+  }
+
+  #countAcls(changes: readonly Change[], step: 1 | -1): void {
+    for (const { acl, before, parentAcl } of changes) {
+      if (acl !== open) this.#countAcl(acl, step);
+      if (before !== null && before !== open) this.#countAcl(before, step);
+      if (parentAcl !== null && parentAcl !== open) this.#countAcl(parentAcl, step);
+    }
+  }
+
+  #countAcl(acl: Acl, step: 1 | -1): void {
+    const count = (this.#acls.get(acl) ?? 0) + step;
+    if (count === step) this.#bytes += acl.bytes;
+    if (count > 0) this.#acls.set(acl, count);
+    else {
+      this.#acls.delete(acl);
+      this.#bytes -= acl.bytes;
+    }
   }
 }
 
@@ -117,7 +144,8 @@ function weigh(changes: readonly Change[]): Pick<Kept, "count" | "bytes"> {
   return { count, bytes };
 }
 
-type HeldAcl = 0 | Change["acl"]["items"];
+/** 0 for the open one, the number of a line before, or (in snapshots of formats older than 3) the items. */
+type HeldAcl = number | readonly AclItem[];
 type HeldChange = Omit<Change, "acl" | "before" | "parentAcl"> & { acl: HeldAcl; before: HeldAcl | null; parentAcl: HeldAcl | null };
 
 interface HeldChanges {
@@ -130,13 +158,15 @@ interface HeldChanges {
 /** UTF-16 units of one line: a txn of many changes has several. */
 const lineUnits = 1_048_576;
 
-function* encodeLines(floor: number, txns: readonly Happened[]): Generator<string, undefined> {
+function* encodeLines(floor: number, txns: readonly Happened[], acls: AclLines): Generator<string, undefined> {
   yield JSON.stringify({ floor });
+  const aclLines: string[] = [];
   for (const { zxid, changes } of txns) {
     let texts: string[] = [];
     let units = 0;
     for (const change of changes) {
-      const text = JSON.stringify(encodeChange(change));
+      const text = encodeChange(change, acls, aclLines);
+      for (const line of aclLines.splice(0)) yield line;
       if (units + text.length > lineUnits && units > 0) {
         yield `{"zxid":${zxid},"more":true,"changes":[${texts.join(",")}]}`;
         texts = [];
@@ -149,20 +179,35 @@ function* encodeLines(floor: number, txns: readonly Happened[]): Generator<strin
   }
 }
 
-function encodeChange(change: Change): HeldChange {
-  const { acl, before, parentAcl } = change;
-  return { ...change, acl: openAclOf(acl), before: before && openAclOf(before), parentAcl: parentAcl && openAclOf(parentAcl) };
+function encodeChange({ acl, before, parentAcl, ...rest }: Change, acls: AclLines, lines: string[]): string {
+  const refer = (one: Acl | null): string | number => (one === null ? "null" : acls.refer(one, (line) => lines.push(line)));
+  return `${JSON.stringify(rest).slice(0, -1)},"acl":${refer(acl)},"before":${refer(before)},"parentAcl":${refer(parentAcl)}}`;
 }
 
-/** @param acls those met so far: the same ACL of many changes is one object, as it was before */
-function decodeChange(held: HeldChange, acls: Map<string, Change["acl"]>): Change {
-  const back = (items: HeldAcl): Change["acl"] => {
-    if (items === 0) return aclFromItems(items);
-    const key = JSON.stringify(items);
-    const acl = acls.get(key) ?? aclFromItems(items);
-    acls.set(key, acl);
+/** The ACLs of the lines that were taken back: the same ACL of many changes is one object, as it was before. */
+class RestoredAcls {
+  readonly #table: AclTable = new AclTable();
+  readonly #byNumber: Map<number, Acl> = new Map();
+
+  take({ acl, items, default: defaultItems }: AclLine): void {
+    this.#byNumber.set(acl, this.#table.of(items, defaultItems ?? null));
+  }
+
+  of(held: HeldAcl): Acl {
+    if (held === 0) return open;
+    if (typeof held === "number") {
+      const acl = this.#byNumber.get(held);
+      if (acl === undefined) throw new Error("a snapshot's history holds a change before its ACL");
+      return acl;
+    }
+    const acl = this.#table.of(held, null);
+    this.#table.count(acl, 1);
     return acl;
-  };
+  }
+}
+
+function decodeChange(held: HeldChange, acls: RestoredAcls): Change {
   const { acl, before, parentAcl } = held;
-  return { ...held, acl: back(acl), before: before === null ? null : back(before), parentAcl: parentAcl === null ? null : back(parentAcl) };
+  const orNull = (one: HeldAcl | null): Acl | null => (one === null ? null : acls.of(one));
+  return { ...held, acl: acls.of(acl), before: orNull(before), parentAcl: orNull(parentAcl) };
 }

@@ -1,5 +1,6 @@
 export { txnFormats } from "@copse/tree";
 export type { Audit, AuditRecord } from "./audit.ts";
+export { accountKey, type BudgetLimits, openBudgets } from "./budgets.ts";
 export type { EnsembleOptions, PeerFacts } from "./ensemble.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";
@@ -25,3 +26,4 @@ export {
   type PeerAddress,
   type Random,
 } from "./ports.ts";
+export type { Proof } from "./proof.ts";

@@ -1,24 +1,18 @@
 /**
  * Everything that can happen to a member. One queue takes them all, in the order in which they happened.
  */
-import type { Identity, RawMessage } from "@copse/protocol";
 import type { PeerFacts } from "./ensemble.ts";
 import type { OrderEvent } from "./order.ts";
 import type { PeerMessage } from "./peer-message.ts";
+import type { Proof } from "./proof.ts";
 
 export type Input =
   | { readonly kind: "opened"; readonly connection: number; readonly address: string }
-  /** One frame, decoded; `fault` says why the connection must close behind its messages. */
-  | { readonly kind: "frame"; readonly connection: number; readonly messages: readonly RawMessage[]; readonly fault: string | null }
+  /** The text of one frame. */
+  | { readonly kind: "frame"; readonly connection: number; readonly text: string }
   | { readonly kind: "closed"; readonly connection: number }
   | { readonly kind: "drained"; readonly connection: number }
-  /** Identities are null where a credential was wrong. */
-  | {
-      readonly kind: "authenticated";
-      readonly connection: number;
-      readonly ticket: number;
-      readonly identities: readonly Identity[] | null;
-    }
+  | { readonly kind: "authenticated"; readonly connection: number; readonly ticket: number; readonly proof: Proof }
   | { readonly kind: "ordered"; readonly event: OrderEvent }
   /** A link to a peer stands; it has proved who it is. */
   | { readonly kind: "peer-up"; readonly facts: PeerFacts }
@@ -26,4 +20,6 @@ export type Input =
   | { readonly kind: "peer"; readonly member: string; readonly messages: readonly PeerMessage[] }
   /** Something that the disk was asked for is done. */
   | { readonly kind: "performed"; readonly next: () => void }
+  /** The heap is nearly full, or has room again. */
+  | { readonly kind: "pressure"; readonly isPressed: boolean }
   | { readonly kind: "tick" };

@@ -4,16 +4,18 @@
  * Invariants: only who may administer the root is answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
  */
-import { type Identity, type InspectionOp, type Refusal, refuse, type WatchKind } from "@copse/protocol";
-import { type Caller, mayDo, type Session, type Tree } from "@copse/tree";
+import { type Identity, type InspectionOp, joinPath, type Refusal, refuse, type WatchKind } from "@copse/protocol";
+import type { Session, Tree } from "@copse/tree";
 import type { Connection } from "./connection.ts";
+import type { Queues } from "./queues.ts";
 import { search } from "./search.ts";
 
 /** What an inspection looks at besides the tree. */
 export interface Inspected {
   readonly connections: () => Iterable<Connection>;
+  readonly queues: Queues;
   readonly subscriptionsOf: (connection: Connection) => number;
-  readonly watchers: (path: string) => readonly (readonly [Connection, readonly WatchKind[]])[];
+  readonly watchers: (path: string, most: number) => readonly (readonly [Connection, readonly WatchKind[]])[];
   /** Numbers and names of this member, as JSON. */
   readonly stats: () => object;
   /** On the member's clock, in milliseconds. */
@@ -24,23 +26,17 @@ export interface Inspected {
 const pageItemsMax = 1_000;
 /** Places that are listed in one reply, the first of each queue apart; how many there are is always told. */
 const placesMax = 1_000;
-/** What recipes call the znodes of those who queue (recipes). */
-const placeName = /^(.+)\/((?:lock|read|write|candidate|lease)-\d{10})$/;
-
-/** The members of the reply as JSON text, each with a comma before it, or why not. */
-export function answerInspection(tree: Tree, op: InspectionOp, caller: Caller, inspected: Inspected): string | Refusal {
-  if (!mayDo(tree.root.acl, "admin", caller)) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
+/** The members of the reply as JSON text, each with a comma before it, or why not. The caller is an admin. */
+export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspected): string | Refusal {
   switch (op.op) {
     case "sessions":
       return page("sessions", tree.sessions.size, shownSessions(tree, op, inspected));
-    case "queues": {
-      const queues = queuesOf(tree);
-      return page("queues", queues.size, shownQueues(queues, op, tree));
-    }
+    case "queues":
+      return page("queues", inspected.queues.size, shownQueues(inspected.queues, op, tree));
     case "watchers":
       return `,"watchers":${JSON.stringify(
         inspected
-          .watchers(op.path)
+          .watchers(op.path, Math.min(op.limit ?? pageItemsMax, pageItemsMax))
           .map(([connection, kinds]) => ({ session: connection.session?.id ?? null, address: connection.address, kinds })),
       )}`;
     case "search": {
@@ -100,38 +96,23 @@ interface Queue {
   readonly places: readonly Place[];
 }
 
-/** The places of each queue, by its path, in no order. */
-function queuesOf(tree: Tree): Map<string, (Omit<Place, "czxid" | "ctime"> & { readonly path: string })[]> {
-  const queues: ReturnType<typeof queuesOf> = new Map();
-  for (const { id, ephemerals } of tree.sessions.values()) {
-    for (const path of ephemerals.after(null)) {
-      const [, parent, name] = placeName.exec(path) ?? [];
-      if (parent === undefined || name === undefined) continue;
-      const place = { name, session: id, path };
-      const places = queues.get(parent);
-      if (places === undefined) queues.set(parent, [place]);
-      else places.push(place);
-    }
-  }
-  return queues;
-}
-
 /** In the order of their paths; the places of each in their own order. */
-function shownQueues(queues: ReturnType<typeof queuesOf>, paged: Paged, tree: Tree): Selected<Queue> {
-  const order = ({ name }: { readonly name: string }): string => name.slice(-10);
-  const { items, hasMore } = selected(queues.entries(), ([path]) => path, paged);
+function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selected<Queue> {
+  const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
+  const items: Queue[] = [];
   let room = placesMax;
-  const shown = items.map(([path, places]): Queue => {
-    const first = places.sort((a, b) => (order(a) < order(b) ? -1 : 1)).slice(0, Math.max(1, room));
-    room -= first.length;
-    return { path, size: places.length, places: first.flatMap((place) => placeOf(tree, place)) };
-  });
-  return { items: shown, hasMore };
-}
-
-function placeOf(tree: Tree, { name, session, path }: { readonly name: string; readonly session: string; readonly path: string }): Place[] {
-  const znode = tree.find(path);
-  return znode === undefined ? [] : [{ name, session, czxid: znode.czxid, ctime: znode.ctime }];
+  for (const { path, names } of queues.after(after)) {
+    if (items.length === size) return { items, hasMore: true };
+    const places: Place[] = [];
+    for (const name of names.after(null)) {
+      if (places.length >= Math.max(1, room)) break;
+      const znode = tree.find(joinPath(path, name));
+      if (znode?.kind.owner != null) places.push({ name, session: znode.kind.owner, czxid: znode.czxid, ctime: znode.ctime });
+    }
+    room -= places.length;
+    items.push({ path, size: names.size, places });
+  }
+  return { items, hasMore: false };
 }
 
 interface Selected<T> {

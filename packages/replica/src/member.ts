@@ -7,10 +7,11 @@
  */
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
 import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
-import { Tree } from "@copse/tree";
+import { isRootOpen, Tree } from "@copse/tree";
 import { Applier } from "./applier.ts";
 import { Compaction, SnapshotRestorer } from "./compaction.ts";
 import type { PeerFacts } from "./ensemble.ts";
+import type { Figures } from "./figures.ts";
 import { History } from "./history.ts";
 import type { Input } from "./input.ts";
 import type { OrderEvent } from "./order.ts";
@@ -18,7 +19,7 @@ import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order-raft.ts";
 import { Outbox } from "./outbox.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Gateway, Mesh } from "./ports.ts";
-import { type Figures, Replica, type ReplicaOptions } from "./replica.ts";
+import { Replica, type ReplicaOptions } from "./replica.ts";
 
 export interface MemberOptions extends ReplicaOptions {
   readonly disk: Disk;
@@ -46,6 +47,8 @@ export interface MemberOptions extends ReplicaOptions {
 const lookMs = 250;
 /** A turn takes inputs for so long, then lets the host breathe, in milliseconds. */
 const turnMsMax = 8;
+/** Those who have more to do than a turn allows get so long behind it, all together, in milliseconds. */
+const waitingMsMax = 4;
 /** Inputs between two looks at the clock. */
 const inputsPerLook = 64;
 /** How much an entry counts among them: it may carry thousands of txns. */
@@ -109,6 +112,7 @@ export class Member {
         defer: (next) => this.submit({ kind: "performed", next }),
         takeSnapshot: () => this.#compaction.take(),
         touch: (sessions) => this.#replica.touch(sessions),
+        isReadable: (payload) => this.#replica.isReadable(payload),
         restorer: () => {
           const fresh = newHistory();
           const pieces = new SnapshotRestorer(fresh);
@@ -143,6 +147,7 @@ export class Member {
       membership: this.#order,
       compaction: this.#compaction,
       found: (voters) => this.#found(voters, applier),
+      unsent: (connection) => this.#outbox.unsent(connection),
       committed: () => this.#order.raft.log.committed,
       syncMsP99: () => this.#order.syncTimes.p99(),
     });
@@ -175,7 +180,17 @@ export class Member {
 
   /** The URLs that the members tell clients. */
   get urls(): readonly string[] {
-    return this.#tree.ensemble.members.map(({ url }) => url);
+    return this.#replica.ensemble.urls;
+  }
+
+  /** True while everyone may change what is below the root. */
+  get isRootOpen(): boolean {
+    return isRootOpen(this.#tree);
+  }
+
+  /** True for a member that is known to read no format of txns newer than those of the first builds. */
+  isOlder(member: string): boolean {
+    return this.#replica.ensemble.isOlder(member);
   }
 
   /** The engine, for tests and tools that look at how members agree. Read only. */
@@ -255,6 +270,7 @@ export class Member {
   #turn(): void {
     const { clock } = this.#options;
     const startedAt = clock.now();
+    this.#replica.beginTurn(turnMsMax);
     do {
       const inputs = this.#queue;
       this.#queue = [];
@@ -269,6 +285,13 @@ export class Member {
       this.#outbox.take(this.#replica.endTurn());
       this.#order.flush();
     } while (this.#queue.length > 0 && clock.now() - startedAt < turnMsMax);
+    // What could not be begun within the turn gets a share of its own, so that it comes to an end.
+    if (this.#replica.isWaiting) {
+      this.#replica.beginTurn(waitingMsMax);
+      this.#replica.work();
+      this.#outbox.take(this.#replica.endTurn());
+      this.#order.flush();
+    }
     this.#sendToPeers();
     this.#outbox.send();
     if (this.#queue.length > 0 || this.#replica.hasWork || !this.#outbox.isEmpty) this.#wake();

@@ -63,6 +63,8 @@ export interface RaftOrderOptions {
   /** Counts signs of life, as the coordinator. False where one of the sessions is being expired. */
   readonly touch: (sessions: readonly string[]) => boolean;
   readonly restorer: () => Restorer;
+  /** True for an entry that can be applied: what another member proposes is asked for before it is appended. */
+  readonly isReadable?: (payload: string) => boolean;
   /** Takes a snapshot of the state as it is now, unless one is under way. */
   readonly takeSnapshot: () => void;
 }
@@ -91,6 +93,8 @@ export class RaftOrder implements Order, Membership {
   readonly #options: RaftOrderOptions;
   readonly #raft: Raft;
   readonly syncTimes: SyncTimes = new SyncTimes();
+  /** Proposals of other members that were dropped because they can't be read: for metrics. */
+  unreadable = 0;
   readonly #barriers: Barriers;
   /** Readys whose write is under way, with what leaves behind it. */
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
@@ -274,8 +278,11 @@ export class RaftOrder implements Order, Membership {
     if (message.to !== this.#options.id) return;
     const isLeader = this.#raft.role === "leader";
     if (message.kind === "propose" && isLeader) {
-      const proposals = message.proposals.map((proposal) => ({ ...proposal, payload: this.#stamped(proposal.payload) }));
-      this.#raft.step({ ...message, proposals });
+      const { isReadable = () => true } = this.#options;
+      const readable = message.proposals.filter(({ kind, payload }) => kind === "change" || isReadable(payload));
+      this.unreadable += message.proposals.length - readable.length;
+      if (readable.length === 0) return;
+      this.#raft.step({ ...message, proposals: readable.map((one) => ({ ...one, payload: this.#stamped(one.payload) })) });
       return;
     }
     // A session whose expiry is under way can't be counted: the question is asked again, and by then it has expired.

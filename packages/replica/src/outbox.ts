@@ -30,6 +30,11 @@ export class Outbox {
     return this.#waiting.size === 0;
   }
 
+  /** Bytes that wait on a connection, as the gateway says; null where some wait here. */
+  unsent(connection: number): number | null {
+    return this.#waiting.has(connection) ? null : this.#gateway.unsent(connection);
+  }
+
   /** Takes what a turn wants done. Closes are done at once, and what stands before them with them. */
   take(effects: readonly Effect[]): void {
     for (const effect of effects) {

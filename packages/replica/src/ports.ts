@@ -35,6 +35,8 @@ export interface Gateway {
    * @returns bytes that wait to be sent on this connection; past `backlogBytesHigh` a `drained` input follows once they are few again
    */
   deliver(connection: number, chunks: readonly Chunk[]): number;
+  /** Bytes that wait to be sent on this connection. */
+  unsent(connection: number): number;
   /** Closes behind what was delivered. No input of this connection follows but `closed`. */
   close(connection: number, code: number, reason: string): void;
   /** Proves credentials, slowly; an `authenticated` input with the same ticket follows. */

@@ -34,6 +34,9 @@ const entryUnitsMax = 4_194_304;
 const patienceMsMin = 1_000;
 const patienceMsMax = 16_000;
 
+/** Entries of other members that were read when they came, and are kept until they are applied. */
+const readAheadMax = 1_024;
+
 const always = (): boolean => true;
 const nobodyMinds = (): void => {};
 
@@ -49,6 +52,8 @@ export class Proposals {
   #count = 0;
   /** Txns in flight, by the number of their entry, ascending. */
   readonly #inFlight: Map<number, readonly Proposal[]> = new Map();
+  /** What other members' entries hold, as far as it was read before they were appended. */
+  readonly #readAhead: Map<string, readonly Txn[]> = new Map();
   #size = 0;
   #isAgain = false;
   #heardAt = 0;
@@ -95,12 +100,30 @@ export class Proposals {
     const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
     const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
     const proposals = this.#inFlight.get(own);
-    if (proposals === undefined) return { proposals: decodeTxns(payload.slice(start)).map((txn) => ({ txn })), settle: null };
+    if (proposals === undefined) {
+      const txns = this.#readAhead.get(payload) ?? decodeTxns(payload.slice(start));
+      this.#readAhead.delete(payload);
+      return { proposals: txns.map((txn) => ({ txn })), settle: null };
+    }
     this.#inFlight.delete(own);
     this.#size -= proposals.length;
     this.#heardAt = this.#clock.now();
     this.#patienceMs = patienceMsMin;
     return { proposals, settle: (at, applied) => this.#settle(own, proposals[at]!, applied) };
+  }
+
+  /** True for an entry that every member can read: another's is looked at before it comes into the log, which it would poison. */
+  isReadable(payload: string): boolean {
+    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    try {
+      const txns = decodeTxns(payload.slice(start));
+      if (this.#readAhead.size >= readAheadMax) this.#readAhead.clear();
+      this.#readAhead.set(payload, txns);
+      return true;
+    } catch {
+      // Whatever is wrong with it, it was never acknowledged.
+      return false;
+    }
   }
 
   /** Everything in flight may be lost: it is proposed again at the end of the turn. */

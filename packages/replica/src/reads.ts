@@ -10,7 +10,6 @@ import {
   encodeStat,
   encodeValue,
   isRefusal,
-  isWithin,
   type Read,
   type Refusal,
   refuse,
@@ -18,8 +17,20 @@ import {
   serverFrameBytesMax,
   utf8Length,
 } from "@copse/protocol";
-import { type Caller, mayDo, type QuotaUse, quotaPath, shownItems, statOf, type Tree, type Znode } from "@copse/tree";
+import {
+  type Caller,
+  configPath,
+  mayDo,
+  type QuotaUse,
+  quotaPath,
+  type SortedList,
+  shownAcl,
+  statOf,
+  type Tree,
+  type Znode,
+} from "@copse/tree";
 import { answerInspection, type Inspected } from "./inspection.ts";
+import { publicValue, statBeside } from "./shown-config.ts";
 import type { StatTexts } from "./stat-texts.ts";
 
 /** Who reads, and what a read may touch besides the tree. */
@@ -27,6 +38,10 @@ export interface Reader {
   readonly caller: Caller;
   readonly stats: StatTexts;
   readonly session: string | null;
+  /** True for who may ask what concerns the whole ensemble. */
+  readonly isAdmin: boolean;
+  /** True where strangers may come, and everyone may change what is below the root. */
+  readonly isRootExposed: boolean;
   /** Leaves a one-shot watch; false where there is no room. */
   watch(path: string, kind: "data" | "child"): boolean;
   /** The reply members of `ensemble`. */
@@ -74,7 +89,7 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
       const znode = tree.find(read.path);
       if (znode === undefined) return noNode(read.path);
       if (!mayDo(znode.acl, "read", reader.caller) && !mayDo(znode.acl, "admin", reader.caller)) return noAuth(read.path);
-      return `,"acl":${JSON.stringify(shownItems(znode.acl, reader.caller))},"stat":${encodeStat(statOf(znode))}`;
+      return encodeAcl(znode, reader.caller);
     }
     case "count": {
       const znode = readable(tree, read.path, reader);
@@ -82,21 +97,17 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     }
     case "ephemerals": {
       const session = reader.session === null ? undefined : tree.sessions.get(reader.session);
-      const paths = session === undefined ? [] : [...session.ephemerals.after(null)];
-      const inPrefix = paths.filter((path) => path.startsWith(read.prefix) || isWithin(path, read.prefix));
-      return `,"paths":${JSON.stringify(inPrefix)}`;
+      return page("paths", read, ownEphemerals(session?.ephemerals ?? null, read), (path) => JSON.stringify(path));
     }
     case "whoami": {
       const { identities, address } = reader.caller;
-      return `,"identities":${JSON.stringify(address === "" ? identities : [...identities, { scheme: "ip", id: address }])}`;
+      const all = address === "" ? identities : [...identities, { scheme: "ip", id: address }];
+      return `,"identities":${JSON.stringify(all)},"admin":${reader.isAdmin}${reader.isRootExposed ? ',"rootOpen":true' : ""}`;
     }
     case "quotas":
-      return `,"quotas":${JSON.stringify(
-        tree.quotas
-          .all()
-          .filter(({ path }) => mayRead(tree, quotaPath(path), reader))
-          .map(shownQuota),
-      )}`;
+      return page("quotas", read, tree.quotas.after(read.after), (use) =>
+        mayRead(tree, quotaPath(use.path), reader) ? JSON.stringify(shownQuota(use)) : null,
+      );
     case "ensemble":
       return reader.ensemble();
     case "sessions":
@@ -104,7 +115,9 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     case "watchers":
     case "search":
     case "stats":
-      return answerInspection(tree, read, reader.caller, reader.inspected);
+      return reader.isAdmin
+        ? answerInspection(tree, read, reader.inspected)
+        : refuse("NO_AUTH", "needs the permission to administer the root", "/");
     case "sync":
       return "";
   }
@@ -118,10 +131,64 @@ function answerSingle(tree: Tree, read: SingleRead, reader: Reader, wanted: Watc
   if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
   if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
   if (znode === undefined) return ',"stat":null';
+  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read);
   const stat = `,"stat":${reader.stats.of(path, znode)}`;
   if (read.op === "exists") return stat;
   if (read.op === "get") return encodeValue(znode.value) + stat;
   return encodeChildren(znode, read, stat);
+}
+
+function publicConfig(znode: Znode, read: SingleRead): string | Refusal {
+  const value = publicValue(configPath, znode.value);
+  const stat = `,"stat":${encodeStat(statBeside(statOf(znode), value))}`;
+  if (read.op === "children") return encodeChildren(znode, read, stat);
+  return read.op === "get" ? encodeValue(value) + stat : stat;
+}
+
+function encodeAcl(znode: Znode, caller: Caller): string {
+  const { items, defaultItems } = shownAcl(znode.acl, caller);
+  const handedOn = defaultItems === null ? "" : `,"default":${JSON.stringify(defaultItems)}`;
+  return `,"acl":${JSON.stringify(items)}${handedOn},"stat":${encodeStat(statOf(znode))}`;
+}
+
+/** This session's ephemerals whose paths begin with the prefix, behind the page before. */
+function* ownEphemerals(paths: SortedList<string> | null, { prefix, after }: { prefix: string; after: string | null }): Generator<string> {
+  if (paths === null) return;
+  if (after === null && paths.get(prefix) !== undefined) yield prefix;
+  for (const path of paths.after(after !== null && after > prefix ? after : prefix)) {
+    if (!path.startsWith(prefix)) return;
+    yield path;
+  }
+}
+
+/** Items that one reply lists, and UTF-16 units of those of a page: what takes a few milliseconds to write. */
+const listedMax = 100_000;
+const pageUnits = 1_048_576;
+
+/**
+ * A list as far as one reply goes. With a limit it ends where that, or a page, is full, and says whether there is more; without one,
+ * what is too large for one reply is refused.
+ * @param encode null leaves an item out
+ */
+function page<T>(
+  name: string,
+  { op, limit }: { readonly op: string; readonly limit: number | null },
+  all: Iterable<T>,
+  encode: (item: T) => string | null,
+): string | Refusal {
+  const items: string[] = [];
+  let units = 0;
+  let looked = 0;
+  for (const item of all) {
+    const isFull = limit !== null && (items.length >= limit || units > pageUnits);
+    if (isFull) return `,"${name}":[${items.join(",")}],"more":true`;
+    if (++looked > listedMax || units > serverFrameBytesMax) return refuse("TOO_LARGE", `${op}: too much for one reply; ask for pages`);
+    const text = encode(item);
+    if (text === null) continue;
+    items.push(text);
+    units += text.length + 1;
+  }
+  return `,"${name}":[${items.join(",")}]`;
 }
 
 function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, stat: string): string | Refusal {
@@ -132,7 +199,8 @@ function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, s
     const name = JSON.stringify(child.name);
     const item = stats ? `{"name":${name},"stat":${encodeStat(statOf(child))}}` : name;
     units += item.length + 1;
-    if (units > serverFrameBytesMax) return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
+    if (units > serverFrameBytesMax || items.length >= listedMax)
+      return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
     items.push(item);
   }
   return `,"children":[${items.join(",")}]${stat}`;

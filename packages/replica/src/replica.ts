@@ -5,33 +5,42 @@
  * they happened; what a turn of the loop has gathered (proposals, barriers) leaves at the turn's end, together. What
  * comes back from the order is an input like any other.
  */
-import { closeCode, connectWaitMs, type RawMessage } from "@copse/protocol";
+import { closeCode, connectWaitMs } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
+import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { Applier } from "./applier.ts";
 import type { Audit } from "./audit.ts";
+import { type BudgetLimits, Budgets } from "./budgets.ts";
 import type { Compaction } from "./compaction.ts";
-import { Connection } from "./connection.ts";
+import { Connection, type ConnectionHost } from "./connection.ts";
 import { type Effect, Effects } from "./effect.ts";
 import { Ensemble, type EnsembleOptions, type EnsembleState, type Membership } from "./ensemble.ts";
+import type { Figures } from "./figures.ts";
 import type { History } from "./history.ts";
 import type { Input } from "./input.ts";
+import { Intake } from "./intake.ts";
 import type { Order, OrderEvent } from "./order.ts";
 import type { Clock, Hash, Random } from "./ports.ts";
 import { Proposals } from "./proposals.ts";
+import { Queues } from "./queues.ts";
 import { Reaper } from "./reaper.ts";
 import { Requests } from "./requests.ts";
-import { type Coordinator, type SessionOptions, Sessions } from "./sessions.ts";
+import { type Coordinator, Sessions } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
+import { Turn } from "./turn.ts";
 import { Waits } from "./waits.ts";
 import { WatchTable } from "./watch-table.ts";
 
-export interface ReplicaOptions extends SessionOptions, Omit<EnsembleOptions, "limits"> {
+export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
   /** Differs each time the member starts. */
   readonly boot: string;
   /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
   readonly reapMs: number;
   /** Is told of every write of this member's clients and of every credential that fails; null where nobody listens. */
   readonly audit: Audit | null;
+  readonly budgets: BudgetLimits;
+  /** False where what the root's ACL grants to everyone makes nobody an admin. */
+  readonly isWorldAdmin: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly hash: Hash;
@@ -45,6 +54,8 @@ export interface ReplicaState {
   readonly membership: Membership;
   readonly compaction: Compaction;
   readonly found: EnsembleState["found"];
+  /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
+  readonly unsent: (connection: number) => number | null;
   /** The newest log entry that is known to be committed. */
   readonly committed: () => number;
   /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
@@ -55,12 +66,18 @@ export class Replica {
   readonly #options: ReplicaOptions;
   readonly #state: ReplicaState;
   readonly #effects: Effects = new Effects();
+  readonly #turn: Turn;
+  readonly #budgets: Budgets;
+  readonly #host: ConnectionHost;
+  readonly #intake: Intake;
+  readonly #queues: Queues;
   readonly #connections: Map<number, Connection> = new Map();
   readonly #proposals: Proposals;
   readonly #waits: Waits;
   readonly #watches: WatchTable = new WatchTable();
   readonly #subscriptions: Subscriptions;
   readonly #sessions: Sessions;
+  readonly #admission: Admission;
   readonly #requests: Requests;
   readonly #reaper: Reaper;
   readonly ensemble: Ensemble;
@@ -73,37 +90,62 @@ export class Replica {
     const { clock, random, hash, limits, isReadOnly } = options;
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
     this.#waits = new Waits(order);
-    this.#subscriptions = new Subscriptions(tree, history);
+    this.#turn = new Turn(clock);
+    this.#budgets = new Budgets(options.budgets);
+    this.#host = {
+      effects: this.#effects,
+      budgets: this.#budgets,
+      turn: this.#turn,
+      later: (connection) => this.#intake.later(connection),
+      requestsMax: limits.requests,
+    };
+    this.#queues = new Queues(tree);
+    this.#subscriptions = new Subscriptions(tree, history, this.#turn, options.isWorldAdmin);
     const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock, audit: options.audit };
-    const { ephemerals, recursiveDeletes } = limits;
+    const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
-      { ...options, limits: { ephemerals, recursiveDeletes } },
+      { ...options, limits: { ephemerals, recursiveDeletes, identities } },
       { tree, membership, proposals: this.#proposals, clock, random, found, takeSnapshot: () => compaction.take() },
     );
     this.#reaper = new Reaper(common, options.reapMs);
-    this.#sessions = new Sessions(options, {
+    this.#sessions = new Sessions(options.cluster, {
       ...common,
-      random,
-      hash,
-      release: (connection, held) => this.#takeAll(connection, held),
+      budgets: this.#budgets,
       identitiesChanged: (connection) => this.#subscriptions.identitiesChanged(connection),
-      role: () => this.ensemble.role,
     });
+    const shared = {
+      budgets: this.#budgets,
+      sessions: this.#sessions,
+      release: (connection: Connection) => this.#intake.handle(connection),
+      canUse: (format: number) => this.ensemble.canUse(format),
+    };
+    this.#admission = new Admission(options, { ...common, ...shared, random, hash, role: () => this.ensemble.role });
     this.#requests = new Requests({
       ...common,
+      ...shared,
       limits,
       isReadOnly,
       watches: this.#watches,
       subscriptions: this.#subscriptions,
-      sessions: this.#sessions,
-      ensemble: () => this.ensemble.reply(),
+      isWorldAdmin: options.isWorldAdmin,
+      ensemble: (isForAdmin) => this.ensemble.reply(isForAdmin),
       inspected: {
         connections: () => this.#connections.values(),
+        queues: this.#queues,
         subscriptionsOf: (connection) => this.#subscriptions.count(connection),
-        watchers: (path) => this.#watches.watchersOf(path),
+        watchers: (path, most) => this.#watches.watchersOf(path, most),
         stats: () => this.#stats(),
         now: clock.now,
       },
+    });
+    this.#intake = new Intake({
+      clock,
+      limits,
+      budgets: this.#budgets,
+      turn: this.#turn,
+      admission: this.#admission,
+      requests: this.#requests,
+      unsent: state.unsent,
     });
   }
 
@@ -114,20 +156,22 @@ export class Replica {
         const { connection, address } = input;
         const now = this.#options.clock.now();
         const phase = { kind: "awaiting-connect", deadline: now + connectWaitMs } as const;
-        this.#connections.set(connection, new Connection(connection, address, phase, now, this.#effects));
+        this.#connections.set(connection, new Connection(connection, address, phase, now, this.#host));
         return;
       }
-      case "frame":
-        return this.#frame(input);
+      case "frame": {
+        const connection = this.#connections.get(input.connection);
+        return connection === undefined ? undefined : this.#intake.take(connection, input.text);
+      }
       case "closed":
         return this.#closed(input.connection);
       case "drained":
-        return this.#connections.get(input.connection)?.backlog(0);
+        return this.#drained(input.connection);
       case "authenticated": {
         const connection = this.#connections.get(input.connection);
         if (connection?.phase.kind !== "holding") return;
-        const waiting = connection.phase.next === "connect" ? this.#sessions : this.#requests;
-        return waiting.authenticated(connection, input.identities);
+        const waiting = connection.phase.next === "connect" ? this.#admission : this.#requests;
+        return waiting.authenticated(connection, input.proof);
       }
       case "ordered":
         return this.#ordered(input.event);
@@ -140,6 +184,11 @@ export class Replica {
         return;
       case "performed":
         return input.next();
+      case "pressure":
+        this.#budgets.isPressed = input.isPressed;
+        // The log in memory goes once a snapshot has it.
+        if (input.isPressed) this.#state.compaction.take();
+        return;
       case "tick":
         return this.#tick();
     }
@@ -148,6 +197,11 @@ export class Replica {
   /** As the coordinator: these sessions live. False where one of them is being expired. */
   touch(sessions: readonly string[]): boolean {
     return this.#sessions.touchAll(sessions);
+  }
+
+  /** True for an entry of another member that can be applied. */
+  isReadable(payload: string): boolean {
+    return this.#proposals.isReadable(payload);
   }
 
   /** True while this member serves with a quorum behind it. */
@@ -162,10 +216,28 @@ export class Replica {
 
   #tick(): void {
     this.#sessions.tick(this.#connections);
+    if (this.#sessions.isOrphaned) this.#admission.giveUp();
+    this.#intake.lookForStalled(this.#connections.values());
+    this.#state.tree.quotas.look();
     if (this.#coordinator.isHere) this.#reaper.tick();
     this.ensemble.look();
     this.#proposals.tick();
     this.#waits.tick(this.#options.clock.now());
+  }
+
+  /** A turn of the loop begins, or goes on: it is over behind so many milliseconds. */
+  beginTurn(ms: number): void {
+    this.#turn.begin(ms);
+  }
+
+  /** True while connections have more to do than a turn allowed. */
+  get isWaiting(): boolean {
+    return this.#intake.isWaiting;
+  }
+
+  /** Goes on with those who have more to do, until the turn is over. */
+  work(): void {
+    this.#intake.work();
   }
 
   /** Ends a turn of the loop: what was gathered is proposed, and subscriptions get their next pieces. */
@@ -173,12 +245,13 @@ export class Replica {
     this.#proposals.flush();
     this.#waits.flush();
     if (this.#subscriptions.hasWork) this.#subscriptions.work();
+    if (this.#watches.hasWork) this.#watches.work();
     return this.#effects.take();
   }
 
   /** True if another turn has something to do without another input: a backlog that turned out small lets go what waited for it. */
   get hasWork(): boolean {
-    return this.#subscriptions.hasWork || !this.#effects.isEmpty || this.#proposals.hasGathered;
+    return this.isWaiting || this.#subscriptions.hasWork || this.#watches.hasWork || !this.#effects.isEmpty || this.#proposals.hasGathered;
   }
 
   /** What the gateway has still to send on a connection, in bytes. */
@@ -214,11 +287,16 @@ export class Replica {
       snapshots: this.#state.compaction.snapshots,
       requests: this.#requests.counts,
       refusals: this.#requests.refusals,
+      receivedBytes: this.#budgets.receivedBytes,
+      unsentBytes: this.#budgets.unsentBytes,
+      asideBytes: tree.asideBytes,
+      aclBytes: tree.acls.bytes,
+      overBudget: this.#budgets.refusals,
     };
   }
 
   #stats(): object {
-    const { pending, requests, refusals, quotasOverSoftBound: _, ...figures } = this.figures;
+    const { pending, requests, refusals, overBudget, quotasOverSoftBound: _, ...figures } = this.figures;
     const { member, term } = this.#coordinator;
     const { newestTime } = this.#state.compaction;
     return {
@@ -233,41 +311,25 @@ export class Replica {
       syncMsP99: this.#state.syncMsP99(),
       requests: Object.fromEntries(requests),
       refusals: Object.fromEntries(refusals),
+      overBudget: Object.fromEntries(overBudget),
     };
   }
 
-  #frame({ connection: number, messages, fault }: Extract<Input, { kind: "frame" }>): void {
+  #drained(number: number): void {
     const connection = this.#connections.get(number);
-    if (connection === undefined) return;
-    connection.heardAt = this.#options.clock.now();
-    this.#takeAll(connection, messages, true);
-    if (fault !== null) connection.close(closeCode.malformed, fault);
-  }
-
-  /** Takes messages in order; `areNew` are counted as unanswered first. */
-  #takeAll(connection: Connection, messages: readonly RawMessage[], areNew = false): void {
-    for (const message of messages) {
-      if (connection.phase.kind === "closed" || connection.phase.kind === "closing") return;
-      if (areNew) {
-        const { unanswered } = connection;
-        if (unanswered.has(message.id)) return connection.close(closeCode.malformed, "the id of an unanswered request");
-        if (unanswered.size >= this.#options.limits.requests) return connection.close(closeCode.tooMuch, "too many unanswered requests");
-        unanswered.add(message.id);
-      }
-      if (connection.phase.kind !== "awaiting-connect") this.#requests.take(connection, message);
-      else if (message.members["op"] === "connect") this.#sessions.connect(connection, message);
-      else connection.close(closeCode.malformed, "the first message is connect");
-    }
+    connection?.backlog(this.#state.unsent(number) ?? connection.unsentBytes);
   }
 
   #closed(number: number): void {
     const connection = this.#connections.get(number);
     if (connection === undefined) return;
     connection.end();
+    this.#intake.forget(connection);
     this.#connections.delete(number);
     this.#watches.forget(connection);
     this.#subscriptions.forget(connection);
     this.#sessions.forget(connection);
+    this.#admission.forget(connection);
     this.#requests.forget(connection);
   }
 
@@ -279,6 +341,7 @@ export class Replica {
           applier.apply(entry, this.#proposals, {
             watches: this.#watches,
             subscriptions: this.#subscriptions,
+            queues: this.#queues,
             onApplied: (txn, applied) => this.#sessions.applied(txn, applied),
           });
           compaction.note(entry);
@@ -312,23 +375,7 @@ export class Replica {
     install();
     applier.term = term;
     this.#sessions.restored();
+    this.#queues.restored();
     this.#waits.look(tree.zxid);
   }
-}
-
-export interface Figures {
-  readonly connections: number;
-  readonly sessions: number;
-  readonly znodes: number;
-  readonly watches: number;
-  readonly subscriptions: number;
-  readonly zxid: number;
-  readonly index: number;
-  readonly pending: number;
-  /** Quotas past one of their soft bounds. */
-  readonly quotasOverSoftBound: number;
-  readonly snapshots: number;
-  readonly requests: ReadonlyMap<string, number>;
-  /** By error code. */
-  readonly refusals: ReadonlyMap<string, number>;
 }

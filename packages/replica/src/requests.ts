@@ -20,16 +20,30 @@ import {
   type Write,
   withUniqueAcls,
 } from "@copse/protocol";
-import { type Authenticate, type Caller, encodeOperation, encodeTxn, printOf, type Tree, type WriteTxn } from "@copse/tree";
+import {
+  type Authenticate,
+  encodeOperation,
+  encodeTxn,
+  isJudgedAnew,
+  needsFormat3,
+  printOf,
+  renewed,
+  type Tree,
+  type WriteTxn,
+} from "@copse/tree";
 import { type Audit, authFailure } from "./audit.ts";
+import type { Budgets } from "./budgets.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
 import type { Answer, Connection, Slot } from "./connection.ts";
+import { ConnectionReader } from "./connection-reader.ts";
 import type { Effects } from "./effect.ts";
+import { grows } from "./growth.ts";
 import type { History } from "./history.ts";
 import type { Inspected } from "./inspection.ts";
 import type { Clock } from "./ports.ts";
+import type { Proof } from "./proof.ts";
 import type { Proposals } from "./proposals.ts";
-import { answerRead, type Reader } from "./reads.ts";
+import { answerRead } from "./reads.ts";
 import type { Sessions } from "./sessions.ts";
 import { StatTexts } from "./stat-texts.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -51,8 +65,15 @@ export interface RequestsState {
   readonly effects: Effects;
   readonly clock: Clock;
   /** The reply members of `ensemble`. */
-  readonly ensemble: () => string;
+  readonly ensemble: (isForAdmin: boolean) => string;
   readonly inspected: Inspected;
+  readonly budgets: Budgets;
+  /** False where what the root's ACL grants to everyone makes nobody an admin. */
+  readonly isWorldAdmin: boolean;
+  /** True if every member reads this format of txns. */
+  readonly canUse: (format: number) => boolean;
+  /** A connection may go on with what it held back. */
+  readonly release: (connection: Connection) => void;
   readonly audit: Audit | null;
 }
 
@@ -74,15 +95,24 @@ export class Requests {
     this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code) };
   }
 
-  /** Takes the next request of a connection. It is held back while an auth before it is being proved. */
+  /** Refuses a request that came when it should not: it is new, and was not done. */
+  throttle(connection: Connection, id: number): void {
+    this.#refuse(connection, id, refuse("THROTTLED", "too much or too often: nothing was done"));
+  }
+
+  /** Takes the next request of a connection. */
   take(connection: Connection, message: RawMessage): void {
-    if (connection.phase.kind === "holding") {
-      connection.phase.held.push(message);
-      return;
-    }
     if (message.members["op"] === "connect") return connection.close(closeCode.malformed, "a second connect");
     const request = decodeRequest(message.members, message.id, this.#state.limits);
     this.#count(request);
+    if (this.#state.budgets.isPressed && grows(request, connection.lastWriteId, this.#state.tree)) {
+      this.#state.budgets.refused("heap");
+      return this.#refuse(
+        connection,
+        request.id,
+        refuse("QUOTA_EXCEEDED", "the member's memory is nearly full: nothing that grows is done"),
+      );
+    }
     switch (request.kind) {
       case "write":
         return this.#write(connection, request, request.write);
@@ -101,15 +131,14 @@ export class Requests {
     }
   }
 
-  /** The credentials of an auth are proved, or wrong (null). */
-  authenticated(connection: Connection, identities: readonly Identity[] | null): void {
+  /** What the credential of an auth has proved. */
+  authenticated(connection: Connection, proof: Proof): void {
     const authenticating = this.#authenticating.get(connection);
     if (authenticating === undefined || connection.phase.kind !== "holding") return;
     this.#authenticating.delete(connection);
     const { request, slot } = authenticating;
-    const { held } = connection.phase;
     connection.phase = { kind: "ready" };
-    if (identities === null) {
+    if (proof === "wrong") {
       const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
       this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
       return connection.answer(slot, {
@@ -117,12 +146,22 @@ export class Requests {
         close: { code: closeCode.authenticationFailed, reason: refusal.message },
       });
     }
-    if (connection.session === null) {
-      connection.identify([...connection.caller.identities, ...identities]);
-      this.#state.subscriptions.identitiesChanged(connection);
-      connection.answer(slot, { body: this.#done() });
-    } else this.#propose(connection, slot, request, { op: "auth", identities });
-    for (const message of held) this.take(connection, message);
+    if (typeof proof === "string") connection.answer(slot, { body: this.#error(throttled(proof)) });
+    else if (connection.session === null) connection.answer(slot, { body: this.#identify(connection, proof.identities) });
+    else this.#propose(connection, slot, request, { op: "auth", identities: proof.identities });
+    this.#state.release(connection);
+  }
+
+  /** Identities of a connection without a session: they are this member's alone. */
+  #identify(connection: Connection, proved: readonly Identity[]): string {
+    const { limits, subscriptions } = this.#state;
+    const identities = renewed(connection.caller.identities, proved);
+    if (identities.length > limits.identities) {
+      return this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.identities} identities`));
+    }
+    connection.identify(identities);
+    subscriptions.identitiesChanged(connection);
+    return this.#done();
   }
 
   forget(connection: Connection): void {
@@ -140,7 +179,9 @@ export class Requests {
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
-    const { proposals, sessions } = this.#state;
+    const { proposals, sessions, canUse } = this.#state;
+    const isNew = canUse(3);
+    if (!isNew && needsFormat3(write)) return this.#refuseUnread(connection, slot);
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
@@ -151,14 +192,26 @@ export class Requests {
     const { address } = connection;
     // Here and not where it is applied: members of different builds apply the same txn.
     const plain = write.op === "auth" ? write : withUniqueAcls(write);
-    const txn: WriteTxn = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain };
+    const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
+    const txn: WriteTxn = isNew && isJudgedAnew(plain) ? this.#judgedAnew(common) : common;
     const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
     proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
   }
 
+  #judgedAnew(txn: WriteTxn): WriteTxn {
+    const { isWorldAdmin } = this.#state;
+    return txn.write.op === "reconfig" ? { ...txn, format: 3, isWorldAdmin } : { ...txn, format: 3 };
+  }
+
+  /** A write that some member would not understand: it waits, with its connection, until all do. */
+  #refuseUnread(connection: Connection, slot: Slot): void {
+    const refusal = refuse("UNAVAILABLE", "a member of the ensemble is of a build that does not know this yet");
+    connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
+  }
+
   /** What comes behind an auth is held back until it is through. */
   #auth(connection: Connection, request: Of<"auth">): void {
-    connection.phase = { kind: "holding", held: [], next: "auth" };
+    connection.phase = { kind: "holding", next: "auth" };
     const run = (slot: Slot): null => {
       this.#authenticating.set(connection, { request, slot });
       const { effects } = this.#state;
@@ -257,9 +310,12 @@ export class Requests {
   }
 
   #subscribe(connection: Connection, follow: Subscribe): Answer {
-    const { subscriptions, limits } = this.#state;
-    if (subscriptions.count(connection) < limits.subscriptions) return subscriptions.subscribe(follow, connection);
-    return { body: this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.subscriptions} subscriptions`, follow.path)) };
+    const { subscriptions, limits, budgets } = this.#state;
+    const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
+    const most = isAnonymous ? Math.min(limits.subscriptions, budgets.limits.subscriptionsAnonymous) : limits.subscriptions;
+    if (subscriptions.count(connection) < most) return subscriptions.subscribe(follow, connection);
+    if (most < limits.subscriptions) budgets.refused("subscriptionsAnonymous");
+    return { body: this.#error(refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
   }
 
   #close(connection: Connection, id: number): void {
@@ -295,38 +351,8 @@ export class Requests {
   }
 }
 
-/** A connection as one who reads. */
-class ConnectionReader implements Reader {
-  readonly stats: StatTexts;
-  readonly #connection: Connection;
-  readonly #state: RequestsState;
-
-  constructor(connection: Connection, stats: StatTexts, state: RequestsState) {
-    this.stats = stats;
-    this.#connection = connection;
-    this.#state = state;
-  }
-
-  get caller(): Caller {
-    return this.#connection.caller;
-  }
-
-  get session(): string | null {
-    return this.#connection.session?.id ?? null;
-  }
-
-  get inspected(): Inspected {
-    return this.#state.inspected;
-  }
-
-  watch(path: string, kind: "data" | "child"): boolean {
-    const { watches, limits } = this.#state;
-    return watches.add(this.#connection, path, kind, limits.watches);
-  }
-
-  ensemble(): string {
-    return this.#state.ensemble();
-  }
+function throttled(proof: "busy" | "throttled"): Refusal {
+  return refuse("THROTTLED", proof === "busy" ? "too many credentials wait to be proved" : "too many wrong credentials came from here");
 }
 
 function increment(counts: Map<string, number>, name: string): void {

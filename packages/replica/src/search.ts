@@ -25,6 +25,8 @@ export interface Found {
 
 /** Znodes that one request looks at: some milliseconds of work. */
 const looksMax = 10_000;
+/** UTF-16 units of the names that one request looks at. */
+const unitsMax = 1_000_000;
 /** Paths in one reply. */
 const pathsMax = 1_000;
 
@@ -40,15 +42,17 @@ export function search(tree: Tree, { path, contains, after, limit }: Search): Fo
   const paths: string[] = [];
   const levels = levelsBehind(tree, path, after);
   let looked = 0;
+  let units = 0;
   let last = after;
   for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
-    if (looked >= looksMax || paths.length >= size) return { paths, looked, after: last };
+    if (looked >= looksMax || units >= unitsMax || paths.length >= size) return { paths, looked, after: last };
     const { done, value: znode } = level.children.next();
     if (done === true) {
       levels.pop();
       continue;
     }
     looked++;
+    units += znode.name.length;
     last = joinPath(level.path, znode.name);
     if (znode.name.toLowerCase().includes(wanted)) paths.push(last);
     if (znode.children !== null) levels.push({ path: last, children: znode.children.after(null) });

@@ -1,47 +1,18 @@
 /**
- * Connections and their sessions: connect, resume, close, expiry.
+ * Sessions while they stand: alive, moved, closed, expired; connecting is in admission.ts.
  *
  * Invariants: one connection per session and member; a newer one closes the older (4409), and the generation fences the
- * writes of the older wherever they are. A ping is answered only when it has counted. Nobody learns whether a session was
- * unknown, expired, or asked for with a wrong secret.
+ * writes of the older wherever they are. A ping is answered only when it has counted.
  */
-import {
-  type Connect,
-  chunk,
-  closeCode,
-  decodeConnect,
-  encodeRefusal,
-  errorBody,
-  expiredEvent,
-  type Identity,
-  isRefusal,
-  type Limits,
-  pingEvent,
-  type RawMessage,
-  type Refusal,
-  refuse,
-} from "@copse/protocol";
-import type { Applied, OpenTxn, ShownRole, Tree, Txn } from "@copse/tree";
-import { type Audit, authFailure } from "./audit.ts";
+import { chunk, closeCode, errorBody, expiredEvent, pingEvent, type Refusal, refuse } from "@copse/protocol";
+import type { Applied, Tree, Txn } from "@copse/tree";
+import type { Budgets } from "./budgets.ts";
 import type { Connection } from "./connection.ts";
 import type { Effects } from "./effect.ts";
-import type { Clock, Hash, Random } from "./ports.ts";
+import type { Clock } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
 import { SessionExpiry } from "./session-expiry.ts";
 import type { Waits } from "./waits.ts";
-
-export interface SessionOptions {
-  /** The cluster of the data directory, where it was born with one; else null, until the ensemble has agreed on one. */
-  readonly cluster: string | null;
-  readonly member: string;
-  readonly limits: Limits;
-  /** Bounds and default of a session's timeout, in milliseconds. */
-  readonly timeoutMsMin: number;
-  readonly timeoutMsMax: number;
-  readonly timeoutMsDefault: number;
-  /** The server allows no writes. */
-  readonly isReadOnly: boolean;
-}
 
 export interface SessionsState {
   readonly tree: Tree;
@@ -49,13 +20,8 @@ export interface SessionsState {
   readonly waits: Waits;
   readonly effects: Effects;
   readonly clock: Clock;
-  readonly random: Random;
-  readonly hash: Hash;
-  /** A connection may go on with what it held back. */
-  readonly release: (connection: Connection, held: readonly RawMessage[]) => void;
+  readonly budgets: Budgets;
   readonly identitiesChanged: (connection: Connection) => void;
-  readonly role: () => ShownRole;
-  readonly audit: Audit | null;
 }
 
 /** Who decides expiry and reaping. */
@@ -68,146 +34,33 @@ export interface Coordinator {
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (protocol, section 3). */
 const orphanMs = 2_000;
-const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: nobody coordinates");
+export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: nobody coordinates");
 
 /** A pause of the process longer than this restarts all timers, in milliseconds. */
 const pauseMs = 1_000;
 
 export class Sessions {
-  readonly #options: SessionOptions;
+  readonly #cluster: string | null;
   readonly #state: SessionsState;
   readonly #expiry: SessionExpiry;
   readonly #bySession: Map<string, Connection> = new Map();
-  readonly #connecting: Map<Connection, { readonly id: number; readonly connect: Connect }> = new Map();
   #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
   /** Since when nobody coordinates, on the member's clock; null while somebody does. */
   #orphanedAt: number | null;
   #tickedAt: number;
 
-  constructor(options: SessionOptions, state: SessionsState) {
-    this.#options = options;
+  /** @param cluster of the data directory, where it was born with one */
+  constructor(cluster: string | null, state: SessionsState) {
+    this.#cluster = cluster;
     this.#state = state;
     this.#tickedAt = state.clock.now();
     this.#orphanedAt = this.#tickedAt;
     this.#expiry = new SessionExpiry(this.#tickedAt);
   }
 
-  /** The first message of a connection. */
-  connect(connection: Connection, message: RawMessage): void {
-    connection.phase = { kind: "holding", held: [], next: "connect" };
-    const connect = decodeConnect(message.members, this.#options.limits);
-    if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
-    this.#connecting.set(connection, { id: message.id, connect });
-    connection.isReadOnly = connect.isReadOnly;
-    connection.timeoutMs = this.#clamp(connect.timeoutMs);
-    if (this.isOrphaned && !connect.isReadOnly) return this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable);
-    // Credentials are proved with the cluster's id, and every reply says it.
-    this.#state.waits.until(
-      () => this.cluster !== "",
-      this.#state.tree.zxid,
-      this.#deadline(connection),
-      () => this.#prove(connection),
-      () => this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable),
-    );
-  }
-
-  #prove(connection: Connection): void {
-    const connecting = this.#connecting.get(connection);
-    if (connecting === undefined) return;
-    const { id, connect } = connecting;
-    if (connect.auth.length === 0) this.authenticated(connection, []);
-    else this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: id, credentials: connect.auth });
-  }
-
-  /** The credentials of a connect are proved, or wrong (null). */
-  authenticated(connection: Connection, identities: readonly Identity[] | null): void {
-    const connecting = this.#connecting.get(connection);
-    if (connecting === undefined) return;
-    const { id, connect } = connecting;
-    if (identities === null) {
-      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
-      return this.#refuse(
-        connection,
-        id,
-        refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"),
-        closeCode.authenticationFailed,
-      );
-    }
-    const { tree, waits } = this.#state;
-    const isForeign = connect.cluster !== null && this.cluster !== "" && connect.cluster !== this.cluster;
-    if (isForeign && connect.session !== null) return this.#refuseExpired(connection, id);
-    const lastZxid = isForeign ? 0 : (connect.lastZxid ?? 0);
-    waits.until(
-      (zxid) => zxid >= lastZxid,
-      tree.zxid,
-      this.#deadline(connection),
-      () => this.#admit(connection, id, connect, identities),
-      () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member is behind lastZxid"), closeCode.unavailable),
-    );
-  }
-
-  #admit(connection: Connection, id: number, connect: Connect, identities: readonly Identity[]): void {
-    if (connection.phase.kind === "closed") return;
-    if (connect.isReadOnly) {
-      connection.identify(identities);
-      return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
-    }
-    const { random, hash, proposals, tree } = this.#state;
-    const isResumed = connect.session !== null;
-    const session = connect.session ?? { id: random.token(), secret: random.token() };
-    const { timeoutMs } = connection;
-    const txn: OpenTxn = {
-      kind: isResumed ? "move" : "open",
-      session: session.id,
-      secretHash: hash.sha256(session.secret),
-      timeoutMs,
-      identities,
-      connection: random.token(),
-    };
-    const settle = (applied: Applied): void => {
-      const held = tree.sessions.get(session.id);
-      if (connection.phase.kind === "closed") return;
-      if (applied.outcome === "refused" || held === undefined) return this.#refuseExpired(connection, id);
-      if (held.connection !== txn.connection) return connection.close(closeCode.sessionMoved, "the session moved to a newer connection");
-      connection.session = { id: session.id, generation: held.generation };
-      connection.lastWriteId = held.lastId;
-      connection.identify(held.identities);
-      this.#bySession.set(session.id, connection);
-      this.#welcome(connection, id, { session, isResumed, lastId: held.lastId });
-    };
-    proposals.add(txn, settle, () => connection.phase.kind !== "closed");
-  }
-
-  #welcome(
-    connection: Connection,
-    id: number,
-    { session, isResumed, lastId }: { session: { id: string; secret: string } | null; isResumed: boolean; lastId: number },
-  ): void {
-    const { member, limits, isReadOnly } = this.#options;
-    const { cluster } = this;
-    const shown = session === null ? null : { ...session, timeout: connection.timeoutMs };
-    const rest = { session: shown, resumed: isResumed, lastId, cluster, member, role: this.#state.role(), limits };
-    const readOnly = isReadOnly ? { readOnly: true } : {};
-    connection.reply(id, `,"zxid":${this.#state.tree.zxid},${JSON.stringify({ ...rest, ...readOnly }).slice(1, -1)}`);
-    this.#connecting.delete(connection);
-    const held = connection.phase.kind === "holding" ? connection.phase.held : [];
-    connection.phase = { kind: "ready" };
-    this.#state.release(connection, held);
-  }
-
-  #refuseExpired(connection: Connection, id: number): void {
-    this.#refuse(connection, id, refuse("SESSION_EXPIRED", "the session is expired or unknown"), closeCode.sessionExpired);
-  }
-
-  #refuse(connection: Connection, id: number, refusal: Refusal, code: 4400 | 4401 | 4410 | 4503): void {
-    this.#connecting.delete(connection);
-    const { cluster } = this;
-    // Who does not know yet which cluster it is of says nothing: a client would take another name for another cluster.
-    if (cluster !== "") {
-      const shown = JSON.stringify(cluster);
-      connection.reply(id, `,"zxid":${this.#state.tree.zxid},"error":${encodeRefusal(refusal)},"cluster":${shown}`);
-    }
-    connection.close(code, refusal.message);
+  /** The session of a connection stands, and is reached by it from now on. */
+  connected(connection: Connection, session: string): void {
+    this.#bySession.set(session, connection);
   }
 
   /** A write or the connect itself shows that the client lives. False if that came too late to count. */
@@ -231,7 +84,7 @@ export class Sessions {
 
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   get cluster(): string {
-    return this.#options.cluster ?? this.#state.tree.ensemble.cluster;
+    return this.#cluster ?? this.#state.tree.ensemble.cluster;
   }
 
   /** Every applied txn passes here, whoever proposed it. */
@@ -240,6 +93,8 @@ export class Sessions {
     if (txn.kind === "write" && (outcome === "done" || outcome === "refused")) this.#expiry.touch(txn.session, clock.now());
     if (txn.kind === "expire" && outcome === "refused") this.#goOn(txn.session);
     if (outcome !== "done") return;
+    // Where this member's own connection opened or moved it, its settlement says so behind this.
+    if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire") this.#state.budgets.releaseSession(txn.session);
     switch (txn.kind) {
       case "open":
       case "move":
@@ -281,7 +136,6 @@ export class Sessions {
   }
 
   forget(connection: Connection): void {
-    this.#connecting.delete(connection);
     if (connection.session !== null && this.#bySession.get(connection.session.id) === connection) {
       this.#bySession.delete(connection.session.id);
     }
@@ -297,6 +151,7 @@ export class Sessions {
 
   /** Another state has taken the place of the present one. */
   restored(): void {
+    this.#state.budgets.releaseUnknown((session) => this.#state.tree.sessions.has(session));
     this.#expiry.clear();
     this.#startAll(this.#state.clock.now());
   }
@@ -329,10 +184,7 @@ export class Sessions {
   #giveUp(connections: ReadonlyMap<number, Connection>): void {
     const body = errorBody(this.#state.tree.zxid, noCoordinator);
     for (const connection of connections.values()) {
-      const connecting = this.#connecting.get(connection);
-      if (connecting !== undefined && !connecting.connect.isReadOnly) {
-        this.#refuse(connection, connecting.id, noCoordinator, closeCode.unavailable);
-      } else if (connection.session !== null) connection.refuseAll(body, closeCode.unavailable, noCoordinator.message);
+      if (connection.session !== null) connection.refuseAll(body, closeCode.unavailable, noCoordinator.message);
     }
     this.#state.proposals.forget();
   }
@@ -352,14 +204,5 @@ export class Sessions {
     if (now - connection.heardAt < silenceMs || now - connection.askedAt < silenceMs) return;
     connection.askedAt = now;
     connection.send(chunk(pingEvent));
-  }
-
-  #clamp(timeoutMs: number | null): number {
-    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault } = this.#options;
-    return Math.min(timeoutMsMax, Math.max(timeoutMsMin, timeoutMs ?? timeoutMsDefault));
-  }
-
-  #deadline(connection: Connection): number {
-    return this.#state.clock.now() + connection.timeoutMs / 3;
   }
 }

@@ -2,24 +2,18 @@
  * Subscriptions: the present state, then every later change, gap-free and in zxid order (SPEC.md, section 6).
  *
  * A subscription is live (each change goes out as it happens), streaming (its state is on the way in pieces, read at one
- * zxid), or dropped (its reader was too slow; it will get its state anew). Invariants: a change is encoded once for all
- * that show it under the same number; what a slow reader costs is one state in this enum and nothing that grows;
- * from streaming to live there is no gap, because the history fills it.
+ * zxid), or dropped (it will get its state anew, once its reader has taken what waits and there is room for another state to
+ * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
+ * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
  */
-import {
-  type Chunk,
-  changeFrameBytesMax,
-  chunk,
-  encodeStat,
-  encodeValue,
-  isWithin,
-  parentOf,
-  type Scope,
-  type Subscribe,
-} from "@copse/protocol";
-import { type Acl, type Caller, type Change, mayDo, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
+import { chunk, encodeStat, isWithin, parentOf, type Scope, type Subscribe } from "@copse/protocol";
+import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
+import { ChangeEncoder, changesSight, shownData, sight } from "./change-encoder.ts";
 import type { Answer, Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
+import { backlogBytesLow } from "./ports.ts";
+import { publicValue, statBeside } from "./shown-config.ts";
+import type { Turn } from "./turn.ts";
 
 type SubscriptionState =
   | { readonly kind: "live" }
@@ -36,10 +30,13 @@ export interface Subscription {
 }
 
 const levelsOf: Record<Scope, number> = { node: 0, children: 1, tree: Number.POSITIVE_INFINITY };
-/** UTF-16 units of state in one piece: a few milliseconds of work at most. */
+/** UTF-16 units of state in one piece, and znodes that are looked at for it, hidden ones too: a few milliseconds of work at most. */
 const pieceUnits = 262_144;
+const pieceLooksMax = 4_096;
 /** Pieces sent in one turn of the loop, over all subscriptions. */
 const piecesPerTurn = 4;
+/** States that are read in pieces at once, over all subscriptions; who comes later begins later. */
+const viewsMax = 64;
 /** Znodes that may change ahead of a piece-wise reader before it begins anew. */
 const asideMax = 100_000;
 
@@ -47,18 +44,26 @@ export class Subscriptions {
   readonly #tree: Tree;
   readonly #history: History;
   readonly #byConnection: Map<Connection, Map<number, Subscription>> = new Map();
-  readonly #byPath: Record<Scope, ShardedMap<Set<Subscription>>> = {
-    node: new ShardedMap(),
-    children: new ShardedMap(),
-    tree: new ShardedMap(),
-  };
+  readonly #byPath = {
+    node: new ShardedMap<Set<Subscription>>(),
+    children: new ShardedMap<Set<Subscription>>(),
+    tree: new PathTrie<Set<Subscription>>(),
+  } as const;
+  /** By the parents of their paths: whose ACL decides too whether they show anything. */
+  readonly #byParent: ShardedMap<Set<Subscription>> = new ShardedMap();
+  /** The smallest number that may be free, where others are taken. */
+  readonly #lowest: WeakMap<Map<number, Subscription>, number> = new WeakMap();
+  readonly #turn: Turn;
   /** Those that are not live: what `work` looks after. */
   readonly #unsettled: Set<Subscription> = new Set();
+  readonly #isWorldAdmin: boolean;
   #size = 0;
 
-  constructor(tree: Tree, history: History) {
+  constructor(tree: Tree, history: History, turn: Turn, isWorldAdmin: boolean) {
     this.#tree = tree;
     this.#history = history;
+    this.#turn = turn;
+    this.#isWorldAdmin = isWorldAdmin;
   }
 
   get size(): number {
@@ -72,8 +77,27 @@ export class Subscriptions {
 
   /** True while some subscription waits for a turn of `work`. */
   get hasWork(): boolean {
-    for (const { connection } of this.#unsettled) if (!connection.isCongested) return true;
+    const hasRoom = this.#hasRoom || this.#slowest() !== null;
+    for (const subscription of this.#unsettled) if (canGoOn(subscription, hasRoom)) return true;
     return false;
+  }
+
+  /** True where another state may be read. */
+  get #hasRoom(): boolean {
+    return this.#tree.views < viewsMax;
+  }
+
+  /** A subscription whose state is being read for a connection that does not take it. */
+  #slowest(): Subscription | null {
+    for (const subscription of this.#unsettled) if (subscription.state.kind === "streaming" && isSlow(subscription)) return subscription;
+    return null;
+  }
+
+  /** Gives up a state that is read for who does not take it, where there are too many. False where there is none. */
+  #makeRoom(): boolean {
+    const slowest = this.#slowest();
+    if (slowest !== null) this.#settle(slowest, { kind: "dropped" });
+    return slowest !== null;
   }
 
   /**
@@ -83,15 +107,15 @@ export class Subscriptions {
   subscribe(request: Subscribe, connection: Connection): Answer {
     const numbers = this.#byConnection.get(connection) ?? new Map<number, Subscription>();
     this.#byConnection.set(connection, numbers);
-    let number = 1;
+    let number = this.#lowest.get(numbers) ?? 1;
     while (numbers.has(number)) number++;
+    this.#lowest.set(numbers, number + 1);
     const { path, scope, since } = request;
     const subscription: Subscription = { number, connection, path, scope, withData: request.data, state: { kind: "live" } };
     numbers.set(number, subscription);
     this.#size++;
-    const sharing = this.#byPath[scope].get(path);
-    if (sharing === undefined) this.#byPath[scope].set(path, new Set([subscription]));
-    else sharing.add(subscription);
+    addTo(this.#byPath[scope], path, subscription);
+    if (path !== "/") addTo(this.#byParent, parentOf(path), subscription);
     const missed = since === null ? null : this.#missed(subscription, since);
     const head = `,"zxid":${this.#tree.zxid},"sub":${number}`;
     if (missed !== null) return { body: `${head},"resumed":true`, after: () => this.#replay(subscription, missed) };
@@ -106,11 +130,12 @@ export class Subscriptions {
     const subscription = numbers?.get(number);
     if (numbers === undefined || subscription === undefined) return false;
     numbers.delete(number);
+    this.#lowest.set(numbers, Math.min(number, this.#lowest.get(numbers) ?? 1));
     if (numbers.size === 0) this.#byConnection.delete(connection);
     this.#settle(subscription, { kind: "live" });
-    const sharing = this.#byPath[subscription.scope].get(subscription.path)!;
-    sharing.delete(subscription);
-    if (sharing.size === 0) this.#byPath[subscription.scope].delete(subscription.path);
+    const { path, scope } = subscription;
+    removeFrom(this.#byPath[scope], path, subscription);
+    if (path !== "/") removeFrom(this.#byParent, parentOf(path), subscription);
     this.#size--;
     return true;
   }
@@ -141,24 +166,17 @@ export class Subscriptions {
       show(this.#byPath.node.get(path), change);
       show(this.#byPath.children.get(path), change);
       if (path !== "/") show(this.#byPath.children.get(parentOf(path)), change);
-      for (let above = path; ; above = parentOf(above)) {
-        show(this.#byPath.tree.get(above), change);
-        if (above === "/") break;
-      }
+      this.#byPath.tree.visitWay(path, (sharing) => show(sharing, change));
     }
-    const encoder = new ChangeEncoder(zxid);
+    const encoder = this.#encoder(zxid);
     for (const [subscription, list] of shown) this.#tell(subscription, list, encoder);
     for (const change of changes) if (change.kind === "acl") this.#resetBelow(change);
   }
 
   /** A parent's ACL decides too whether a znode is shown: those that begin right below it see no change of their own. */
   #resetBelow(change: Change): void {
-    for (const numbers of this.#byConnection.values()) {
-      for (const subscription of numbers.values()) {
-        const { path, state, connection } = subscription;
-        const isBelow = path !== "/" && parentOf(path) === change.path;
-        if (isBelow && state.kind === "live" && changesSight(change, connection.caller)) this.#reset(subscription);
-      }
+    for (const subscription of this.#byParent.get(change.path) ?? []) {
+      if (subscription.state.kind === "live" && changesSight(change, subscription.connection.caller)) this.#reset(subscription);
     }
   }
 
@@ -166,8 +184,11 @@ export class Subscriptions {
   work(): void {
     let pieces = 0;
     for (const subscription of [...this.#unsettled]) {
-      if (subscription.connection.isCongested) continue;
-      if (++pieces > piecesPerTurn) break;
+      const { connection, state } = subscription;
+      // Who does not read keeps no state open for it.
+      if (state.kind === "streaming" && connection.isCongested) this.#settle(subscription, { kind: "dropped" });
+      if (!canGoOn(subscription, this.#hasRoom || this.#makeRoom())) continue;
+      if (++pieces > piecesPerTurn || (pieces > 1 && this.#turn.isOver)) break;
       const isLost =
         subscription.state.kind === "dropped" || (subscription.state.kind === "streaming" && subscription.state.reader.isOverrun);
       if (isLost) this.#stream(subscription, true);
@@ -234,15 +255,31 @@ export class Subscriptions {
     state.isFirstPiece = false;
     const nodes: string[] = [];
     let units = 0;
+    let looked = 0;
     for (const { path, znode } of state.reader.rest()) {
-      const text = encodeZnode(path, znode, subscription);
-      if (text === null) continue;
-      nodes.push(text);
-      units += text.length;
-      if (units > pieceUnits) return { nodes: nodes.join(","), isLast: false };
+      const text = this.#encode(path, znode, subscription);
+      // A long ACL takes as long as some znodes.
+      looked += 1 + (znode.acl.items.length >> 3);
+      if (text !== null) {
+        nodes.push(text);
+        units += text.length;
+      }
+      if (units > pieceUnits || looked > pieceLooksMax) {
+        if (this.#tree.views > viewsMax && !this.#makeRoom()) this.#settle(subscription, { kind: "dropped" });
+        return { nodes: nodes.join(","), isLast: false };
+      }
     }
     this.#settle(subscription, { kind: "live" });
     return { nodes: nodes.join(","), isLast: true };
+  }
+
+  #encode(path: string, znode: Znode, { connection, withData }: Subscription): string | null {
+    const seen = sight(znode.acl, znode.parent?.acl ?? null, connection.caller);
+    if (seen === 0) return null;
+    const isPublic = path === configPath && !isAdmin(this.#tree, connection.caller, this.#isWorldAdmin);
+    const value = isPublic ? publicValue(path, znode.value) : znode.value;
+    const stat = isPublic ? statBeside(statOf(znode), value) : statOf(znode);
+    return `{"path":${JSON.stringify(path)}${shownData(value, seen, withData)},"stat":${encodeStat(stat)}}`;
   }
 
   /** Sends what came while the pieces were on their way, or begins anew where the history has lost it. */
@@ -256,8 +293,12 @@ export class Subscriptions {
   #replay(subscription: Subscription, missed: readonly Happened[]): void {
     for (const { zxid, changes } of missed) {
       const shown = changes.filter((change) => isInScope(subscription, change.path));
-      if (shown.length > 0) this.#tell(subscription, shown, new ChangeEncoder(zxid));
+      if (shown.length > 0) this.#tell(subscription, shown, this.#encoder(zxid));
     }
+  }
+
+  #encoder(zxid: number): ChangeEncoder {
+    return new ChangeEncoder(zxid, (caller) => isAdmin(this.#tree, caller, this.#isWorldAdmin));
   }
 
   /** What happened since, or null where only the state anew is right. */
@@ -287,75 +328,33 @@ function decidesSight(subscription: Subscription, changed: string): boolean {
   return isInScope(subscription, changed) || (path !== "/" && changed === parentOf(path));
 }
 
-/** True for a setAcl that gives or takes the caller's right to read. */
-function changesSight(change: Change, caller: Caller): boolean {
-  return change.before !== null && mayDo(change.before, "read", caller) !== mayDo(change.acl, "read", caller);
+/** True where the connection has not taken yet what was sent before. */
+function isSlow({ connection }: Subscription): boolean {
+  return connection.isCongested || connection.unsentBytes > backlogBytesLow;
 }
 
-/** 0: hidden; 1: shown without its data; 2: shown. */
-function sight(acl: Acl, parentAcl: Acl | null, caller: Caller): 0 | 1 | 2 {
-  if (mayDo(acl, "read", caller)) return 2;
-  return parentAcl !== null && mayDo(parentAcl, "read", caller) ? 1 : 0;
+/** A piece goes to who has taken what was sent before; a state is begun where there is room for it. */
+function canGoOn(subscription: Subscription, hasRoom: boolean): boolean {
+  const { state } = subscription;
+  if (state.kind === "streaming" && state.reader.isOverrun) return !subscription.connection.isCongested;
+  return !isSlow(subscription) && (state.kind === "streaming" || hasRoom);
 }
 
-function encodeZnode(path: string, znode: Znode, { connection, withData }: Subscription): string | null {
-  const seen = sight(znode.acl, znode.parent?.acl ?? null, connection.caller);
-  if (seen === 0) return null;
-  return `{"path":${JSON.stringify(path)}${shownData(znode.value, seen, withData)},"stat":${encodeStat(statOf(znode))}}`;
+/** Subscriptions by their paths: the way down to a changed path is walked only for those who follow a tree. */
+interface ByPath {
+  get(path: string): Set<Subscription> | undefined;
+  set(path: string, sharing: Set<Subscription>): void;
+  delete(path: string): void;
 }
 
-function shownData(value: Znode["value"], seen: 1 | 2, withData: boolean): string {
-  if (!withData) return "";
-  return seen === 1 ? ',"denied":true' : encodeValue(value);
+function addTo(places: ByPath, path: string, subscription: Subscription): void {
+  const sharing = places.get(path);
+  if (sharing === undefined) places.set(path, new Set([subscription]));
+  else sharing.add(subscription);
 }
 
-/** Encodes the changes of one zxid, once for all subscriptions to which they look the same. */
-class ChangeEncoder {
-  readonly #zxid: number;
-  readonly #encoded: Map<string, readonly Chunk[]> = new Map();
-
-  constructor(zxid: number) {
-    this.#zxid = zxid;
-  }
-
-  encode(subscription: Subscription, changes: readonly Change[]): readonly Chunk[] {
-    const { number, path, scope, withData, connection } = subscription;
-    const seen = changes.map(({ acl, parentAcl }) => sight(acl, parentAcl, connection.caller));
-    const key = `${number} ${withData} ${scope} ${seen.join("")} ${path}`;
-    let chunks = this.#encoded.get(key);
-    if (chunks === undefined) {
-      chunks = this.#chunks(number, changes, seen, withData);
-      this.#encoded.set(key, chunks);
-    }
-    return chunks;
-  }
-
-  #chunks(number: number, changes: readonly Change[], seen: readonly (0 | 1 | 2)[], withData: boolean): readonly Chunk[] {
-    const frames: string[][] = [[]];
-    let units = 0;
-    for (const [at, change] of changes.entries()) {
-      const sightOf = seen[at]!;
-      if (sightOf === 0) continue;
-      const text = this.#message(number, change, sightOf, withData);
-      if (units + text.length > changeFrameBytesMax && units > 0) {
-        frames.push([]);
-        units = 0;
-      }
-      units += text.length;
-      frames[frames.length - 1]!.push(text);
-    }
-    return frames
-      .filter((frame) => frame.length > 0)
-      .map((frame, at) => {
-        const more = at < frames.length - 1 ? ',"more":true}' : "}";
-        return { text: frame.map((text) => text + more).join(","), messages: frame.length };
-      });
-  }
-
-  /** One change, without the brace that closes it. */
-  #message(number: number, { kind, path, value, stat }: Change, seen: 1 | 2, withData: boolean): string {
-    let text = `{"sub":${number},"zxid":${this.#zxid},"change":"${kind}","path":${JSON.stringify(path)}`;
-    if (kind === "created" || kind === "changed") text += shownData(value, seen, withData);
-    return stat === null ? text : `${text},"stat":${encodeStat(stat)}`;
-  }
+function removeFrom(places: ByPath, path: string, subscription: Subscription): void {
+  const sharing = places.get(path)!;
+  sharing.delete(subscription);
+  if (sharing.size === 0) places.delete(path);
 }

@@ -15,7 +15,7 @@ import {
   type WatchEventKind,
   type WatchKind,
 } from "@copse/protocol";
-import { type Acl, mayDo, type Tree, type Znode } from "@copse/tree";
+import { type Acl, mayDo, PathTrie, type Tree, type Znode } from "@copse/tree";
 import type { Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
 import type { WatchTable } from "./watch-table.ts";
@@ -79,15 +79,6 @@ function newestDeletions(happened: readonly Happened[]): Map<string, Deletion> {
   return deletions;
 }
 
-/** True if one of the paths is `path` or an ancestor of it. */
-function isBelowAny(path: string, paths: ReadonlySet<string>): boolean {
-  if (paths.size === 0) return false;
-  for (let above = path; ; above = parentOf(above)) {
-    if (paths.has(above)) return true;
-    if (above === "/") return false;
-  }
-}
-
 class MissedEvents {
   readonly #connection: Connection;
   readonly #happened: readonly Happened[] | null;
@@ -131,10 +122,12 @@ class MissedEvents {
       return;
     }
     if (persistent.size + recursive.size === 0) return;
+    const tops = new PathTrie<true>();
+    for (const path of recursive) tops.set(path, true);
     for (const { zxid, changes } of this.#happened) {
       for (const [op, { kind, path, acl, parentAcl }] of changes.entries()) {
         if (kind === "acl" || kind === "children") continue;
-        if (persistent.has(path) || isBelowAny(path, recursive)) this.add(zxid, kind, path, acl, op);
+        if (persistent.has(path) || tops.hasOnWay(path)) this.add(zxid, kind, path, acl, op);
         const parent = parentOf(path);
         if (kind !== "changed" && parentAcl !== null && persistent.has(parent)) this.add(zxid, "childrenChanged", parent, parentAcl, op);
       }

@@ -6,17 +6,23 @@
  * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
  */
 import { chunk, encodeWatchEvent, parentOf, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
-import { type Acl, type Change, mayDo, ShardedMap } from "@copse/tree";
+import { type Acl, type Change, mayDo, PathTrie, ShardedMap } from "@copse/tree";
 import type { Connection } from "./connection.ts";
 
 type Watchers = Map<Connection, number>;
 
 const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recursive: 8 };
 
+/** Watches of closed connections that go in one turn. */
+const goneMax = 4_096;
+
 export class WatchTable {
   readonly #byPath: ShardedMap<Watchers> = new ShardedMap();
   readonly #byConnection: Map<Connection, Set<string>> = new Map();
-  #recursive = 0;
+  /** Those of recursive watches, once more: found on the way down to what has changed. */
+  readonly #recursive: PathTrie<Set<Connection>> = new PathTrie();
+  /** Closed connections with many watches: they go in slices. */
+  readonly #leaving: Set<Connection> = new Set();
   #size = 0;
 
   /** Watches of all connections. */
@@ -35,6 +41,7 @@ export class WatchTable {
       this.#byPath.set(path, watchers);
     }
     watchers.set(connection, kinds | bit[kind]);
+    if (kind === "recursive") this.#addRecursive(connection, path);
     const paths = this.#byConnection.get(connection);
     if (paths === undefined) this.#byConnection.set(connection, new Set([path]));
     else paths.add(path);
@@ -51,15 +58,38 @@ export class WatchTable {
     return true;
   }
 
-  /** Who watches this very path, and how. */
-  watchersOf(path: string): (readonly [Connection, WatchKind[]])[] {
+  /** Who watches this very path, and how: so many at most. */
+  watchersOf(path: string, most: number): (readonly [Connection, WatchKind[]])[] {
     const kindsOf = (bits: number): WatchKind[] => watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
-    return [...(this.#byPath.get(path) ?? [])].map(([connection, bits]) => [connection, kindsOf(bits)] as const);
+    const found: (readonly [Connection, WatchKind[]])[] = [];
+    for (const [connection, bits] of this.#byPath.get(path) ?? []) {
+      if (found.length >= most) break;
+      found.push([connection, kindsOf(bits)]);
+    }
+    return found;
   }
 
-  /** The connection is closed: its watches go with it. */
+  /** The connection is closed: its watches go with it. Many go in slices: what they fire meanwhile reaches nobody. */
   forget(connection: Connection): void {
-    for (const path of [...(this.#byConnection.get(connection) ?? [])]) this.remove(connection, path, null);
+    if (this.#byConnection.has(connection)) this.#leaving.add(connection);
+    this.work();
+  }
+
+  /** True while watches of closed connections are still to go. */
+  get hasWork(): boolean {
+    return this.#leaving.size > 0;
+  }
+
+  /** Lets some of the watches of closed connections go. */
+  work(): void {
+    let gone = 0;
+    for (const connection of this.#leaving) {
+      for (const path of this.#byConnection.get(connection) ?? []) {
+        if (gone++ >= goneMax) return;
+        this.remove(connection, path, null);
+      }
+      this.#leaving.delete(connection);
+    }
   }
 
   /** Sends the events of one txn's changes, in the order of its ops. */
@@ -82,11 +112,10 @@ export class WatchTable {
       told.add(connection);
       if ((kinds & fired) !== 0) this.#drop(connection, path, kinds & fired);
     }
-    if (this.#recursive > 0) {
-      for (let above = path; above !== "/"; ) {
-        above = parentOf(above);
-        for (const [connection, kinds] of this.#byPath.get(above) ?? []) if ((kinds & bit.recursive) !== 0) told.add(connection);
-      }
+    if (this.#recursive.size > 0) {
+      this.#recursive.visitWay(path, (connections) => {
+        for (const connection of connections) told.add(connection);
+      });
     }
     tell(told, acl, event, path, zxid);
   }
@@ -105,6 +134,7 @@ export class WatchTable {
     const watchers = this.#byPath.get(path)!;
     const left = watchers.get(connection)! & ~gone;
     this.#count(connection, gone, -1);
+    if ((gone & bit.recursive) !== 0) this.#removeRecursive(connection, path);
     if (left !== 0) {
       watchers.set(connection, left);
       return;
@@ -121,7 +151,18 @@ export class WatchTable {
       connection.watches += step;
       this.#size += step;
     }
-    if ((kinds & bit.recursive) !== 0) this.#recursive += step;
+  }
+
+  #addRecursive(connection: Connection, path: string): void {
+    const connections = this.#recursive.get(path);
+    if (connections === undefined) this.#recursive.set(path, new Set([connection]));
+    else connections.add(connection);
+  }
+
+  #removeRecursive(connection: Connection, path: string): void {
+    const connections = this.#recursive.get(path);
+    connections?.delete(connection);
+    if (connections?.size === 0) this.#recursive.delete(path);
   }
 }
 

@@ -13,7 +13,8 @@ function opened(deliveriesMax: number): { outbox: Outbox; seen: string[]; backlo
     return connection;
   };
   const close = (connection: number): number => seen.push(`${connection}x`);
-  const outbox = new Outbox({ deliver, close, authenticate: () => {} }, deliveriesMax, (_connection, backlog) => backlogs.push(backlog));
+  const gateway = { deliver, close, unsent: () => 0, authenticate: () => {} };
+  const outbox = new Outbox(gateway, deliveriesMax, (_connection, backlog) => backlogs.push(backlog));
   return { outbox, seen, backlogs };
 }
 

@@ -9,10 +9,11 @@
 import type { Limits } from "@copse/protocol";
 import { subprotocol } from "@copse/protocol";
 import type { Gateway, Input } from "@copse/replica";
+import type { TrustedProxies } from "./client-address.ts";
 import type { CredentialProver } from "./credentials.ts";
+import type { Doors } from "./doors.ts";
 import { endpoint, type Http } from "./http.ts";
 import type { OriginList } from "./origin.ts";
-import type { TokenBucket } from "./token-bucket.ts";
 
 export interface ListenerOptions {
   readonly limits: Limits;
@@ -20,7 +21,10 @@ export interface ListenerOptions {
   readonly origins: OriginList;
   readonly submit: (input: Input) => void;
   readonly prover: CredentialProver;
-  readonly handshakes: TokenBucket;
+  readonly doors: Doors;
+  readonly proxies: TrustedProxies;
+  /** A connection that says nothing for so long is asked whether it is there, and closed behind as long again; in milliseconds. */
+  readonly silenceMs: number;
   readonly http: Http;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
 }
@@ -35,18 +39,23 @@ export interface ClientListener extends Gateway {
 /** The parts of an upgrade that decide about it. */
 export interface Upgrade {
   readonly path: string;
+  /** The query behind the path, without its question mark. */
+  readonly query: string;
+  /** Of the client, as far as it is known. */
+  readonly address: string;
   readonly origin: string | undefined;
   /** The header's list of subprotocols, as it came. */
   readonly offered: string | undefined;
 }
 
-/** The HTTP status with which an upgrade is refused, or null where it is welcome. */
-export function refusalOf({ path, origin, offered }: Upgrade, { handshakes, origins }: ListenerOptions): number | null {
-  if (!handshakes.take()) return 503;
-  if (path !== endpoint) return 404;
-  if (!origins.allows(origin)) return 403;
-  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return 400;
-  return null;
+/** The HTTP status with which an upgrade is refused, or null where it is welcome. What is not meant for us costs its address nothing. */
+export function refusalOf({ path, query, origin, offered, address }: Upgrade, { doors, origins, cluster }: ListenerOptions): number | null {
+  if (path !== endpoint) return doors.refused("path", 404);
+  if (!origins.allows(origin)) return doors.refused("origin", 403);
+  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return doors.refused("subprotocol", 400);
+  const wanted = query === "" ? null : new URLSearchParams(query).get("cluster");
+  if (wanted !== null && cluster() !== "" && wanted !== cluster()) return doors.refused("cluster", 421);
+  return doors.refusal(address);
 }
 
 /** Waits until nothing is left, looking again and again. */

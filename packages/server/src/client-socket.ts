@@ -1,16 +1,16 @@
 /**
  * One client's WebSocket: frames in, frames out, and how much waits.
  *
- * It decodes and hands on; it decides nothing but what the transport itself refuses. Invariant: once past the high mark of
- * its backlog it reports `drained` exactly once, when it is below the low mark.
+ * It hands on; it decides nothing but what the transport itself refuses. Invariants: once past the low mark of its backlog it reports
+ * `drained` exactly once, when it is below it again; who says nothing is asked, and who does not answer is closed.
  */
-import { type Chunk, changeFrameBytesMax, closeCode, decodeFrame, encodeFrames } from "@copse/protocol";
-import { backlogBytesHigh, backlogBytesLow, type Input } from "@copse/replica";
+import { type Chunk, changeFrameBytesMax, closeCode, encodeFrames } from "@copse/protocol";
+import { backlogBytesLow, type Input } from "@copse/replica";
 
 /** UTF-16 units of one frame that joins several chunks: what a subscription splits at 1 MiB is not joined again. */
 const frameUnitsMax = changeFrameBytesMax;
-/** Unsent bytes past which a connection is too slow to keep. */
-const backlogBytesMax = 67_108_864;
+/** Pings of the transport that are answered while something else waits to be sent: their answers would wait too. */
+const pingsMax = 1_000;
 /** Bytes of a close frame's reason. */
 const reasonBytesMax = 120;
 
@@ -20,6 +20,8 @@ export interface FrameSocket {
   readonly unsentBytes: number;
   /** Sends a text frame: text, or its UTF-8. `ClientSocket.sent` follows whenever bytes that waited have gone. */
   send(frame: string | Buffer): void;
+  /** Asks whether the other side is there; `ClientSocket.heard` follows with its answer. */
+  ping(): void;
   /** Closes behind what was sent, whether or not the other side answers. */
   close(code: number, reason: string): void;
   /** Ends without a word. */
@@ -30,11 +32,19 @@ export class ClientSocket {
   readonly #number: number;
   readonly #socket: FrameSocket;
   readonly #submit: (input: Input) => void;
-  #isCongested = false;
+  readonly #unsentBytesMax: number;
+  /** More waited than the low mark, and `drained` was not said since. */
+  #isFull = false;
+  /** Pings answered since nothing waited. */
+  #pings = 0;
+  /** When something came last, and whether the other side was asked since. */
+  #heardAt: number = performance.now();
+  #isAsked = false;
   #phase: "open" | "closing" | "closed" = "open";
 
-  constructor(number: number, socket: FrameSocket, address: string, submit: (input: Input) => void) {
+  constructor(number: number, socket: FrameSocket, address: string, unsentBytesMax: number, submit: (input: Input) => void) {
     this.#number = number;
+    this.#unsentBytesMax = unsentBytesMax;
     this.#socket = socket;
     this.#submit = submit;
     submit({ kind: "opened", connection: number, address });
@@ -47,9 +57,14 @@ export class ClientSocket {
     if (chunks.length === 1 && only !== undefined) this.#socket.send(encodeOnce(only));
     else for (const frame of encodeFrames(chunks, frameUnitsMax)) this.#socket.send(frame);
     const backlog = this.#socket.unsentBytes;
-    this.#isCongested ||= backlog > backlogBytesHigh;
-    if (backlog > backlogBytesMax) this.close(closeCode.tooMuch, "too slow");
+    this.#isFull ||= backlog > backlogBytesLow;
+    if (backlog > this.#unsentBytesMax) this.close(closeCode.tooMuch, "too slow");
     return backlog;
+  }
+
+  /** Bytes that wait to be sent. */
+  get unsentBytes(): number {
+    return this.#phase === "open" ? this.#socket.unsentBytes : 0;
   }
 
   close(code: number, reason: string): void {
@@ -65,15 +80,41 @@ export class ClientSocket {
   /** A frame has come: its text, or null for a binary one. */
   take(text: string | null): void {
     if (this.#phase !== "open") return;
+    this.heard();
     if (text === null) return this.close(closeCode.binary, "frames are text");
-    const { messages, fault } = decodeFrame(text);
-    this.#submit({ kind: "frame", connection: this.#number, messages, fault });
+    this.#submit({ kind: "frame", connection: this.#number, text });
+  }
+
+  /** Something whole has come. */
+  heard(): void {
+    this.#heardAt = performance.now();
+    this.#isAsked = false;
+  }
+
+  /** The transport was asked whether it is there. False where it had better not answer: nobody takes the answers. */
+  pinged(): boolean {
+    this.heard();
+    if (this.unsentBytes === 0) this.#pings = 0;
+    if (++this.#pings <= pingsMax) return true;
+    this.terminate();
+    return false;
+  }
+
+  /** Looks at the clock: asks who has been silent for `silenceMs`, and ends who was asked and is silent still. */
+  look(now: number, silenceMs: number): void {
+    if (this.#phase !== "open") return;
+    const silentMs = now - this.#heardAt;
+    if (silentMs >= 2 * silenceMs) this.terminate();
+    else if (silentMs >= silenceMs && !this.#isAsked) {
+      this.#isAsked = true;
+      this.#socket.ping();
+    }
   }
 
   /** Some of what waited has gone. */
   sent(): void {
-    if (this.#phase === "closed" || !this.#isCongested || this.#socket.unsentBytes > backlogBytesLow) return;
-    this.#isCongested = false;
+    if (this.#phase === "closed" || !this.#isFull || this.#socket.unsentBytes > backlogBytesLow) return;
+    this.#isFull = false;
     this.#submit({ kind: "drained", connection: this.#number });
   }
 

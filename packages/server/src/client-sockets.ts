@@ -7,7 +7,9 @@ import { ClientSocket, type FrameSocket } from "./client-socket.ts";
 export class ClientSockets implements Gateway {
   readonly #options: ListenerOptions;
   readonly #sockets: Map<number, ClientSocket> = new Map();
+  readonly #addresses: Map<number, string> = new Map();
   #lastNumber = 0;
+  readonly #looking: NodeJS.Timeout;
   /** The chunk sent last on its own, as bytes: a fan-out encodes once. */
   #encoded: { readonly chunk: Chunk; readonly bytes: Buffer } | null = null;
   readonly #encodeOnce = (chunk: Chunk): Buffer => {
@@ -17,6 +19,17 @@ export class ClientSockets implements Gateway {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
+    const { silenceMs } = options;
+    this.#looking = setInterval(() => {
+      const now = performance.now();
+      for (const socket of this.#sockets.values()) socket.look(now, silenceMs);
+    }, silenceMs / 4);
+    this.#looking.unref();
+  }
+
+  /** Nothing is looked at any more. */
+  protected rest(): void {
+    clearInterval(this.#looking);
   }
 
   get size(): number {
@@ -25,10 +38,15 @@ export class ClientSockets implements Gateway {
 
   add(socket: FrameSocket, address: string): { readonly client: ClientSocket; readonly closed: () => void } {
     const number = ++this.#lastNumber;
-    const client = new ClientSocket(number, socket, address, this.#options.submit);
+    const { submit, limits, doors } = this.#options;
+    doors.opened(address);
+    const client = new ClientSocket(number, socket, address, limits.unsentBytes, submit);
     this.#sockets.set(number, client);
+    this.#addresses.set(number, address);
     const closed = (): void => {
-      this.#sockets.delete(number);
+      if (!this.#sockets.delete(number)) return;
+      this.#addresses.delete(number);
+      doors.closed(address);
       client.closed();
     };
     return { client, closed };
@@ -42,17 +60,22 @@ export class ClientSockets implements Gateway {
     return this.#sockets.get(connection)?.deliver(chunks, this.#encodeOnce) ?? 0;
   }
 
+  unsent(connection: number): number {
+    return this.#sockets.get(connection)?.unsentBytes ?? 0;
+  }
+
   close(connection: number, code: number, reason: string): void {
     this.#sockets.get(connection)?.close(code, reason);
   }
 
   authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
     const { cluster, submit, prover } = this.#options;
-    prover.prove(
+    prover.prove({
       credentials,
-      cluster(),
-      () => this.#sockets.has(connection),
-      (identities) => submit({ kind: "authenticated", connection, ticket, identities }),
-    );
+      cluster: cluster(),
+      address: this.#addresses.get(connection) ?? "",
+      isWanted: () => this.#sockets.has(connection),
+      done: (proof) => submit({ kind: "authenticated", connection, ticket, proof }),
+    });
   }
 }

@@ -3,10 +3,14 @@
  *
  * Defaults live here and nowhere else. A wrong setting is a ConfigError that names it, before anything is opened.
  */
-import { defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
+import { type AclItem, defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
 import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
 import type { Logger } from "pino";
+import { defaultBudgets, type ServerBudgets } from "./budgets.ts";
+import { TrustedProxies } from "./client-address.ts";
+import { ConfigError } from "./config-error.ts";
 import { isPasswordHash } from "./credentials.ts";
+import { secretsOf } from "./peer-secret.ts";
 import type { Rate } from "./token-bucket.ts";
 import type { UwsModule } from "./uws.ts";
 
@@ -41,7 +45,10 @@ export interface ServerConfig {
   readonly peerListen: string | null;
   /** This member waits to be taken in by an ensemble that runs. */
   readonly isJoining: boolean;
-  /** What all members share, to prove themselves to each other; null for loopback alone. */
+  /**
+   * What all members share, to prove themselves to each other: at least 16 bytes, and another in a second line during a rotation. Null for
+   * certificates alone, and on loopback for a secret of the user's own.
+   */
   readonly peerSecret: string | null;
   readonly peerTls: PeerTls | null;
   readonly times: ElectionTimes;
@@ -49,13 +56,21 @@ export interface ServerConfig {
   readonly superHash: string | null;
   /** File of the audit log, or null for none. */
   readonly auditFile: string | null;
-  /** New connections, from all addresses together; others get HTTP 503. */
+  /** New connections from one address; others get HTTP 503. */
   readonly handshakes: Rate;
+  /** What clients may hold and ask for; what is missing has its default, which depends on who can reach the port. */
+  readonly budgets: Partial<ServerBudgets>;
+  /** Networks whose word for a client's address counts (Forwarded, X-Forwarded-For). */
+  readonly trustProxy: readonly string[];
+  /** A port for health and metrics apart from the clients'; null leaves them there. */
+  readonly adminListen: { readonly host: string; readonly port: number } | null;
+  /** A connection that says nothing for so long is asked whether it is there, and closed behind as long again; in milliseconds. */
+  readonly silenceMs: number;
   /** Carries clients instead of `ws`, in its native form (`findUws`); null for `ws`. */
   readonly uws: UwsModule | null;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly isReadOnly: boolean;
-  /** Serve on a public address although anyone who reaches it may do anything. */
+  /** Whoever reaches the port may do anything, also where strangers may reach it: the root of a new cluster is open to everyone. */
   readonly isInsecure: boolean;
   readonly limits: Limits;
   /** Bounds and default of a session's timeout, in milliseconds. */
@@ -77,8 +92,21 @@ export interface ServerConfig {
   readonly onFatal: (error: Error) => void;
 }
 
-export class ConfigError extends Error {
-  override readonly name: string = "ConfigError";
+/** The ACL of a new cluster's root where strangers may come: all may read it, and only super may change it. */
+export const lockedRoot: readonly AclItem[] = [{ perms: ["read"], scheme: "world", id: "anyone" }];
+
+/**
+ * True where nobody but this machine's users reaches the port: then whoever connects is trusted, as in ZooKeeper. A proxy before it, pages
+ * of other origins or an address that others are told mean that it is open to strangers.
+ */
+export function isPrivate({ host, trustProxy, origins, advertise }: ServerConfig): boolean {
+  const isHere = advertise === null || (URL.canParse(advertise) && isLoopback(new URL(advertise).hostname));
+  return isLoopback(host) && trustProxy.length === 0 && origins.length === 0 && isHere;
+}
+
+/** True where everyone is trusted: nobody else comes, or somebody has said that this is meant. */
+export function isTrusting(config: ServerConfig): boolean {
+  return config.isInsecure || isPrivate(config);
 }
 
 type Given = Partial<ServerConfig> & Pick<ServerConfig, "dataDirectory" | "logger" | "onFatal">;
@@ -100,6 +128,10 @@ export function completeConfig(given: Given): ServerConfig {
     superHash: null,
     auditFile: null,
     handshakes: { perSecond: 2_000, burst: 10_000 },
+    budgets: {},
+    trustProxy: [],
+    adminListen: null,
+    silenceMs: 30_000,
     uws: null,
     tls: null,
     isReadOnly: false,
@@ -118,14 +150,15 @@ export function completeConfig(given: Given): ServerConfig {
   if (!isMemberId(config.member)) throw new ConfigError("id: a member's id is a positive integer");
   if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: the port is not one");
   if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the least is above the greatest");
-  if (!isLoopback(config.host) && !config.isInsecure) {
+  const isShielded = config.tls !== null || config.trustProxy.length > 0;
+  if (!isLoopback(config.host) && !config.isInsecure && !isShielded) {
     throw new ConfigError(
-      `listen: ${config.host} is not a loopback address, and anyone who reaches it may change everything. Say --insecure if that is meant.`,
+      `listen: ${config.host} is not a loopback address, and credentials would travel in the clear. It needs TLS (--tls-cert, --tls-key), or a proxy ` +
+        "that has it (--trust-proxy); say --insecure if anyone who reaches it may do anything.",
     );
   }
+  checkDoors(config);
   if (config.superHash !== null && !isPasswordHash(config.superHash)) throw new ConfigError("super: is what copse hash-password prints");
-  const { perSecond, burst } = config.handshakes;
-  if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
   if (config.uws !== null && config.tls !== null) throw new ConfigError("transport: uWebSockets.js is used without TLS; ws has it");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
@@ -133,6 +166,23 @@ export function completeConfig(given: Given): ServerConfig {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
   }
   return config;
+}
+
+function checkDoors({ handshakes, budgets, trustProxy, silenceMs, peerSecret, limits }: ServerConfig): void {
+  const { perSecond, burst } = handshakes;
+  if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
+  for (const [name, value] of Object.entries(budgets)) {
+    if (!Object.hasOwn(defaultBudgets, name)) throw new ConfigError(`budgets.${name}: there is no such budget`);
+    if (!(typeof value === "number" && value >= 1)) throw new ConfigError(`budgets.${name}: must be a positive number`);
+  }
+  if (!(silenceMs >= 100)) throw new ConfigError("silenceMs: must be 100 or more");
+  try {
+    new TrustedProxies(trustProxy);
+  } catch (error) {
+    throw new ConfigError(`trust-proxy: ${(error as Error).message} is not an address or network`);
+  }
+  if (peerSecret !== null) secretsOf(peerSecret);
+  if (limits.receivedBytes < limits.frameBytes) throw new ConfigError("limits.receivedBytes: must be at least limits.frameBytes");
 }
 
 function checkPeers({ member, peers, peerListen, isJoining }: ServerConfig): void {
@@ -147,6 +197,7 @@ function checkPeers({ member, peers, peerListen, isJoining }: ServerConfig): voi
   if (peerListen !== null && !isPeerAddress(peerListen)) throw new ConfigError(`peer-listen: ${peerListen} is not HOST:PORT`);
 }
 
+/** True for a host that is this machine, whatever network it has. */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || host === "[::1]" || /^127\./.test(host);
 }

@@ -2,26 +2,29 @@
  * Credentials become identities here, once, off the loop.
  *
  * A digest credential `user:password` proves two identities: ZooKeeper's `user:base64(sha1(user:password))`, and one
- * derived with scrypt, salted with the cluster's id and the user. A super credential is a password, judged by the hash in
- * the configuration. Passwords go no further than this file. Invariant: at most `atOnceMax` are derived at once, so that
- * the disk never waits for them: both run on the same few threads.
+ * derived with scrypt, salted with the cluster's id and the user; a scrypt credential proves the second alone. A super credential is a
+ * password, judged by the hash in the configuration. Passwords go no further than this file. Invariants: at most `atOnceMax` are derived
+ * at once, so that the disk never waits for them, as both run on the same few threads; addresses take turns, so that one that has many to
+ * be derived holds up no other.
  */
 import { createHash, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Credential, Identity } from "@copse/protocol";
+import { accountKey, type Proof } from "@copse/replica";
+import { TokenBucket } from "./token-bucket.ts";
 
 const scryptBytes = 32;
 const scryptCost = { N: 16_384, r: 8, p: 1 } as const;
 const saltBytes = 16;
 /** Of the four threads that the host has for such work. */
 const atOnceMax = 2;
-/** Credentials that wait to be derived; one more is refused as if it were wrong. */
+/** Credentials that wait to be derived, of all addresses. */
 const waitingMax = 10_000;
+/** Addresses whose wrong super passwords are counted; past it the oldest is forgotten. */
+const guessersMax = 16_384;
 const hashPattern = /^scrypt:([A-Za-z0-9+/=]{8,200}):([A-Za-z0-9+/]{43}=)$/;
 
 /** The identity that is refused nothing but what is reserved. */
 export const superIdentity: Identity = { scheme: "super", id: "super" };
-
-export type Proved = (identities: Identity[] | null) => void;
 
 /** True for what `hashPassword` gives. */
 export function isPasswordHash(text: string): boolean {
@@ -38,63 +41,151 @@ export function hashPassword(password: string): Promise<string> {
   });
 }
 
+export interface ProverLimits {
+  /** Credentials of one address that wait to be derived; one more is told to come again. */
+  readonly derivationsPerAddress: number;
+  /** Wrong super passwords of one address in a minute. */
+  readonly superFailuresPerMinute: number;
+}
+
+export interface Proving {
+  readonly credentials: readonly Credential[];
+  readonly cluster: string;
+  /** Where they come from. */
+  readonly address: string;
+  /** False once nobody waits for the result any more. */
+  readonly isWanted: () => boolean;
+  readonly done: (proof: Proof) => void;
+}
+
+interface Derivation {
+  readonly password: string;
+  readonly salt: string;
+  readonly isWanted: () => boolean;
+  /** Null where it was not derived. */
+  readonly done: (hash: Buffer | null) => void;
+}
+
 export class CredentialProver {
   readonly #superHash: string | null;
-  readonly #waiting: (() => void)[] = [];
+  readonly #limits: ProverLimits;
+  /** What waits to be derived, by address: the first address has its turn next. */
+  readonly #waiting: Map<string, Derivation[]> = new Map();
+  #waitingCount = 0;
   #running = 0;
+  readonly #guessers: Map<string, TokenBucket> = new Map();
+  /** Derivations that were refused because too many waited, and super passwords that were not looked at: for metrics. */
+  readonly refusals: Map<string, number> = new Map();
 
   /** @param superHash see `hashPassword`; null where nobody is super */
-  constructor(superHash: string | null) {
+  constructor(superHash: string | null, limits: ProverLimits) {
     this.#superHash = superHash;
+    this.#limits = limits;
   }
 
-  /** Calls back with the identities of all credentials, or null if one is wrong or of an unknown scheme. */
-  prove(credentials: readonly Credential[], cluster: string, isWanted: () => boolean, done: Proved): void {
+  /** Credentials that wait to be derived. */
+  get waiting(): number {
+    return this.#waitingCount;
+  }
+
+  /** Calls back with the identities of all credentials, or why there are none. */
+  prove(proving: Proving): void {
+    const { credentials, isWanted, done } = proving;
     const identities: Identity[] = [];
     const next = (at: number): void => {
-      // Whoever asked may be gone, and its place in the queue with it.
-      if (!isWanted()) return done(null);
+      if (!isWanted()) return done("wrong");
       const credential = credentials[at];
-      if (credential === undefined) return done(identities);
-      this.#proveOne(credential, cluster, (proved) => {
-        if (proved === null) return done(null);
-        identities.push(...proved);
+      if (credential === undefined) return done({ identities });
+      this.#proveOne(credential, proving, (proof) => {
+        if (typeof proof === "string") return done(proof);
+        identities.push(...proof.identities);
         next(at + 1);
       });
     };
     next(0);
   }
 
-  #proveOne({ scheme, credential }: Credential, cluster: string, done: Proved): void {
-    if (scheme === "super") return this.#proveSuper(credential, done);
+  #proveOne({ scheme, credential }: Credential, proving: Proving, done: Proving["done"]): void {
+    if (scheme === "super") return this.#proveSuper(credential, proving, done);
     const colon = credential.indexOf(":");
-    if (scheme !== "digest" || colon < 1) return done(null);
+    if ((scheme !== "digest" && scheme !== "scrypt") || colon < 1) return done("wrong");
     const user = credential.slice(0, colon);
-    const digest: Identity = { scheme: "digest", id: `${user}:${createHash("sha1").update(credential).digest("base64")}` };
-    this.#derive(credential.slice(colon + 1), cluster + user, (hash) => {
-      done(hash === null ? null : [digest, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }]);
+    const identities: Identity[] =
+      scheme === "scrypt" ? [] : [{ scheme: "digest", id: `${user}:${createHash("sha1").update(credential).digest("base64")}` }];
+    this.#derive(credential.slice(colon + 1), proving.cluster + user, proving, (hash) => {
+      if (hash === null) return done("busy");
+      done({ identities: [...identities, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }] });
     });
   }
 
-  #proveSuper(password: string, done: Proved): void {
+  #proveSuper(password: string, proving: Proving, done: Proving["done"]): void {
     const [, salt, wanted] = hashPattern.exec(this.#superHash ?? "") ?? [];
-    if (salt === undefined || wanted === undefined) return done(null);
-    this.#derive(password, salt, (hash) => {
-      done(hash !== null && timingSafeEqual(hash, Buffer.from(wanted, "base64")) ? [superIdentity] : null);
+    if (salt === undefined || wanted === undefined) return done("wrong");
+    const failures = this.#failuresOf(proving.address);
+    if (failures.isEmpty) {
+      this.#count("superFailuresPerMinute");
+      return done("throttled");
+    }
+    this.#derive(password, salt, proving, (hash) => {
+      if (hash === null) return done("busy");
+      if (timingSafeEqual(hash, Buffer.from(wanted, "base64"))) return done({ identities: [superIdentity] });
+      failures.take();
+      done("wrong");
     });
   }
 
-  #derive(password: string, salt: string, done: (hash: Buffer | null) => void): void {
-    const run = (): void => {
+  #failuresOf(address: string): TokenBucket {
+    const key = accountKey(address);
+    let failures = this.#guessers.get(key);
+    if (failures !== undefined) return failures;
+    const [oldest] = this.#guessers.size >= guessersMax ? this.#guessers.keys() : [];
+    if (oldest !== undefined) this.#guessers.delete(oldest);
+    const { superFailuresPerMinute } = this.#limits;
+    failures = new TokenBucket({ perSecond: superFailuresPerMinute / 60, burst: superFailuresPerMinute });
+    this.#guessers.set(key, failures);
+    return failures;
+  }
+
+  #derive(password: string, salt: string, { address, isWanted }: Proving, done: Derivation["done"]): void {
+    const key = accountKey(address);
+    const waiting = this.#waiting.get(key);
+    if (this.#waitingCount >= waitingMax || (waiting?.length ?? 0) >= this.#limits.derivationsPerAddress) {
+      this.#count("derivationsPerAddress");
+      return done(null);
+    }
+    const derivation: Derivation = { password, salt, isWanted, done };
+    if (waiting === undefined) this.#waiting.set(key, [derivation]);
+    else waiting.push(derivation);
+    this.#waitingCount++;
+    this.#run();
+  }
+
+  /** Derives as many as may be at once, of one address after the other. */
+  #run(): void {
+    while (this.#running < atOnceMax) {
+      const [first] = this.#waiting;
+      if (first === undefined) return;
+      const [key, waiting] = first;
+      const derivation = waiting.shift()!;
+      this.#waitingCount--;
+      this.#waiting.delete(key);
+      if (waiting.length > 0) this.#waiting.set(key, waiting);
+      const { password, salt, isWanted, done } = derivation;
+      // Whoever asked may be gone: then nobody needs to wait for it.
+      if (!isWanted()) {
+        done(null);
+        continue;
+      }
       this.#running++;
       scrypt(password, salt, scryptBytes, scryptCost, (error, hash) => {
         this.#running--;
-        this.#waiting.shift()?.();
         done(error === null ? hash : null);
+        this.#run();
       });
-    };
-    if (this.#running < atOnceMax) run();
-    else if (this.#waiting.length < waitingMax) this.#waiting.push(run);
-    else done(null);
+    }
+  }
+
+  #count(bound: string): void {
+    this.refusals.set(bound, (this.refusals.get(bound) ?? 0) + 1);
   }
 }

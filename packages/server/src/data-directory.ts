@@ -8,7 +8,7 @@
 import * as fs from "node:fs";
 import * as net from "node:net";
 import { join, relative } from "node:path";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 
 export interface DirectoryIdentity {
   readonly format: number;
@@ -37,7 +37,8 @@ export interface DataDirectory {
  * @throws ConfigError where another process uses it, or it belongs to another member
  */
 export async function openDataDirectory(path: string, member: string, isAlone: boolean, token: () => string): Promise<DataDirectory> {
-  fs.mkdirSync(path, { recursive: true });
+  fs.mkdirSync(path, { recursive: true, mode: 0o700 });
+  closeToOthers(path);
   const lock = await takeLock(path, token);
   try {
     const identity =
@@ -50,6 +51,13 @@ export async function openDataDirectory(path: string, member: string, isAlone: b
     await release(lock);
     throw error;
   }
+}
+
+/** What is in it are names, data and what passwords become: nobody else's to read. Older builds left it open. */
+function closeToOthers(path: string): void {
+  if (fs.statSync(path).uid !== process.getuid?.()) return;
+  fs.chmodSync(path, 0o700);
+  for (const entry of fs.readdirSync(path, { withFileTypes: true })) if (entry.isFile()) fs.chmodSync(join(path, entry.name), 0o600);
 }
 
 function readIdentity(path: string): DirectoryIdentity | null {
@@ -67,7 +75,7 @@ function readIdentity(path: string): DirectoryIdentity | null {
 
 function createIdentity(path: string, identity: DirectoryIdentity): DirectoryIdentity {
   const file = join(path, identityFile);
-  const fd = fs.openSync(`${file}.tmp`, "w");
+  const fd = fs.openSync(`${file}.tmp`, "w", 0o600);
   fs.writeSync(fd, `${JSON.stringify(identity, null, 2)}\n`);
   fs.fsyncSync(fd);
   fs.closeSync(fd);

@@ -13,6 +13,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Disk, Done } from "@copse/log";
+import { SpareFiles } from "./spare-files.ts";
 import { textOf } from "./text-of.ts";
 
 interface OpenFile {
@@ -30,12 +31,14 @@ const committing: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.con
 
 export class FileDisk implements Disk {
   readonly #directory: string;
+  readonly #spare: SpareFiles;
   readonly #open: Map<string, OpenFile> = new Map();
   #underWay = 0;
   #closed: (() => void) | null = null;
 
   constructor(directory: string) {
     this.#directory = directory;
+    this.#spare = new SpareFiles(directory);
   }
 
   encode(text: string): Uint8Array {
@@ -63,7 +66,7 @@ export class FileDisk implements Disk {
   }
 
   read(name: string, offset: number, length: number): Uint8Array {
-    const fd = fs.openSync(this.#path(name), "r");
+    const fd = this.#spare.open(this.#path(name), "r");
     try {
       const bytes = Buffer.allocUnsafe(Math.max(0, Math.min(length, fs.fstatSync(fd).size - offset)));
       let filled = 0;
@@ -79,7 +82,7 @@ export class FileDisk implements Disk {
   }
 
   truncate(name: string, bytes: number): void {
-    const fd = fs.openSync(this.#path(name), "r+");
+    const fd = this.#spare.open(this.#path(name), "r+");
     try {
       fs.ftruncateSync(fd, bytes);
       fs.fsyncSync(fd);
@@ -116,24 +119,29 @@ export class FileDisk implements Disk {
     const done = this.#begin(onDone);
     if (done === null) return;
     const nothing = Buffer.alloc(0);
-    fs.open(this.#path(name), "r", (failure, fd) => {
-      if (failure !== null) return done(failure, nothing);
-      const bytes = Buffer.allocUnsafe(length);
-      const fill = (filled: number): void => {
-        fs.read(fd, bytes, filled, length - filled, offset + filled, (error, count) => {
-          if (error === null && count > 0 && filled + count < length) return fill(filled + count);
-          fs.close(fd, () => done(error, bytes.subarray(0, filled + Math.max(0, count))));
-        });
-      };
-      fill(0);
-    });
+    let fd: number;
+    try {
+      fd = this.#spare.open(this.#path(name), "r");
+    } catch (error) {
+      return queueMicrotask(() => done(error as Error, nothing));
+    }
+    const bytes = Buffer.allocUnsafe(length);
+    const fill = (filled: number): void => {
+      fs.read(fd, bytes, filled, length - filled, offset + filled, (error, count) => {
+        if (error === null && count > 0 && filled + count < length) return fill(filled + count);
+        fs.close(fd, () => done(error, bytes.subarray(0, filled + Math.max(0, count))));
+      });
+    };
+    fill(0);
   }
 
   rename(from: string, to: string, onDone: Done): void {
     const done = this.#begin(onDone);
     if (done === null) return;
     this.#close(from);
-    fs.rename(this.#path(from), this.#path(to), (error) => (error === null ? syncDirectory(this.#directory, done) : done(error)));
+    fs.rename(this.#path(from), this.#path(to), (error) =>
+      error === null ? syncDirectory(this.#directory, this.#spare, done) : done(error),
+    );
   }
 
   remove(name: string, onDone: Done): void {
@@ -150,6 +158,7 @@ export class FileDisk implements Disk {
       if (this.#underWay === 0) resolve();
     });
     for (const name of [...this.#open.keys()]) this.#close(name);
+    this.#spare.close();
   }
 
   /** What an operation is to call at its end, or null where none may begin any more. */
@@ -168,7 +177,7 @@ export class FileDisk implements Disk {
     const known = this.#open.get(name);
     if (known !== undefined) return known;
     try {
-      const fd = fs.openSync(this.#path(name), flags, 0o666);
+      const fd = this.#spare.open(this.#path(name), flags, 0o600);
       const { size } = fs.fstatSync(fd);
       const file = { fd, isNameDurable: false, length: size, allocated: size };
       this.#open.set(name, file);
@@ -183,7 +192,7 @@ export class FileDisk implements Disk {
   #synced(file: OpenFile, error: Error | null, done: Done): void {
     if (error !== null || file.isNameDurable) return done(error);
     file.isNameDurable = true;
-    syncDirectory(this.#directory, done);
+    syncDirectory(this.#directory, this.#spare, done);
   }
 
   #path(name: string): string {
@@ -199,11 +208,14 @@ export class FileDisk implements Disk {
 }
 
 /** Makes the names in a directory durable. */
-export function syncDirectory(directory: string, done: Done): void {
-  fs.open(directory, "r", (failure, fd) => {
-    if (failure !== null) return done(failure);
-    fs.fsync(fd, (error) => fs.close(fd, () => done(error)));
-  });
+function syncDirectory(directory: string, spare: SpareFiles, done: Done): void {
+  let fd: number;
+  try {
+    fd = spare.open(directory, "r");
+  } catch (error) {
+    return queueMicrotask(() => done(error as Error));
+  }
+  fs.fsync(fd, (error) => fs.close(fd, () => done(error)));
 }
 
 /** `at` is an offset, or null for the end of a file opened to append. */

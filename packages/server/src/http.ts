@@ -5,6 +5,7 @@
  */
 import type { Registry } from "prom-client";
 import type { StaticFile } from "./config.ts";
+import { type Rate, TokenBucket } from "./token-bucket.ts";
 
 /** The path of the WebSocket endpoint. */
 export const endpoint = "/v1";
@@ -14,6 +15,14 @@ export interface HttpOptions {
   /** The metrics, once there is a member. */
   readonly metrics: () => Registry | null;
   readonly isReady: () => boolean;
+  /** What is wrong, though the member serves: a line for each in the answer of `/readyz`. */
+  readonly warnings: () => readonly string[];
+}
+
+/** What one port answers: health and figures are the operator's, the page is its users'. */
+export interface HttpParts {
+  readonly hasHealth: boolean;
+  readonly hasPage: boolean;
 }
 
 export interface HttpAnswer {
@@ -43,20 +52,32 @@ const pagePolicy: string = [
 
 const always = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" } as const;
 
-export function createHttp({ files, metrics, isReady }: HttpOptions): Http {
+/** Scrapes that are worked out anew, and how long the text of one serves those that come more often, in milliseconds. */
+const scrapes: Rate = { perSecond: 10, burst: 50 };
+const scrapeMs = 1_000;
+
+/** @param parts what this port answers; all of them where there is no other port for some */
+export function createHttp({ files, metrics, isReady, warnings }: HttpOptions, parts: HttpParts): Http {
+  const fresh = new TokenBucket(scrapes);
+  let scraped: { readonly at: number; readonly answer: Promise<HttpAnswer> } | null = null;
+  const scrape = (): Promise<HttpAnswer> => {
+    const now = performance.now();
+    if (scraped === null || now - scraped.at >= scrapeMs || fresh.take()) scraped = { at: now, answer: metricsOf(metrics()) };
+    return scraped.answer;
+  };
   return (method, url) => {
     const path = url.split("?", 1)[0] ?? "/";
     if (path === endpoint) return text(426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
     if (method !== "GET" && method !== "HEAD") return text(405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
-    switch (path) {
+    switch (parts.hasHealth ? path : "") {
       case "/healthz":
         return text(200, "ok\n");
       case "/readyz":
-        return isReady() ? text(200, "ready\n") : text(503, "not ready\n");
+        return isReady() ? text(200, ["ready", ...warnings(), ""].join("\n")) : text(503, "not ready\n");
       case "/metrics":
-        return metricsOf(metrics());
+        return scrape();
       default:
-        return file(files.get(path), path);
+        return file(parts.hasPage ? files.get(path) : undefined, path);
     }
   };
 }

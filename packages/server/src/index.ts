@@ -1,5 +1,7 @@
 export { CorruptLogError } from "@copse/log";
-export { ConfigError, completeConfig, isLoopback, type ServerConfig, type StaticFile } from "./config.ts";
+export type { ServerBudgets } from "./budgets.ts";
+export { completeConfig, isLoopback, isTrusting, type ServerConfig, type StaticFile } from "./config.ts";
+export { ConfigError } from "./config-error.ts";
 export { hashPassword } from "./credentials.ts";
 export { FileDisk } from "./file-disk.ts";
 export { type Server, startServer } from "./server.ts";

@@ -5,15 +5,25 @@
 import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AuditLog } from "./audit-log.ts";
-import type { TokenBucket } from "./token-bucket.ts";
+import type { CredentialProver } from "./credentials.ts";
+import type { Doors } from "./doors.ts";
+import { type HeapWatch, heapUse } from "./heap-watch.ts";
 
-interface Doors {
-  readonly handshakes: TokenBucket;
+interface Sources {
+  readonly doors: Doors;
+  readonly prover: CredentialProver;
+  readonly heap: HeapWatch;
   readonly audit: AuditLog | null;
   readonly transport: "ws" | "uws";
 }
 
-export function createMetrics(member: Member, limits: Readonly<Record<string, number>>, { handshakes, audit, transport }: Doors): Registry {
+/** The bounds of a member, by their names. */
+interface Bounds {
+  readonly limits: Readonly<Record<string, number>>;
+  readonly budgets: Readonly<Record<string, number>>;
+}
+
+export function createMetrics(member: Member, { limits, budgets }: Bounds, { doors, prover, heap, audit, transport }: Sources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
   const gauge = (name: string, help: string, read: () => number): void => {
@@ -45,8 +55,17 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
     });
   };
   total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
-  total("handshakes_refused", "New connections refused because too many came at once", () => handshakes.refused);
+  gauge("received_bytes", "Bytes of requests that are not answered yet", () => member.figures.receivedBytes);
+  gauge("unsent_bytes", "Bytes that wait to be sent to clients", () => member.figures.unsentBytes);
+  gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => member.figures.asideBytes);
+  gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => member.figures.aclBytes);
+  gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.waiting);
+  gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
+  gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);
+  gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
+  total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
   total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
+  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => member.order.unreadable);
   total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
   total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
   total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);
@@ -64,6 +83,10 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
   };
   counts("requests", "Requests taken, by op", "op", () => member.figures.requests);
   counts("refusals", "Requests refused, by error code", "code", () => member.figures.refusals);
+  counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
+  counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {
+    return new Map([...member.figures.overBudget, ...prover.refusals]);
+  });
   new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
     { transport },
     1,
@@ -75,5 +98,12 @@ export function createMetrics(member: Member, limits: Readonly<Record<string, nu
     registers: [registry],
   });
   for (const [limit, value] of Object.entries(limits)) announced.set({ limit }, value);
+  const budget: Gauge<"budget"> = new Gauge({
+    name: "copse_budget",
+    help: "The configured value of each budget; +Inf where there is no bound",
+    labelNames: ["budget"],
+    registers: [registry],
+  });
+  for (const [name, value] of Object.entries(budgets)) budget.set({ budget: name }, value);
   return registry;
 }

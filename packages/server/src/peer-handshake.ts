@@ -1,17 +1,21 @@
 /**
- * How two members meet: five frames, in which each proves that it knows the secret before anybody says anything else.
+ * How two members meet: five frames, in which each proves that it knows the secret.
  *
- * dialer: its id, whom it means, a nonce · acceptor: a nonce, its proof · dialer: its proof, what it says of itself ·
- * acceptor: what it says of itself, or why not · dialer: welcome, or why not. Invariants: a proof covers both nonces and both ids, so none can be used
- * again; what is said before the proof changes nothing; formats that the other side does not read end it with both named.
+ * dialer: its id, whom it means, a nonce · acceptor: a nonce · dialer: its proof, what it says of itself · acceptor: its proof, what it says
+ * of itself, or why not · dialer: welcome, or why not. Who accepts proves last: a stranger who dials gets nothing to guess the secret with.
+ * Invariants: a proof covers both nonces and both ids, so none can be used again; what is said before the proof changes nothing; formats
+ * that the other side does not read end it with both named.
+ *
+ * In format 1 the acceptor's proof stands in its first frame, and a member may have no secret at all. It is spoken with a member that is
+ * known to be of such a build, so that an ensemble is upgraded member by member, and with nobody else.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { type PeerFacts, txnFormats } from "@copse/replica";
 import { checksum, type Sealer, sealer } from "./peer-frame.ts";
 
-/** What this build reads and writes, oldest and newest: peer frames, and the txns inside entries. */
+/** What this build reads and writes, oldest and newest: how members meet, and the txns inside entries. */
 export const formats: { readonly peer: readonly [number, number]; readonly txn: readonly [number, number] } = {
-  peer: [1, 1],
+  peer: [1, 2],
   txn: txnFormats,
 };
 
@@ -23,6 +27,12 @@ export interface HandshakeOptions {
   /** Whom a dialer means. */
   readonly to: string | null;
   readonly secret: string | null;
+  /** Accepted beside `secret` while members change from one to the other. */
+  readonly otherSecret?: string | null;
+  /** True where the secret is not one that somebody chose for these members: builds of format 1 had none then. */
+  readonly isImplicit?: boolean;
+  /** True for a member that is known to be of a build of format 1. */
+  readonly isOlder?: (member: string) => boolean;
   /** The id that the peer's certificate proves, or null without TLS. */
   readonly certified: string | null;
   readonly facts: () => PeerFacts;
@@ -33,6 +43,8 @@ export interface HandshakeOptions {
 
 export interface Met {
   readonly facts: PeerFacts;
+  /** The newest format of txns that the peer reads. */
+  readonly reads: number;
   /** For the frames that follow: this side's, and the peer's. */
   readonly own: Sealer;
   readonly peer: Sealer;
@@ -51,9 +63,15 @@ export class Handshake {
   #nonces = "";
   /** What the dialer has said of itself, while its welcome is missing. */
   #facts: PeerFacts | null = null;
+  /** The format in which they meet, and the newest of txns that the peer reads. */
+  #format = formats.peer[1];
+  #reads = 0;
+  /** The secret of this meeting: of two that are accepted, the one that the dialer has proved. */
+  #secret: string | null;
 
   constructor(options: HandshakeOptions) {
     this.#options = options;
+    this.#secret = options.secret;
     this.#peer = options.to ?? "";
     if (options.role === "dialer") this.#say({ copse: "peer", from: options.member, to: options.to, nonce: this.#nonce, formats });
   }
@@ -73,13 +91,13 @@ export class Handshake {
       if (said["to"] !== member) return this.#refuse(`this is member ${member}, not ${String(said["to"]).slice(0, 20)}`);
       this.#checkFormats(said);
       this.#nonces = `${this.#text(said, "nonce")} ${this.#nonce}`;
-      this.#say({ nonce: this.#nonce, formats, proof: this.#proof("acceptor") });
+      this.#say({ nonce: this.#nonce, formats, ...(this.#format === 1 ? { proof: this.#proof("acceptor") } : {}) });
       return null;
     }
     if (this.#facts !== null) return this.#met(this.#facts);
     this.#checkProof(said, "dialer");
     this.#facts = this.#checkFacts(said);
-    this.#say({ facts: this.#options.facts() });
+    this.#say({ facts: this.#options.facts(), ...(this.#format === 1 ? {} : { proof: this.#proof("acceptor") }) });
     return null;
   }
 
@@ -87,20 +105,22 @@ export class Handshake {
     if (this.#step++ === 0) {
       this.#checkFormats(said);
       this.#nonces = `${this.#nonce} ${this.#text(said, "nonce")}`;
-      this.#checkProof(said, "acceptor");
+      if (this.#format === 1) this.#checkProof(said, "acceptor");
       this.#say({ proof: this.#proof("dialer"), facts: this.#options.facts() });
       return null;
     }
+    if (this.#format > 1) this.#checkProof(said, "acceptor");
     const facts = this.#checkFacts(said);
     this.#say({ welcome: true });
     return this.#met(facts);
   }
 
   #met(facts: PeerFacts): Met {
-    const { role, secret } = this.#options;
-    if (secret === null) return { facts, own: checksum, peer: checksum };
-    const key = this.#hmac("key");
-    return { facts, own: sealer(key, role), peer: sealer(key, role === "dialer" ? "acceptor" : "dialer") };
+    const { role } = this.#options;
+    const reads = this.#reads;
+    if (this.#secret === null) return { facts, reads, own: checksum, peer: checksum };
+    const key = this.#hmac("key", this.#secret);
+    return { facts, reads, own: sealer(key, role), peer: sealer(key, role === "dialer" ? "acceptor" : "dialer") };
   }
 
   #checkFormats(said: Said): void {
@@ -112,16 +132,33 @@ export class Handshake {
       if (!(from <= newest && to >= oldest)) {
         this.#refuse(`its ${name} format is ${from} to ${to}, this build's ${oldest} to ${newest}: upgrade one step at a time`);
       }
+      if (name === "peer") this.#meetIn(Math.min(to, newest));
+      else this.#reads = to;
     }
   }
 
+  #meetIn(format: number): void {
+    this.#format = format;
+    if (format > 1) return;
+    const { isOlder, isImplicit } = this.#options;
+    if (isOlder?.(this.#peer) !== true) this.#refuse("it meets in format 1, and is not known to be of a build that can't do better");
+    if (isImplicit === true) this.#secret = null;
+  }
+
   #checkProof(said: Said, role: Role): void {
-    const { secret, certified } = this.#options;
+    const { certified, otherSecret } = this.#options;
     if (certified !== null && certified !== this.#peer) this.#refuse(`its certificate is that of member ${certified}`);
-    if (secret === null) return;
+    if (this.#secret === null) return;
     const proof = Buffer.from(this.#text(said, "proof"), "base64");
-    const expected = Buffer.from(this.#proof(role), "base64");
-    if (proof.length !== expected.length || !timingSafeEqual(proof, expected)) this.#refuse("its secret is another");
+    // Who accepts takes either, and proves itself with the one that was proved.
+    const accepted = this.#options.role === "acceptor" ? [this.#secret, otherSecret ?? null] : [this.#secret];
+    for (const secret of accepted) {
+      const expected = secret === null ? null : this.#hmac(`proof ${role}`, secret);
+      if (expected === null || proof.length !== expected.length || !timingSafeEqual(proof, expected)) continue;
+      this.#secret = secret;
+      return;
+    }
+    this.#refuse("its secret is another");
   }
 
   #checkFacts(said: Said): PeerFacts {
@@ -141,15 +178,13 @@ export class Handshake {
   }
 
   #proof(role: Role): string {
-    return this.#options.secret === null ? "" : this.#hmac(`proof ${role}`).toString("base64");
+    return this.#secret === null ? "" : this.#hmac(`proof ${role}`, this.#secret).toString("base64");
   }
 
-  #hmac(purpose: string): Buffer {
-    const { role, member, secret } = this.#options;
+  #hmac(purpose: string, secret: string): Buffer {
+    const { role, member } = this.#options;
     const ids = role === "dialer" ? `${member} ${this.#peer}` : `${this.#peer} ${member}`;
-    return createHmac("sha256", secret ?? "")
-      .update(`copse peer ${purpose} ${ids} ${this.#nonces}`)
-      .digest();
+    return createHmac("sha256", secret).update(`copse peer ${purpose} ${ids} ${this.#nonces}`).digest();
   }
 
   #text(said: Said, member: string): string {

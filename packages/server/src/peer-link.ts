@@ -9,7 +9,7 @@ import { decodePeerMessages, encodePeerMessages, type PeerFacts, type PeerMessag
 import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, type Sealer } from "./peer-frame.ts";
 import { Handshake, type HandshakeOptions } from "./peer-handshake.ts";
 
-/** How long a handshake may take, and a link that stands may be silent (members say something every 250 ms), in milliseconds. */
+/** How long a handshake may take from its first byte to its last, and a link that stands may be silent (members say something every 250 ms), in milliseconds. */
 const handshakeMsMax = 5_000;
 const silenceMsMax = 5_000;
 /** Unsent bytes past which a link is cut. */
@@ -32,17 +32,23 @@ export class PeerLink {
   #seal: Sealer = checksum;
   #why = "the connection closed";
   #isUp = false;
+  readonly #deadline: NodeJS.Timeout;
 
   constructor(socket: Socket, handshake: Omit<HandshakeOptions, "send">, events: PeerLinkEvents) {
     this.#socket = socket;
     this.#events = events;
     socket.setNoDelay(true);
-    socket.setTimeout(handshakeMsMax, () => this.cut(this.#isUp ? "it is silent" : "the handshake takes too long"));
+    // Not a time of silence: bytes that drip would never end it.
+    this.#deadline = setTimeout(() => this.cut("the handshake takes too long"), handshakeMsMax);
+    this.#deadline.unref();
     socket.on("data", (chunk) => this.#take(chunk));
     socket.on("error", (error) => {
       this.#why = error.message;
     });
-    socket.on("close", () => events.onDown(this, this.#why));
+    socket.on("close", () => {
+      clearTimeout(this.#deadline);
+      events.onDown(this, this.#why);
+    });
     this.#handshake = new Handshake({ ...handshake, send: (text) => socket.write(encodePeerFrame(text, checksum)) });
   }
 
@@ -80,7 +86,8 @@ export class PeerLink {
     this.#reader.seal = met.peer;
     this.#reader.bytesMax = peerFrameBytesMax;
     this.#isUp = true;
-    this.#socket.setTimeout(silenceMsMax);
-    this.#events.onUp(this, met.facts);
+    clearTimeout(this.#deadline);
+    this.#socket.setTimeout(silenceMsMax, () => this.cut("it is silent"));
+    this.#events.onUp(this, { ...met.facts, reads: met.reads });
   }
 }

@@ -9,12 +9,17 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage } from "@copse/replica";
 import type { Logger } from "pino";
-import { ConfigError, isLoopback, type PeerTls } from "./config.ts";
+import { isLoopback, type PeerTls } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { PeerLink } from "./peer-link.ts";
+import type { PeerSecrets } from "./peer-secret.ts";
 
 export interface PeerMeshOptions {
   readonly member: string;
-  readonly secret: string | null;
+  /** What members prove; null where certificates alone do. @throws ConfigError where there is none */
+  readonly secrets: () => PeerSecrets | null;
+  /** True for a member that is known to be of a build which meets in format 1. */
+  readonly isOlder: (member: string) => boolean;
   readonly tls: PeerTls | null;
   readonly facts: () => PeerFacts;
   readonly refusal: (facts: PeerFacts) => string | null;
@@ -24,8 +29,13 @@ export interface PeerMeshOptions {
 
 const retryMsMin = 50;
 const retryMsMax = 1_000;
-/** Connections in their handshake at once. */
-const strangersMax = 64;
+/** Connections in their handshake at once, in all and from one address. */
+const strangersMax = 256;
+const strangersPerAddressMax = 8;
+/** Reasons that are told of at once. */
+const refusedReasonsMax = 16;
+/** How often those that were refused are told of, in milliseconds. */
+const refusedLogMs = 60_000;
 
 interface Dialling {
   readonly address: string;
@@ -41,7 +51,12 @@ export class PeerMesh implements Mesh {
   /** The links that stand, with what the members said of themselves. */
   readonly #up: Map<string, { readonly link: PeerLink; readonly facts: PeerFacts }> = new Map();
   readonly #dialling: Map<string, Dialling> = new Map();
-  readonly #strangers: Set<PeerLink> = new Set();
+  readonly #strangers: Map<PeerLink, string> = new Map();
+  /** Those refused since it was last told, by reason. */
+  readonly #refused: Map<string, number> = new Map();
+  #refusedTimer: NodeJS.Timeout | null = null;
+  /** What is proved, once it was asked for. */
+  #proved: { readonly secrets: PeerSecrets | null } | null = null;
   #server: net.Server | null = null;
   #isStopping = false;
 
@@ -52,13 +67,13 @@ export class PeerMesh implements Mesh {
   /** Listens for peers. @throws ConfigError where the address can't be used */
   listen(address: string): Promise<void> {
     const { host, port } = splitAddress(address);
-    const { tls: pair, secret } = this.#options;
-    if (pair === null && secret === null && !isLoopback(host)) throw new ConfigError(needsSecret(`peer-listen: ${address}`));
+    const { tls: pair } = this.#options;
+    if (this.#secretsFor(host) === "missing") return Promise.reject(new ConfigError(needsSecret(`peer-listen: ${address}`)));
     const accept = (socket: net.Socket): void => this.#accept(socket);
     const server =
       pair === null ? net.createServer(accept) : tls.createServer({ ...pair, requestCert: true, rejectUnauthorized: true }, accept);
     this.#server = server;
-    server.on("tlsClientError", (error) => this.#options.logger.warn({ err: error }, "a peer's certificate was refused"));
+    server.on("tlsClientError", (error) => this.#refuse(`its certificate: ${error.message}`));
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => {
         this.#server = null;
@@ -92,17 +107,18 @@ export class PeerMesh implements Mesh {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
+    if (this.#refusedTimer !== null) clearTimeout(this.#refusedTimer);
     for (const [id, dialling] of this.#dialling) this.#stopDialling(id, dialling);
-    for (const link of [...[...this.#up.values()].map((held) => held.link), ...this.#strangers]) link.cut("this member stops");
+    for (const link of [...[...this.#up.values()].map((held) => held.link), ...this.#strangers.keys()]) link.cut("this member stops");
     const server = this.#server;
     if (server !== null) await new Promise((resolve) => server.close(resolve));
   }
 
   #dial(id: string, dialling: Dialling): void {
     dialling.timer = null;
-    const { tls: pair, secret, member } = this.#options;
+    const { tls: pair, member } = this.#options;
     const { host, port } = splitAddress(dialling.address);
-    if (pair === null && secret === null && !isLoopback(host)) {
+    if (this.#secretsFor(host) === "missing") {
       this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.address}`));
       return;
     }
@@ -131,11 +147,16 @@ export class PeerMesh implements Mesh {
 
   #accept(socket: net.Socket): void {
     socket.on("error", () => {}); // The link says why it ended; before there is one, there is nothing to say.
-    if (this.#isStopping || this.#strangers.size >= strangersMax) return void socket.destroy();
+    const from = socket.remoteAddress ?? "";
+    const fromThere = [...this.#strangers.values()].filter((address) => address === from).length;
+    if (this.#isStopping || this.#strangers.size >= strangersMax || fromThere >= strangersPerAddressMax) {
+      this.#refuse("too many are in their handshake");
+      return void socket.destroy();
+    }
     const { member, tls: pair } = this.#options;
     const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
     const link = this.#link(socket, { role: "acceptor", member, to: null, certified }, () => this.#strangers.delete(link));
-    this.#strangers.add(link);
+    this.#strangers.set(link, from);
   }
 
   #link(
@@ -143,10 +164,11 @@ export class PeerMesh implements Mesh {
     meeting: { role: "dialer" | "acceptor"; member: string; to: string | null; certified: string | null },
     onEnd: (why: string) => void,
   ): PeerLink {
-    const { secret, facts, refusal, submit, logger } = this.#options;
+    const { facts, refusal, submit, logger, isOlder } = this.#options;
+    const secrets = this.#secrets() ?? { secret: null };
     return new PeerLink(
       socket,
-      { ...meeting, secret, facts, refusal },
+      { ...meeting, ...secrets, isOlder, facts, refusal },
       {
         onUp: (link, met) => {
           const older = this.#up.get(met.member)?.link;
@@ -167,11 +189,39 @@ export class PeerMesh implements Mesh {
             this.#up.delete(link.member);
             logger.info({ peer: link.member, why }, "link lost");
             submit({ kind: "peer-down", member: link.member });
-          } else if (meeting.role === "acceptor" && link.member === "") logger.warn({ why }, "a peer was refused");
+          } else if (meeting.role === "acceptor" && link.member === "") this.#refuse(why);
           onEnd(why);
         },
       },
     );
+  }
+
+  /** What is proved on links to and from this host: certificates may do alone, elsewhere than on loopback somebody has to choose a secret. */
+  #secretsFor(host: string): PeerSecrets | null | "missing" {
+    const secrets = this.#secrets();
+    return secrets?.isImplicit === true && this.#options.tls === null && !isLoopback(host) ? "missing" : secrets;
+  }
+
+  #secrets(): PeerSecrets | null {
+    this.#proved ??= { secrets: this.#options.secrets() };
+    return this.#proved.secrets;
+  }
+
+  /** A stranger was refused: said at once, then once a minute by count. */
+  #refuse(why: string): void {
+    const reason = this.#refused.size < refusedReasonsMax || this.#refused.has(why) ? why : "other reasons";
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    if (this.#refusedTimer !== null) return;
+    this.#sayRefused();
+  }
+
+  #sayRefused(): void {
+    this.#refusedTimer = null;
+    if (this.#refused.size === 0) return;
+    for (const [why, count] of this.#refused) this.#options.logger.warn({ why, count }, "a peer was refused");
+    this.#refused.clear();
+    this.#refusedTimer = setTimeout(() => this.#sayRefused(), refusedLogMs);
+    this.#refusedTimer.unref();
   }
 
   #stopDialling(id: string, dialling: Dialling): void {

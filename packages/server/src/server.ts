@@ -6,18 +6,25 @@
  */
 import { defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
+import { AdminListener } from "./admin-listener.ts";
 import { AuditLog } from "./audit-log.ts";
+import { budgetsOf } from "./budgets.ts";
+import { TrustedProxies } from "./client-address.ts";
 import type { ClientListener, ListenerOptions } from "./client-listener.ts";
-import { ConfigError, type ServerConfig } from "./config.ts";
+import { isTrusting, lockedRoot, type ServerConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import { CredentialProver } from "./credentials.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
+import { Doors } from "./doors.ts";
 import { FileDisk } from "./file-disk.ts";
+import { connectionsWithin, openFilesMax } from "./file-limit.ts";
+import { HeapWatch } from "./heap-watch.ts";
 import { createHttp } from "./http.ts";
 import { createMetrics } from "./metrics.ts";
 import { OriginList } from "./origin.ts";
 import { PeerMesh } from "./peer-mesh.ts";
+import { ownSecret, type PeerSecrets, secretsOf } from "./peer-secret.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { UwsListener } from "./uws-listener.ts";
 import { WsListener } from "./ws-listener.ts";
 
@@ -73,19 +80,37 @@ async function serve(
   let isReady = true;
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
-  const handshakes = new TokenBucket(config.handshakes);
-  const prover = new CredentialProver(config.superHash);
-  const httpSide = createHttp({ files: config.files, metrics: () => metrics, isReady: () => isReady && member?.isServing === true });
+  const trusts = isTrusting(config);
+  const budgets = budgetsOf(config.budgets, trusts);
+  const connections = connectionsWithin(budgets.connections, openFilesMax());
+  const doors = new Doors({ connections, connectionsPerAddress: budgets.connectionsPerAddress, handshakes: config.handshakes });
+  const prover = new CredentialProver(config.superHash, budgets);
+  const heap = new HeapWatch((isPressed, { used, limit }) => {
+    const said = { usedBytes: used, limitBytes: limit };
+    if (isPressed) logger.error(said, "the heap is nearly full: what would make it grow is refused");
+    else logger.info(said, "the heap has room again");
+    submit({ kind: "pressure", isPressed });
+  });
+  const hasAdminPort = config.adminListen !== null;
+  const httpOptions = {
+    files: config.files,
+    metrics: () => metrics,
+    isReady: () => isReady && member?.isServing === true,
+    warnings: () => (heap.isPressed ? ["heap: nearly full, growing requests are refused"] : []),
+  };
   const listening: ListenerOptions = {
     limits,
     cluster: () => member?.cluster ?? "",
     origins,
     submit,
     prover,
-    handshakes,
-    http: httpSide,
+    doors,
+    proxies: new TrustedProxies(config.trustProxy),
+    silenceMs: config.silenceMs,
+    http: createHttp(httpOptions, { hasHealth: !hasAdminPort, hasPage: true }),
     tls,
   };
+  const admin = new AdminListener(createHttp(httpOptions, { hasHealth: true, hasPage: false }));
   const listener: ClientListener = config.uws === null ? new WsListener(listening) : new UwsListener(listening, config.uws);
   const port = await listener.listen(host, config.port);
   advertised = config.advertise ?? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
@@ -94,9 +119,14 @@ async function serve(
     throw new ConfigError(`advertise: ${advertised} is not a URL`);
   }
 
+  const secrets = (): PeerSecrets | null => {
+    if (config.peerSecret !== null) return secretsOf(config.peerSecret);
+    return config.peerTls === null ? ownSecret() : null;
+  };
   const mesh = new PeerMesh({
     member: config.member,
-    secret: config.peerSecret,
+    secrets,
+    isOlder: (id) => running.isOlder(id),
     tls: config.peerTls,
     facts: () => running.facts,
     refusal: (facts) => running.refusal(facts),
@@ -109,6 +139,9 @@ async function serve(
     member = new Member({
       ...config,
       ...identity,
+      budgets,
+      isWorldAdmin: trusts,
+      rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
@@ -132,19 +165,33 @@ async function serve(
   const running = member;
   try {
     if (config.peerListen !== null) await mesh.listen(config.peerListen);
+    if (config.adminListen !== null) await admin.listen(config.adminListen.host, config.adminListen.port);
   } catch (error) {
+    await mesh.stop();
     await listener.stop(0);
     throw error;
   }
   running.start();
-  const timer = setInterval(() => running.submit({ kind: "tick" }), config.times.tickMs);
-  metrics = createMetrics(running, { ...limits }, { handshakes, audit, transport: config.uws === null ? "ws" : "uws" });
+  let isRootLookedAt = false;
+  const timer = setInterval(() => {
+    running.submit({ kind: "tick" });
+    // What is in the log is known once it serves.
+    if (isRootLookedAt || !running.isServing || running.tree.ensemble.version === 0) return;
+    isRootLookedAt = true;
+    warnOfOpenRoot(running, trusts, logger);
+  }, config.times.tickMs);
+  const transport = config.uws === null ? "ws" : "uws";
+  metrics = createMetrics(
+    running,
+    { limits: { ...limits }, budgets: { ...budgets, connections } },
+    { doors, prover, heap, audit, transport },
+  );
   logger.info(
     {
       member: config.member,
       cluster: running.cluster,
       port,
-      transport: config.uws === null ? "ws" : "uws",
+      transport,
       recoveryMs: Math.round(performance.now() - startedAt),
       ...running.recovered,
       znodes: running.figures.znodes,
@@ -161,6 +208,8 @@ async function serve(
     const until = performance.now() + drainMs;
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
+    heap.stop();
+    await admin.stop();
     await mesh.stop();
     await disk.close();
     await audit?.close();
@@ -178,6 +227,15 @@ async function serve(
     member: running,
     stop: once(stop),
   };
+}
+
+/** A root that everyone may change, where strangers may come: from before roots were locked, or founded by a build that did not. */
+function warnOfOpenRoot(member: Member, trusts: boolean, logger: ServerConfig["logger"]): void {
+  if (trusts || !member.isRootOpen) return;
+  logger.warn(
+    { command: "copse --super PASSWORD setacl / world:anyone:read" },
+    "the root is open: everyone who connects may create, change and delete below it; the command locks it",
+  );
 }
 
 function openAuditLog(file: string, member: string): AuditLog {

@@ -12,25 +12,29 @@ export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
   #filledAt: number = performance.now();
-  /** How often it was empty. */
-  refused = 0;
 
   constructor(rate: Rate) {
     this.#rate = rate;
     this.#tokens = rate.burst;
   }
 
+  /** True where there is none. */
+  get isEmpty(): boolean {
+    this.#fill();
+    return this.#tokens < 1;
+  }
+
   /** Takes one; false where there is none. */
   take(): boolean {
+    if (this.isEmpty) return false;
+    this.#tokens--;
+    return true;
+  }
+
+  #fill(): void {
     const now = performance.now();
     const { perSecond, burst } = this.#rate;
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1_000) * perSecond);
     this.#filledAt = now;
-    if (this.#tokens < 1) {
-      this.refused++;
-      return false;
-    }
-    this.#tokens--;
-    return true;
   }
 }

@@ -25,8 +25,8 @@ interface Upgraded {
 
 /** A message may be so many times our limit before the transport itself ends the connection: below, we close it in words. */
 const payloadFactor = 2;
-/** Unsent bytes at which the transport would drop frames: far beyond where we close. */
-const backpressureBytesMax = 536_870_912;
+/** Unsent bytes beyond our own limit at which the transport itself ends the connection: one frame of ours always fits. */
+const backpressureBytesSpare = 33_554_432;
 
 export class UwsListener extends ClientSockets implements ClientListener {
   readonly #options: ListenerOptions;
@@ -44,7 +44,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
     this.#app.ws<Upgraded>(endpoint, {
       compression: 0,
       maxPayloadLength: frameBytes * payloadFactor,
-      maxBackpressure: backpressureBytesMax,
+      maxBackpressure: options.limits.unsentBytes + backpressureBytesSpare,
+      closeOnBackpressureLimit: true,
       idleTimeout: 0,
       sendPingsAutomatically: false,
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
@@ -54,6 +55,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
         if (message.byteLength > frameBytes) client?.close(closeCode.frameTooLarge, "the frame is too large");
         else client?.take(isBinary ? null : Buffer.from(message).toString("utf8"));
       },
+      ping: (socket) => void socket.getUserData().client?.pinged(),
+      pong: (socket) => socket.getUserData().client?.heard(),
       drain: (socket) => socket.getUserData().client?.sent(),
       close: (socket) => socket.getUserData().closed(),
     });
@@ -71,6 +74,7 @@ export class UwsListener extends ClientSockets implements ClientListener {
 
   async stop(waitMs: number): Promise<void> {
     this.#isStopping = true;
+    this.rest();
     if (this.#listening !== null) this.#uws.us_listen_socket_close(this.#listening);
     this.#listening = null;
     await drained(() => this.size, waitMs);
@@ -82,11 +86,13 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const offered = header("sec-websocket-protocol");
     const key = header("sec-websocket-key") ?? "";
     const isWellFormed = header("sec-websocket-version") === "13" && /^[A-Za-z0-9+/]{22}==$/.test(key);
-    const upgrade = { path: request.getUrl(), origin: header("origin"), offered };
+    const headers = { forwarded: header("forwarded"), xForwardedFor: header("x-forwarded-for") };
+    const address = this.#options.proxies.clientOf(addressOf(response.getRemoteAddress()), headers);
+    const upgrade = { path: request.getUrl(), query: request.getQuery() ?? "", address, origin: header("origin"), offered };
     const isLong = headerBytes(request) > headerBytesMax;
     const refusal = this.#isStopping ? 503 : isLong ? 431 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
     if (refusal !== null) return refuse(response, refusal);
-    const upgraded: Upgraded = { address: addressOf(response.getRemoteAddress()), client: null, closed: () => {} };
+    const upgraded: Upgraded = { address, client: null, closed: () => {} };
     response.upgrade(upgraded, key, offered === undefined ? "" : subprotocol, "", context);
   }
 
@@ -125,6 +131,10 @@ class OpenUwsSocket implements FrameSocket {
     if (this.#socket.send(frame, false) === 2) this.#socket.close();
   }
 
+  ping(): void {
+    this.#socket.ping();
+  }
+
   close(code: number, reason: string): void {
     this.#socket.end(code, reason);
   }
@@ -152,7 +162,7 @@ function write(response: UwsResponse, method: string, { status, headers, body }:
 
 function refuse(response: UwsResponse, status: number): void {
   response.writeStatus(`${status} ${STATUS_CODES[status] ?? ""}`);
-  if (status === 503) response.writeHeader("Retry-After", "1");
+  if (status === 503 || status === 429) response.writeHeader("Retry-After", "1");
   response.writeHeader("Content-Type", "text/plain").end(STATUS_CODES[status] ?? "", true);
 }
 

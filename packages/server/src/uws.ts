@@ -30,6 +30,7 @@ export interface UwsSocket<Data> {
   /** 1: sent, 0: it waits, 2: dropped. */
   send(frame: string | Buffer, isBinary?: boolean, compress?: boolean): number;
   getBufferedAmount(): number;
+  ping(): number;
   end(code?: number, reason?: string): void;
   close(): void;
 }
@@ -41,11 +42,14 @@ export interface UwsApp {
       readonly compression: number;
       readonly maxPayloadLength: number;
       readonly maxBackpressure: number;
+      readonly closeOnBackpressureLimit: boolean;
       readonly idleTimeout: number;
       readonly sendPingsAutomatically: boolean;
       readonly upgrade: (response: UwsResponse, request: UwsRequest, context: unknown) => void;
       readonly open: (socket: UwsSocket<Data>) => void;
       readonly message: (socket: UwsSocket<Data>, message: ArrayBuffer, isBinary: boolean) => void;
+      readonly ping: (socket: UwsSocket<Data>) => void;
+      readonly pong: (socket: UwsSocket<Data>) => void;
       readonly drain: (socket: UwsSocket<Data>) => void;
       readonly close: (socket: UwsSocket<Data>) => void;
     },

@@ -11,7 +11,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
 import type { FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { HttpAnswer } from "./http.ts";
 
 /** Fragments of one message: a whole message is one frame in every client we know of. */
@@ -42,10 +42,13 @@ export class WsListener extends ClientSockets implements ClientListener {
     this.#options = options;
     const { tls } = options;
     this.#web = tls === null ? http.createServer(settings) : https.createServer({ ...settings, ...tls });
+    // Sockets that are no WebSocket yet, or never will be, take descriptors too.
+    this.#web.maxConnections = options.doors.limits.connections;
     this.#upgrades = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
+      autoPong: false,
       maxPayload: options.limits.frameBytes,
       maxFragments: fragmentsMax,
       handleProtocols: (offered) => (offered.has(subprotocol) ? subprotocol : false),
@@ -64,6 +67,7 @@ export class WsListener extends ClientSockets implements ClientListener {
 
   async stop(waitMs: number): Promise<void> {
     this.#isStopping = true;
+    this.rest();
     const closed = new Promise<void>((resolve) => this.#web.close(() => resolve()));
     await drained(() => this.size, waitMs);
     this.terminate();
@@ -79,16 +83,20 @@ export class WsListener extends ClientSockets implements ClientListener {
   }
 
   #upgrade(request: http.IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { origin, "sec-websocket-protocol": offered } = request.headers;
-    const upgrade = { path: (request.url ?? "").split("?", 1)[0] ?? "", origin, offered };
-    const refusal = this.#isStopping ? 503 : refusalOf(upgrade, this.#options);
+    const { origin, "sec-websocket-protocol": offered, forwarded, "x-forwarded-for": forwardedFor } = request.headers;
+    const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+    const headers = { forwarded: joined(forwarded), xForwardedFor: joined(forwardedFor) };
+    const address = this.#options.proxies.clientOf(plainAddress(request.socket.remoteAddress), headers);
+    const refusal = this.#isStopping ? 503 : refusalOf({ path, query, address, origin, offered }, this.#options);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
-    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, plainAddress(request.socket.remoteAddress)));
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, address));
   }
 
   #open(webSocket: WebSocket, address: string): void {
     const { client, closed } = this.add(new WsSocket(webSocket, () => client.sent()), address);
     webSocket.on("message", (bytes, isBinary) => client.take(isBinary ? null : bytes.toString()));
+    webSocket.on("ping", (data) => client.pinged() && webSocket.pong(data));
+    webSocket.on("pong", () => client.heard());
     webSocket.on("close", closed);
     // ws closes the connection itself, with the code that belongs to the error.
     webSocket.on("error", () => {});
@@ -112,6 +120,10 @@ class WsSocket implements FrameSocket {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame, { binary: false }, this.#onSent);
   }
 
+  ping(): void {
+    this.#socket.ping();
+  }
+
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
     const timer = setTimeout(() => this.#socket.terminate(), closeMsMax);
@@ -128,6 +140,10 @@ export function addressRefused(host: string, port: number, code: string): Config
   return new ConfigError(`listen: ${host}:${port} ${code === "EADDRINUSE" ? "is in use by another process" : `can't be used (${code})`}`);
 }
 
+function joined(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header.join(",") : header;
+}
+
 function plainAddress(address: string | undefined): string {
   return (address ?? "").replace(/^::ffff:/, "").replace(/%.*$/, "");
 }
@@ -138,6 +154,6 @@ function refuseUpgrade(socket: Duplex, status: number): void {
   socket.once("finish", () => socket.destroy());
   socket.on("error", () => {}); // The peer may be gone already; there is nobody left to tell.
   socket.end(
-    `HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n${status === 503 ? "Retry-After: 1\r\n" : ""}Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
+    `HTTP/1.1 ${status} ${text}\r\nConnection: close\r\n${status === 503 || status === 429 ? "Retry-After: 1\r\n" : ""}Content-Type: text/plain\r\nContent-Length: ${text.length}\r\n\r\n${text}`,
   );
 }

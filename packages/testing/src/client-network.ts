@@ -5,7 +5,7 @@
  * travels to or from it and nobody is told; behind it, what was sent arrives, as TCP would have it.
  */
 import type { ClientPorts, SocketEvents } from "@copse/client";
-import { type Chunk, decodeFrame, encodeFrames } from "@copse/protocol";
+import { type Chunk, encodeFrames } from "@copse/protocol";
 import type { ClientConnection } from "./client-connection.ts";
 import type { EnsembleWatcher } from "./ensemble-watcher.ts";
 import type { SimulatedMember } from "./simulated-member.ts";
@@ -106,7 +106,7 @@ export class ClientNetwork {
         this.#travel(connection, connection.toServerAt - world.now, () => {
           if (this.#connections.get(number) !== connection) return;
           node.within(connection.life, () => {
-            node.member?.submit({ kind: "frame", connection: number, ...decodeFrame(text) });
+            node.member?.submit({ kind: "frame", connection: number, text });
           });
         });
       },

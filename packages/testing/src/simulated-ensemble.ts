@@ -7,7 +7,15 @@
 import type { ClientPorts } from "@copse/client";
 import { CorruptLogError } from "@copse/log";
 import { defaultLimits, type Limits } from "@copse/protocol";
-import { decodePeerMessages, encodePeerMessages, Member, type MemberOptions, type PeerMessage, type RaftSizes } from "@copse/replica";
+import {
+  decodePeerMessages,
+  encodePeerMessages,
+  Member,
+  type MemberOptions,
+  openBudgets,
+  type PeerMessage,
+  type RaftSizes,
+} from "@copse/replica";
 import { type ClientDelays, ClientNetwork } from "./client-network.ts";
 import type { EnsembleWatcher } from "./ensemble-watcher.ts";
 import { FaultDisk } from "./fault-disk.ts";
@@ -137,6 +145,9 @@ export class SimulatedEnsemble {
       isReadOnly: false,
       reapMs,
       audit: null,
+      budgets: openBudgets,
+      isWorldAdmin: true,
+      rootAcl: null,
       sizes: this.faults.sizes,
       deliveriesMax: this.faults.deliveriesMax,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
@@ -148,6 +159,7 @@ export class SimulatedEnsemble {
       gateway: {
         deliver: (connection, chunks) => this.clients.toClient(connection, chunks),
         close: (connection, code) => this.clients.closeFromServer(connection, code),
+        unsent: () => 0,
         authenticate: () => {},
       },
       mesh: { send: (to, messages) => this.#send(node, life, to, messages), connect: () => {} },

@@ -2,15 +2,21 @@
  * Access control: what an ACL grants to whom, and how the ACL of a request becomes the ACL of a znode.
  *
  * Permissions are per znode, not inherited, and the union of the grants that match (ZooKeeper's rule). A check only
- * compares strings: credentials became identities before they came here.
+ * compares strings: credentials became identities before they came here. Invariant: an ACL and a caller never change, so what one
+ * grants the other is worked out once, however often it is asked.
  */
-import { type AclItem, type Identity, openAcl, type Permission, permissions, type Refusal, refuse } from "@copse/protocol";
-
-export interface Acl {
-  readonly items: readonly AclItem[];
-  /** What everyone may do, as a set of permission bits: most checks end here. */
-  readonly world: number;
-}
+import {
+  type AclItem,
+  type Identity,
+  isMasked,
+  maskedItem,
+  openAcl,
+  type Permission,
+  permissions,
+  type Refusal,
+  refuse,
+  utf8Length,
+} from "@copse/protocol";
 
 /** Who asks: a session's identities, and the address of its connection ("" for none). */
 export interface Caller {
@@ -26,11 +32,51 @@ function bitsOf(perms: readonly string[]): number {
   return bits;
 }
 
+/** One grant, ready to be compared. */
+interface Grant {
+  readonly bits: number;
+  /** Scheme and id as one string; a network instead, where the scheme is `ip`. */
+  readonly who: string | Network;
+}
+
+export class Acl {
+  readonly items: readonly AclItem[];
+  /** What a child created without an ACL gets, and hands on; null where that is the open one. */
+  readonly defaultItems: readonly AclItem[] | null;
+  /** Items and default items as JSON: the same for two ACLs exactly where they are. */
+  readonly key: string;
+  /** What everyone may do, as a set of permission bits: most checks end here. */
+  readonly world: number;
+  /** All grants but the world's, parsed at the first check that needs them. */
+  #grants: readonly Grant[] | null = null;
+
+  constructor(items: readonly AclItem[], defaultItems: readonly AclItem[] | null = null) {
+    this.items = items;
+    this.defaultItems = defaultItems;
+    this.key = JSON.stringify(defaultItems === null ? items : [items, defaultItems]);
+    let world = 0;
+    for (const item of items) if (item.scheme === "world") world |= bitsOf(item.perms);
+    this.world = world;
+  }
+
+  /** What it takes in memory beyond its sharers' pointers, in bytes. */
+  get bytes(): number {
+    return 3 * utf8Length(this.key);
+  }
+
+  get grants(): readonly Grant[] {
+    this.#grants ??= this.items.flatMap(({ perms, scheme, id }): Grant[] => {
+      if (scheme === "world") return [];
+      const who = scheme === "ip" ? parseNetwork(id) : nameOf(scheme, id);
+      return who === null ? [] : [{ bits: bitsOf(perms), who }];
+    });
+    return this.#grants;
+  }
+}
+
 /** The ACL of already expanded items. */
 export function aclOf(items: readonly AclItem[]): Acl {
-  let world = 0;
-  for (const item of items) if (item.scheme === "world") world |= bitsOf(item.perms);
-  return { items, world };
+  return new Acl(items);
 }
 
 /** world:anyone, all permissions. */
@@ -39,25 +85,75 @@ export const open: Acl = aclOf(openAcl);
 /** True if `caller` has `permission` under `acl`. */
 export function mayDo(acl: Acl, permission: Permission, caller: Caller): boolean {
   const wanted = bit[permission];
-  if ((acl.world & wanted) !== 0) return true;
-  for (const { scheme } of caller.identities) if (scheme === "super") return true;
-  for (const item of acl.items) {
-    if ((bitsOf(item.perms) & wanted) === 0) continue;
-    if (item.scheme === "ip" ? isInNetwork(caller.address, item.id) : has(caller, item.scheme, item.id)) return true;
-  }
-  return false;
+  return (acl.world & wanted) !== 0 || (namedGrants(acl, caller) & wanted) !== 0;
 }
 
-function has(caller: Caller, scheme: string, id: string): boolean {
-  return caller.identities.some((identity) => identity.scheme === scheme && identity.id === id);
+/** As `mayDo`, where what everyone may do counts for nothing. */
+export function mayDoByName(acl: Acl, permission: Permission, caller: Caller): boolean {
+  return (namedGrants(acl, caller) & bit[permission]) !== 0;
+}
+
+/** What each caller was granted by the ACLs that it met: a caller lives as long as its connection has these identities. */
+const known: WeakMap<Caller, { readonly names: ReadonlySet<string>; readonly bits: Map<Acl, number> }> = new WeakMap();
+/** ACLs whose grants are remembered for one caller. */
+const knownMax = 1_024;
+const everything = 31;
+
+/** The permissions that an ACL grants to this caller in particular. */
+function namedGrants(acl: Acl, caller: Caller): number {
+  let held = known.get(caller);
+  if (held === undefined) {
+    held = { names: new Set(caller.identities.map(({ scheme, id }) => nameOf(scheme, id))), bits: new Map() };
+    known.set(caller, held);
+  }
+  const before = held.bits.get(acl);
+  if (before !== undefined) return before;
+  if (held.bits.size >= knownMax) held.bits.clear();
+  const bits = isSuper(caller) ? everything : grantedBits(acl.grants, held.names, caller.address);
+  held.bits.set(acl, bits);
+  return bits;
+}
+
+function grantedBits(grants: readonly Grant[], names: ReadonlySet<string>, from: string): number {
+  let bits = 0;
+  let address: number[] | null | undefined;
+  for (const { bits: more, who } of grants) {
+    if ((more & ~bits) === 0) continue;
+    if (typeof who === "string") {
+      if (names.has(who)) bits |= more;
+    } else {
+      if (address === undefined) address = parseAddress(from);
+      if (address !== null && isInNetwork(address, who)) bits |= more;
+    }
+  }
+  return bits;
+}
+
+function nameOf(scheme: string, id: string): string {
+  return `${scheme} ${id}`;
+}
+
+/** True for who passes every ACL. */
+export function isSuper(caller: Caller): boolean {
+  return caller.identities.some(({ scheme }) => scheme === "super");
+}
+
+/** The first identity of the caller that an ACL names with this permission; null where it grants it to nobody in particular. */
+export function grantee(acl: Acl, permission: Permission, caller: Caller): Identity | null {
+  const wanted = bit[permission];
+  const named = acl.items.filter(({ perms }) => (bitsOf(perms) & wanted) !== 0);
+  return (
+    caller.identities.find(({ scheme, id }) => scheme === "super" || named.some((item) => item.scheme === scheme && item.id === id)) ?? null
+  );
 }
 
 /**
  * Judges and expands the ACL of a request: `auth` becomes the caller's digest identities, a bare scrypt user the
  * identity proved under that name.
- * @returns the ACL, or INVALID_ACL
+ * @param refusesMasked false for txns of formats that took a masked id for any other
+ * @returns the items, or INVALID_ACL
  */
-export function expandAcl(items: readonly AclItem[], caller: Caller, path: string): Acl | Refusal {
+export function expandAcl(items: readonly AclItem[], caller: Caller, path: string, refusesMasked = true): readonly AclItem[] | Refusal {
   const expanded: AclItem[] = [];
   for (const { perms, scheme, id } of items) {
     if (perms.length === 0 || !perms.every((perm) => (permissions as readonly string[]).includes(perm))) {
@@ -69,12 +165,14 @@ export function expandAcl(items: readonly AclItem[], caller: Caller, path: strin
       for (const identity of own) expanded.push({ perms, scheme: "digest", id: identity.id });
       continue;
     }
+    if (refusesMasked && isMasked({ scheme, id })) {
+      return refuse("INVALID_ACL", "acl: an id is masked, as getAcl shows it to who is not admin: nobody would fit it", path);
+    }
     const known = knownId(scheme, id, caller);
     if (known === null) return refuse("INVALID_ACL", "acl: an item has an unknown scheme or an id that its scheme refuses", path);
     expanded.push({ perms, scheme, id: known });
   }
-  if (expanded.length === 0) return refuse("INVALID_ACL", "acl: must not be empty", path);
-  return aclOf(expanded);
+  return expanded.length === 0 ? refuse("INVALID_ACL", "acl: must not be empty", path) : expanded;
 }
 
 /** The id as it is stored, or null where the scheme refuses it. */
@@ -94,17 +192,19 @@ function knownId(scheme: string, id: string, caller: Caller): string | null {
   }
 }
 
-/** The items as `getAcl` shows them: without ADMIN the secret half of digest and scrypt ids is masked. */
-export function shownItems(acl: Acl, caller: Caller): readonly AclItem[] {
-  if (mayDo(acl, "admin", caller)) return acl.items;
-  return acl.items.map((item) => {
-    if (item.scheme !== "digest" && item.scheme !== "scrypt") return item;
-    return { ...item, id: `${item.id.slice(0, item.id.indexOf(":"))}:x` };
-  });
+/** An ACL as `getAcl` shows it: without ADMIN the secret half of digest and scrypt ids is masked. */
+export function shownAcl(acl: Acl, caller: Caller): Pick<Acl, "items" | "defaultItems"> {
+  if (mayDo(acl, "admin", caller)) return acl;
+  return { items: acl.items.map(maskedItem), defaultItems: acl.defaultItems?.map(maskedItem) ?? null };
+}
+
+interface Network {
+  readonly bytes: readonly number[];
+  readonly bits: number;
 }
 
 /** A network as address bytes and prefix length; null if `text` is not one. */
-function parseNetwork(text: string): { readonly bytes: readonly number[]; readonly bits: number } | null {
+function parseNetwork(text: string): Network | null {
   const [address = "", prefix, ...rest] = text.split("/");
   const bytes = parseAddress(address);
   if (bytes === null || rest.length > 0) return null;
@@ -129,10 +229,8 @@ function parseAddress(address: string): number[] | null {
   return groups.flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255]);
 }
 
-function isInNetwork(address: string, network: string): boolean {
-  const range = parseNetwork(network);
-  const bytes = parseAddress(address);
-  if (range === null || bytes === null || bytes.length !== range.bytes.length) return false;
+function isInNetwork(bytes: readonly number[], range: Network): boolean {
+  if (bytes.length !== range.bytes.length) return false;
   for (let at = 0; at < range.bits; at += 8) {
     const mask = 0xff << Math.max(0, 8 - (range.bits - at));
     if (((bytes[at / 8]! ^ range.bytes[at / 8]!) & mask & 0xff) !== 0) return false;

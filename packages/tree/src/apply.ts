@@ -5,10 +5,11 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
+import { type ErrorCode, errorBody, type Identity, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { configPath } from "./ensemble.ts";
+import { joined, renewed } from "./identities.ts";
 import { operateAll } from "./multi.ts";
 import { isMembers, type Members, operate, removeEphemerals, Work } from "./operation.ts";
 import { reconfigure, showConfig } from "./reconfigure.ts";
@@ -54,7 +55,7 @@ export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied
   }
 }
 
-const none: readonly Change[] = [];
+const none: readonly never[] = [];
 const empty: ReplyBody = new TextBody("");
 
 function done(work: Work, members: Members): Applied {
@@ -102,18 +103,39 @@ function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
     }
     if (znode?.czxid !== guard.czxid) return refused(tree, refuse("GUARD_FAILED", "the guarding znode is gone", guard.path));
   }
-  const work = new Work(tree);
+  const work = new Work(tree, txn.format);
   if (write.op === "auth") {
-    session.identify(write.identities, work.zxid);
+    const identities = identified(tree, session.identities, write.identities, txn.format);
+    if (identities === null) return refused(tree, tooManyIdentities(tree));
+    session.identify(identities, work.zxid);
     return done(work, "");
   }
-  const members = change(work, write, caller, session.id);
+  const members = change(work, txn, write, caller, session.id);
   return isMembers(members) ? done(work, members) : refused(tree, members);
 }
 
-function change(work: Work, write: Write, caller: Caller, session: string): Members | Refusal {
+function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: string): Members | Refusal {
   if (write.op === "multi") return operateAll(work, write, caller, session);
-  return write.op === "reconfig" ? reconfigure(work, write, caller) : operate(work, write, caller, session);
+  if (write.op === "reconfig") return reconfigure(work, write, caller, txn.isWorldAdmin === true);
+  return operate(work, write, caller, session);
+}
+
+/** The identities of a session that has proved some, or null where they would be too many. */
+function identified(tree: Tree, held: readonly Identity[], proved: readonly Identity[], format = 1): readonly Identity[] | null {
+  if (format < 3) return joined(held, proved);
+  const identities = renewed(held, proved);
+  return identities.length > Math.max(held.length, identitiesMaxOf(tree)) ? null : identities;
+}
+
+function identitiesMaxOf({ limits }: Tree): number {
+  return limits.identities ?? identitiesMaxDefault;
+}
+
+/** Where the table was last written by a build that has no such limit. */
+const identitiesMaxDefault = 64;
+
+function tooManyIdentities(tree: Tree): Refusal {
+  return refuse("QUOTA_EXCEEDED", `a session has at most ${identitiesMaxOf(tree)} identities`);
 }
 
 /** The same txn again, proposed anew because its first copy seemed lost. */
@@ -125,8 +147,11 @@ function openSession(tree: Tree, txn: OpenTxn): Applied {
   const { session: id, secretHash, timeoutMs, identities, connection } = txn;
   const known = tree.sessions.get(id);
   if (known !== undefined) return known.connection === connection ? repeated(tree) : expired(tree);
+  const held = identified(tree, none, identities, txn.format);
+  if (held === null) return refused(tree, tooManyIdentities(tree));
   const work = new Work(tree);
-  tree.sessions.set(id, new Session({ id, secretHash, timeoutMs, identities, identitiesZxid: work.zxid, connection }));
+  const born = { id, secretHash, timeoutMs, identities: txn.format === undefined ? identities : held };
+  tree.sessions.set(id, new Session({ ...born, identitiesZxid: work.zxid, connection }));
   return done(work, "");
 }
 
@@ -135,12 +160,14 @@ function moveSession(tree: Tree, txn: OpenTxn): Applied {
   const session = tree.sessions.get(txn.session);
   if (session === undefined || session.secretHash !== txn.secretHash) return expired(tree);
   if (txn.connection !== "" && session.connection === txn.connection) return repeated(tree);
+  const identities = identified(tree, session.identities, txn.identities, txn.format);
+  if (identities === null) return refused(tree, tooManyIdentities(tree));
   const work = new Work(tree);
   tree.keepSession(session);
   session.generation++;
   session.connection = txn.connection;
   session.timeoutMs = txn.timeoutMs;
-  session.identify(txn.identities, work.zxid);
+  session.identify(identities, work.zxid);
   return done(work, "");
 }
 
@@ -191,6 +218,8 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
   if (isSame || table.version !== Math.max(1, tree.ensemble.version))
     return refused(tree, refuse("BAD_VERSION", "the configuration has changed"));
   const work = new Work(tree);
+  // Whoever founds a cluster says to whom its root belongs.
+  if (txn.rootAcl !== undefined && tree.ensemble.version === 0) work.setAcl("/", tree.root, tree.acls.of(txn.rootAcl, null));
   tree.limits = limits;
   tree.ensemble = table;
   showConfig(work);

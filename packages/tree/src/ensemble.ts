@@ -18,6 +18,8 @@ export interface MemberRow {
   /** The data directory that it is bound to; null until it was first seen. */
   readonly directory: string | null;
   readonly isUp: boolean;
+  /** The newest format of entries that it has said it reads; absent for builds of format 2 and older, which don't say it here. */
+  readonly reads?: number;
 }
 
 export interface EnsembleTable {

@@ -1,4 +1,6 @@
-export { type Acl, aclOf, type Caller, mayDo, open, shownItems } from "./acl.ts";
+export { Acl, aclOf, type Caller, grantee, isSuper, mayDo, open, shownAcl } from "./acl.ts";
+export { AclTable } from "./acl-table.ts";
+export { isAdmin, isRootOpen } from "./admin.ts";
 export { type Applied, apply, isReapable } from "./apply.ts";
 export type { Change } from "./change.ts";
 export { digestOf } from "./digest.ts";
@@ -12,11 +14,13 @@ export {
   type ShownRole,
   shownRole,
 } from "./ensemble.ts";
+export { joined, renewed } from "./identities.ts";
+export { PathTrie } from "./path-trie.ts";
 export { type Quota, type QuotaUse, quotaPath } from "./quota.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
 export { ShardedMap } from "./sharded-map.ts";
-export { SnapshotLoader, SnapshotWriter } from "./snapshot.ts";
+export { type AclLine, AclLines, SnapshotLoader, SnapshotWriter, snapshotFormatOf } from "./snapshot.ts";
 export { SortedList, sortedStrings } from "./sorted-list.ts";
 export { Tree, type TreeLimits } from "./tree.ts";
 export {
@@ -29,6 +33,8 @@ export {
   encodeOperation,
   encodeTxn,
   formatOf,
+  isJudgedAnew,
+  needsFormat3,
   type OpenTxn,
   printOf,
   type ReapTxn,

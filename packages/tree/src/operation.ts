@@ -23,7 +23,7 @@ import {
   sequenceSuffix,
   type Value,
 } from "@copse/protocol";
-import { type Acl, type Caller, expandAcl, mayDo, open } from "./acl.ts";
+import { type Acl, type Caller, expandAcl, mayDo } from "./acl.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
 import { StatBody } from "./reply-body.ts";
@@ -45,12 +45,15 @@ export class Work {
   #changes: Change[] = [];
   /** Parents whose child list changed, by path. */
   #parents: Map<string, Znode> | null = null;
+  /** The format of the txn: by which rules it is judged. */
+  readonly format: number;
   /** Ancestors that `parents` has created in this txn. */
   ancestors = 0;
 
-  constructor(tree: Tree) {
+  constructor(tree: Tree, format = 1) {
     this.tree = tree;
     this.zxid = tree.zxid + 1;
+    this.format = format;
   }
 
   create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Stat {
@@ -130,8 +133,8 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   if (isReserved(pathAsked) && !isQuota) return reserved(write.path);
   const fault = isQuota ? quotaFault(write) : null;
   if (fault !== null) return refuse("BAD_ARGUMENTS", fault, write.path);
-  const acl = write.acl === null ? open : expandAcl(write.acl, caller, write.path);
-  if (isRefusal(acl)) return acl;
+  const given = write.acl === null ? null : expandAcl(write.acl, caller, write.path, work.format >= 3);
+  if (given !== null && isRefusal(given)) return given;
   const parentPath = parentOf(pathAsked);
   const { znode: nearest, missing } = tree.findNearest(parentPath);
   let parent = nearest;
@@ -153,14 +156,16 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
     : tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   work.ancestors += missing.length;
+  const inherited = tree.acls.inherited(parent.acl);
   if (missing.length > 0) {
     let above = pathOf(parent);
     for (const name of missing) {
       above = joinPath(above, name);
-      work.create(above, parent, { value: null, acl: open, kind: persistent });
+      work.create(above, parent, { value: null, acl: inherited, kind: persistent });
       parent = parent.child(name)!;
     }
   }
+  const acl = given === null ? inherited : tree.acls.of(given, null);
   const { value, isEphemeral, isContainer, ttl } = write;
   const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
   return new StatBody(work.zxid, path, work.create(path, parent, { value, acl, kind }));
@@ -184,12 +189,20 @@ function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
 function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
   const { path, version } = write;
   if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
-  const acl = expandAcl(write.acl, caller, path);
-  if (isRefusal(acl)) return acl;
+  const { acls } = work.tree;
+  const items = write.acl === null ? null : expandAcl(write.acl, caller, path, work.format >= 3);
+  if (items !== null && isRefusal(items)) return items;
+  const given = write.defaultAcl ?? null;
+  const defaults = given === null || given.length === 0 ? null : expandAcl(given, caller, path);
+  if (defaults !== null && isRefusal(defaults)) return defaults;
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "admin", caller)) return noAuth("admin", path);
   if (version !== -1 && version !== znode.aversion) return badVersion(path, znode, caller);
+  const acl = acls.of(items ?? znode.acl.items, given === null ? znode.acl.defaultItems : defaults);
+  if (path === "/" && work.format >= 3 && !mayDo(acl, "admin", caller)) {
+    return refuse("BAD_ARGUMENTS", "acl: who sets it would not be admin of the root any more", path);
+  }
   return new StatBody(work.zxid, null, work.setAcl(path, znode, acl));
 }
 
@@ -239,7 +252,9 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
       stack.push(unvisited(next.value));
       continue;
     }
-    if (znode.numChildren > 0 && !mayDo(znode.acl, "delete", caller)) return noAuth("delete", pathOf(znode));
+    if (znode.numChildren > 0 && !mayDo(znode.acl, "delete", caller)) {
+      return noAuth("delete", work.format >= 3 ? visiblePath(znode, top, path, caller) : pathOf(znode));
+    }
     doomed.push(znode);
     stack.pop();
   }
@@ -248,6 +263,13 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
   if (kept !== undefined) return noAuth("admin", governedBy(kept));
   for (const [at, znode] of doomed.entries()) work.remove(paths[at]!, znode);
   return `,"deleted":${count}`;
+}
+
+/** The path of a znode below `top`, as far down as the caller may list. */
+function visiblePath(znode: Znode, top: Znode, path: string, caller: Caller): string {
+  let visible = znode;
+  for (let at = znode; at !== top; at = at.parent!) if (!mayDo(at.parent!.acl, "read", caller)) visible = at.parent!;
+  return visible === top ? path : pathOf(visible);
 }
 
 function unvisited(znode: Znode): { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null } {

@@ -5,7 +5,9 @@
  * restored like any other. This table finds them by what they bound; what is used, the znodes themselves count. Invariant: it
  * holds what the znodes say, or nothing, and then is read anew when it is next asked; so it is no part of the state.
  */
-import { isWithin, joinPath, parentOf, quotaRoot, type Value } from "@copse/protocol";
+import { depthOf, isWithin, joinPath, quotaRoot, type Value } from "@copse/protocol";
+import { PathTrie } from "./path-trie.ts";
+import { SortedList } from "./sorted-list.ts";
 import type { Znode } from "./znode.ts";
 
 /** Hard bounds refuse, soft ones only tell; null for none. A znode counts itself; bytes are those of data. */
@@ -63,9 +65,23 @@ export function governedBy(path: string): string {
   return path === quotaRoot ? "/" : path.slice(quotaRoot.length);
 }
 
+/** Quotas at once looked at for those past a soft bound, in one look. */
+const lookedAtMax = 1_000;
+
+interface Held {
+  readonly path: string;
+  readonly depth: number;
+  readonly quota: Quota;
+}
+
 export class QuotaTable {
   readonly #tree: Finder;
-  #held: Map<string, Quota> | null = null;
+  #held: PathTrie<Held> | null = null;
+  /** The same, in the order of paths. */
+  #sorted: SortedList<Held> = sortedQuotas();
+  /** The look for those past a soft bound: where it stands, what it has found, and what the last whole one found. */
+  #look: { after: string | null; found: number } = { after: null, found: 0 };
+  #overSoftBound = 0;
 
   constructor(tree: Finder) {
     this.#tree = tree;
@@ -81,11 +97,10 @@ export class QuotaTable {
     const held = this.#held;
     if (held === null) return () => this.forget();
     const at = governedBy(path);
-    const before = held.get(at);
-    const put = (quota: Quota | undefined): void => void (quota === undefined ? held.delete(at) : held.set(at, quota));
+    const before = held.get(at)?.quota ?? null;
     const quota = quotaOf(value);
-    put(quota === null || typeof quota === "string" ? undefined : quota);
-    return () => put(before);
+    this.#put(held, at, typeof quota === "string" ? null : quota);
+    return () => this.#put(held, at, before);
   }
 
   /**
@@ -95,34 +110,51 @@ export class QuotaTable {
   exceeded(path: string, created: number, bytes: number): string | null {
     const held = this.#all();
     if (held.size === 0) return null;
-    // Of the new znodes, those at or below `at`: one more with each step up, until all are.
-    let inside = Math.min(1, created);
-    for (let at = path; ; at = parentOf(at)) {
-      const quota = held.get(at);
-      if (quota !== undefined && this.#isPast(at, quota, inside, bytes)) return at;
-      if (at === "/") return null;
-      inside = Math.min(inside + 1, created);
+    const above: Held[] = [];
+    held.visitWay(path, (quota) => above.push(quota));
+    const depth = above.length === 0 ? 0 : depthOf(path);
+    for (const { path: at, depth: depthAt, quota } of above.reverse()) {
+      // Of the new znodes, those at or below it.
+      if (this.#isPast(at, quota, Math.min(created, depth - depthAt + 1), bytes)) return at;
     }
+    return null;
   }
 
-  /** Every quota and what is used of it, in the order of paths. */
+  /** The quotas behind a path, or all for null, and what is used of each, in the order of paths. */
+  *after(path: string | null): Generator<QuotaUse, undefined> {
+    this.#all();
+    for (const held of this.#sorted.after(path)) yield { path: held.path, quota: held.quota, used: this.#used(held.path) };
+  }
+
+  /** All of them. */
   all(): QuotaUse[] {
-    const uses = [...this.#all()].map(([path, quota]) => ({ path, quota, used: this.#used(path) }));
-    return uses.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return [...this.after(null)];
   }
 
-  /** How many are past one of their soft bounds. */
+  /** How many are past one of their soft bounds: where there are very many, as far as the last looks saw. */
   get overSoftBound(): number {
-    let over = 0;
-    for (const [path, { softBytes, softCount }] of this.#all()) {
+    if (this.size <= lookedAtMax) this.look();
+    return this.#overSoftBound;
+  }
+
+  /** Looks at some of the quotas, and the next time at the next ones. */
+  look(): void {
+    this.#all();
+    const { after } = this.#look;
+    let looked = 0;
+    for (const { path, quota } of this.#sorted.after(after)) {
+      if (looked++ === lookedAtMax) return;
       const { count, bytes } = this.#used(path);
-      if ((softBytes !== null && bytes > softBytes) || (softCount !== null && count > softCount)) over++;
+      const { softBytes, softCount } = quota;
+      if ((softBytes !== null && bytes > softBytes) || (softCount !== null && count > softCount)) this.#look.found++;
+      this.#look.after = path;
     }
-    return over;
+    this.#overSoftBound = this.#look.found;
+    this.#look = { after: null, found: 0 };
   }
 
   has(path: string): boolean {
-    return this.#all().has(path);
+    return this.#all().get(path) !== undefined;
   }
 
   get size(): number {
@@ -140,17 +172,31 @@ export class QuotaTable {
     return znode === undefined ? { count: 0, bytes: 0 } : { count: znode.descendants + 1, bytes: znode.subtreeBytes };
   }
 
-  #all(): Map<string, Quota> {
+  #put(held: PathTrie<Held>, path: string, quota: Quota | null): void {
+    held.delete(path);
+    this.#sorted.delete(path);
+    if (quota === null) return;
+    const one = { path, depth: depthOf(path), quota };
+    held.set(path, one);
+    this.#sorted.insert(path, one);
+  }
+
+  #all(): PathTrie<Held> {
     if (this.#held !== null) return this.#held;
-    const held = new Map<string, Quota>();
+    const held = new PathTrie<Held>();
+    this.#sorted = sortedQuotas();
     const root = this.#tree.find(quotaRoot);
     for (const { path, znode } of root === undefined ? [] : below(quotaRoot, root)) {
       const quota = quotaOf(znode.value);
-      if (quota !== null && typeof quota !== "string") held.set(governedBy(path), quota);
+      if (typeof quota !== "string") this.#put(held, governedBy(path), quota);
     }
     this.#held = held;
     return held;
   }
+}
+
+function sortedQuotas(): SortedList<Held> {
+  return new SortedList((path, held) => (path < held.path ? -1 : path === held.path ? 0 : 1));
 }
 
 /** A znode and all below it. */

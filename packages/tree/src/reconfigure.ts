@@ -2,16 +2,27 @@
  * Changes of the ensemble's table, and the znode that shows it.
  */
 import { type MemberWanted, madeValue, membersMax, type Reconfig, type Refusal, refuse } from "@copse/protocol";
-import { type Caller, mayDo } from "./acl.ts";
+import { type Caller, isSuper, mayDo } from "./acl.ts";
+import { isAdmin } from "./admin.ts";
 import { configPath, encodeConfig, type MemberRow } from "./ensemble.ts";
 import type { Members, Work } from "./operation.ts";
 
-/** Changes who is meant to be a member. */
-export function reconfigure(work: Work, { add, remove, version }: Reconfig, caller: Caller): Members | Refusal {
-  const { tree } = work;
+/**
+ * Changes who is meant to be a member.
+ * @param isWorldAdmin whether what the root's ACL grants to everyone makes an admin
+ */
+export function reconfigure(
+  work: Work,
+  { add, remove, version, isForced }: Reconfig,
+  caller: Caller,
+  isWorldAdmin: boolean,
+): Members | Refusal {
+  const { tree, format } = work;
   const table = tree.ensemble;
-  const znode = tree.find(configPath)!;
-  if (!mayDo(znode.acl, "write", caller)) return refuse("NO_AUTH", "needs the permission to write", configPath);
+  if (format < 3) {
+    if (!mayDo(tree.find(configPath)!.acl, "write", caller)) return refuse("NO_AUTH", "needs the permission to write", configPath);
+  } else if (!isAdmin(tree, caller, isWorldAdmin)) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
+  if (isForced && !isSuper(caller)) return refuse("NO_AUTH", "force is for super alone", configPath);
   if (version !== -1 && version !== table.version) {
     return refuse("BAD_VERSION", `the configuration has version ${table.version}`, configPath);
   }
@@ -22,8 +33,11 @@ export function reconfigure(work: Work, { add, remove, version }: Reconfig, call
     if (row === undefined) return refuse("BAD_ARGUMENTS", `remove: ${id} is not a member`);
     rows.set(id, { ...row, role: "leaving" });
   }
+  const moved = add.filter(({ id, peer }) => peer !== null && (rows.get(id)?.peer ?? "") !== "" && rows.get(id)?.peer !== peer);
+  if (format >= 3 && moved.length > 1 && !isForced) return refuse("BAD_ARGUMENTS", "add: peers' addresses change one at a time");
   for (const wanted of add) {
-    const row = rowOf(wanted, rows.get(wanted.id));
+    // What clients are told, a member says of itself.
+    const row = rowOf(format < 3 ? wanted : { ...wanted, url: null }, rows.get(wanted.id));
     if (row === null) return refuse("BAD_ARGUMENTS", `add: ${wanted.id} is new, and needs a peer address`);
     rows.set(wanted.id, row);
   }
@@ -32,7 +46,8 @@ export function reconfigure(work: Work, { add, remove, version }: Reconfig, call
   if (voters.length === 0) return refuse("BAD_ARGUMENTS", "remove: the last voter has to stay");
   // A new voter counts only once it has caught up; those who vote already have to be a quorum among themselves.
   const voting = voters.filter(({ isVoting }) => isVoting);
-  if (voting.filter(({ isUp }) => isUp).length * 2 <= voting.length) {
+  const isLinked = ({ id, isUp }: MemberRow): boolean => isUp && (format < 3 || id === table.leader || !moved.some((one) => one.id === id));
+  if (!isForced && voting.filter(isLinked).length * 2 <= voting.length) {
     return refuse("NO_QUORUM_IN_NEW_CONFIG", "too few of the voters that stay are up");
   }
   const members = [...rows.values()].sort((a, b) => Number(a.id) - Number(b.id));

@@ -88,13 +88,11 @@ export class Session {
     if (oldest !== undefined) this.#replyUnits -= oldest.body.units;
   }
 
-  /** Adds identities that are not there yet; true if any was new. */
-  identify(identities: readonly Identity[], zxid: number): boolean {
-    const fresh = identities.filter(({ scheme, id }) => !this.identities.some((known) => known.scheme === scheme && known.id === id));
-    if (fresh.length === 0) return false;
-    this.identities = [...this.identities, ...fresh];
+  /** Takes on the identities that it has from now on; `zxid` is that of the change. */
+  identify(identities: readonly Identity[], zxid: number): void {
+    if (identities === this.identities) return;
+    this.identities = identities;
     this.identitiesZxid = zxid;
-    return true;
   }
 }
 

@@ -6,7 +6,7 @@
  * line it can't read means another format or a damaged file, and throws.
  */
 import { type AclItem, type Identity, madeValue, quotaRoot } from "@copse/protocol";
-import { aclOf, open } from "./acl.ts";
+import { type Acl, open } from "./acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { TextBody } from "./reply-body.ts";
@@ -14,8 +14,14 @@ import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
 import { kindOf, Znode } from "./znode.ts";
 
-/** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. */
-const snapshotFormats = [1, 2] as const;
+/** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. 3: each ACL once. */
+const snapshotFormats = [1, 3] as const;
+
+/** The format of a snapshot of this state: the newest that all members read. */
+export function snapshotFormatOf(tree: Tree): number {
+  if (tree.acls.hasDefaults || (tree.ensemble.members.length > 0 && tree.isReadBy(3))) return 3;
+  return tree.find(quotaRoot) === undefined ? 1 : 2;
+}
 
 interface Head {
   readonly format: number;
@@ -33,12 +39,14 @@ export class SnapshotWriter {
   readonly #sessions: Session[];
   readonly #aside: Map<string, string> = new Map();
   readonly #stopWatching: () => void;
+  readonly #acls: AclLines;
   #isHeadWritten = false;
 
   /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
   constructor(tree: Tree, asideMax: number = Number.POSITIVE_INFINITY) {
     const { zxid, index, time, limits, ensemble } = tree;
-    const head: Head = { format: tree.find(quotaRoot) === undefined ? 1 : 2, zxid, index, time, limits, ensemble };
+    const head: Head = { format: snapshotFormatOf(tree), zxid, index, time, limits, ensemble };
+    this.#acls = new AclLines(head.format);
     this.#head = JSON.stringify(head);
     this.#reader = tree.read("/", Number.POSITIVE_INFINITY, asideMax);
     this.#sessions = [...tree.sessions.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -67,7 +75,8 @@ export class SnapshotWriter {
     }
     if (units < unitsMax) {
       for (const { path, znode } of this.#reader.rest()) {
-        add(encodeZnode(path, znode));
+        const acl = this.#acls.refer(znode.acl, add);
+        add(encodeZnode(path, znode, acl));
         if (units >= unitsMax) break;
       }
     }
@@ -86,12 +95,44 @@ function encodeSession(session: Session): string {
   return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies });
 }
 
-function encodeZnode(path: string, znode: Znode): string {
-  const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations, acl } = znode;
+/**
+ * Writes each ACL once, before what refers to it by its number; 0 is the open one. In formats older than 3 an ACL stands where it
+ * belongs, as its items.
+ */
+export class AclLines {
+  readonly #isShared: boolean;
+  readonly #numbers: Map<Acl, number> = new Map();
+
+  constructor(format: number) {
+    this.#isShared = format >= 3;
+  }
+
+  /** What stands for the ACL; its line, where it is met for the first time, goes to `add`. */
+  refer(acl: Acl, add: (line: string) => void): string | number {
+    if (acl === open) return 0;
+    if (!this.#isShared) return JSON.stringify(acl.items);
+    const known = this.#numbers.get(acl);
+    if (known !== undefined) return known;
+    const number = this.#numbers.size + 1;
+    this.#numbers.set(acl, number);
+    add(JSON.stringify({ acl: number, items: acl.items, ...(acl.defaultItems === null ? {} : { default: acl.defaultItems }) }));
+    return number;
+  }
+}
+
+/** An ACL's line, as `AclLines` writes it. */
+export interface AclLine {
+  readonly acl: number;
+  readonly items: readonly AclItem[];
+  readonly default?: readonly AclItem[];
+}
+
+function encodeZnode(path: string, znode: Znode, aclText: string | number): string {
+  const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations } = znode;
   const { owner, ttl, isContainer } = znode.kind;
   const counts = `${czxid},${mzxid},${pzxid},${ctime},${mtime},${version},${cversion},${aversion},${creations}`;
   const kept = value === null ? "null" : `${value.json},${value.bytes},${value.isBase64 ? 1 : 0}`;
-  const rest = `${owner === null ? 0 : `"${owner}"`},${ttl},${isContainer ? 1 : 0},${acl === open ? 0 : JSON.stringify(acl.items)}`;
+  const rest = `${owner === null ? 0 : `"${owner}"`},${ttl},${isContainer ? 1 : 0},${aclText}`;
   return `[${JSON.stringify(path)},${counts},${rest},${kept}]`;
 }
 
@@ -109,7 +150,8 @@ type Line = [
   owner: string | 0,
   ttl: number,
   isContainer: 0 | 1,
-  acl: AclItem[] | 0,
+  /** 0 for the open one; the number of a line before; in formats older than 3 the items. */
+  acl: AclItem[] | number,
   text: string | null,
   bytes: number,
   isBase64: 0 | 1,
@@ -117,6 +159,7 @@ type Line = [
 
 export class SnapshotLoader {
   readonly #tree: Tree = new Tree();
+  readonly #acls: Acl[] = [];
   #isHeadRead = false;
   /** The znodes from the root to the last one read, with their paths. */
   #spine: { readonly path: string; readonly znode: Znode }[] = [];
@@ -127,6 +170,7 @@ export class SnapshotLoader {
       const parsed = JSON.parse(line) as unknown;
       if (!this.#isHeadRead) this.#takeHead(parsed as Head);
       else if (Array.isArray(parsed)) this.#takeZnode(parsed as Line);
+      else if ("acl" in (parsed as object)) this.#takeAcl(parsed as AclLine);
       else this.#takeSession(parsed as HeldSession);
     }
   }
@@ -150,6 +194,18 @@ export class SnapshotLoader {
     this.#tree.ensemble = head.ensemble ?? noEnsemble;
   }
 
+  #takeAcl({ acl, items, default: defaultItems }: AclLine): void {
+    this.#acls[acl] = this.#tree.acls.of(items, defaultItems ?? null);
+  }
+
+  #aclOf(held: AclItem[] | number): Acl {
+    if (held === 0) return open;
+    if (typeof held !== "number") return this.#tree.acls.of(held, null);
+    const acl = this.#acls[held];
+    if (acl === undefined) throw new Error("a snapshot holds a znode before its ACL");
+    return acl;
+  }
+
   #takeSession(held: HeldSession): void {
     const session = new Session({ ...held, id: held.session, connection: held.connection ?? "" });
     session.restore({ ...held, replies: held.replies.map((reply) => ({ ...reply, body: new TextBody(reply.body) })) });
@@ -167,7 +223,7 @@ export class SnapshotLoader {
       name: path.slice(path.lastIndexOf("/") + 1),
       parent,
       value: text === null ? null : madeValue(text, line[15], line[16] === 1),
-      acl: line[13] === 0 ? open : aclOf(line[13]),
+      acl: this.#aclOf(line[13]),
       zxid: line[1],
       time: line[4],
       kind: kindOf(line[10] === 0 ? null : line[10], line[11], line[12] === 1),

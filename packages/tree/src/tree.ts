@@ -7,9 +7,10 @@
  */
 import { isWithin, nameOf, parentOf, quotaRoot, type Value, versionMax } from "@copse/protocol";
 import { type Acl, open } from "./acl.ts";
+import { AclTable } from "./acl-table.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import { QuotaTable } from "./quota.ts";
-import { TreeReader } from "./reader.ts";
+import { AsideBudget, copier, TreeReader, TreeView } from "./reader.ts";
 import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
 import { persistent, Znode } from "./znode.ts";
 
@@ -17,7 +18,12 @@ import { persistent, Znode } from "./znode.ts";
 export interface TreeLimits {
   readonly ephemerals: number;
   readonly recursiveDeletes: number;
+  /** Absent where a build that has no such limit wrote it last. */
+  readonly identities?: number;
 }
+
+/** Bytes that readers with a bound put aside, all together. */
+const asideBytesMax = 67_108_864;
 
 export class Tree {
   root: Znode;
@@ -33,9 +39,13 @@ export class Tree {
   restricted = 0;
   /** Containers and TTL znodes: those the reaper looks at. */
   reapable: Set<Znode> = new Set();
+  /** The ACLs of the znodes. */
+  acls: AclTable = new AclTable();
   readonly quotas: QuotaTable = new QuotaTable(this);
   #journal: (() => void)[] | null = null;
-  readonly #readers: Set<TreeReader> = new Set();
+  /** What is being read, by part and state. */
+  #views: Set<TreeView> = new Set();
+  #asides: AsideBudget = new AsideBudget(asideBytesMax);
   readonly #sessionReaders: Set<(session: Session) => void> = new Set();
 
   constructor() {
@@ -49,10 +59,11 @@ export class Tree {
    * with the state they were opened on.
    */
   adopt(other: Tree): void {
-    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable } = other;
-    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable });
+    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls } = other;
+    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls });
     this.quotas.forget();
-    this.#readers.clear();
+    this.#views = new Set();
+    this.#asides = new AsideBudget(asideBytesMax);
     this.#sessionReaders.clear();
   }
 
@@ -81,11 +92,17 @@ export class Tree {
     }
   }
 
+  /** True if every member reads this format of entries and snapshots, as far as the table says; a state without members is its owner's. */
+  isReadBy(format: number): boolean {
+    return this.ensemble.members.every(({ reads }) => (reads ?? 2) >= format);
+  }
+
   /** Replaces the first state by the root of a snapshot. */
   plant(root: Znode): void {
     this.root = root;
     this.quotas.forget();
     this.restricted = 0;
+    this.acls = new AclTable();
     this.reapable.clear();
     this.#count(root, 1);
   }
@@ -136,13 +153,13 @@ export class Tree {
     this.#keep(path, znode);
     const { acl: old, aversion } = znode;
     this.#journal?.push(() => {
-      this.#countRestricted(znode, -1);
+      this.#countAcl(znode, -1);
       Object.assign(znode, { acl: old, aversion });
-      this.#countRestricted(znode, 1);
+      this.#countAcl(znode, 1);
     });
-    this.#countRestricted(znode, -1);
+    this.#countAcl(znode, -1);
     znode.acl = acl;
-    this.#countRestricted(znode, 1);
+    this.#countAcl(znode, 1);
     znode.aversion = nextVersion(aversion);
   }
 
@@ -161,9 +178,27 @@ export class Tree {
    * @param asideMax znodes it may put aside before it is overrun
    */
   read(path: string, levels: number, asideMax: number): TreeReader {
-    const reader = new TreeReader(this, path, levels, asideMax, () => this.#readers.delete(reader));
-    this.#readers.add(reader);
-    return reader;
+    let view = [...this.#views].find((one) => {
+      const isSame = one.zxid === this.zxid && one.path === path && one.levels === levels && one.asideMax === asideMax;
+      return isSame && !one.isOverrun;
+    });
+    if (view === undefined) {
+      view = new TreeView(this, path, levels, asideMax, asideMax === Number.POSITIVE_INFINITY ? null : this.#asides);
+      this.#views.add(view);
+    }
+    const opened = view;
+    const views = this.#views;
+    return new TreeReader(opened, () => views.delete(opened));
+  }
+
+  /** Parts and states that are being read. */
+  get views(): number {
+    return this.#views.size;
+  }
+
+  /** Bytes that readers with a bound have put aside. */
+  get asideBytes(): number {
+    return this.#asides.bytes;
   }
 
   /** Opens a point-in-time reader of the sessions; `keep` is called before one of them changes or goes. */
@@ -185,7 +220,9 @@ export class Tree {
   }
 
   #keep(path: string, znode: Znode | null): void {
-    for (const reader of this.#readers) reader.keep(path, znode);
+    if (this.#views.size === 0) return;
+    const copy = copier(znode);
+    for (const view of this.#views) view.keep(path, copy);
   }
 
   #touchChildren(parent: Znode, childPath: string, zxid: number, step: 1 | -1): void {
@@ -213,14 +250,16 @@ export class Tree {
   }
 
   #count(znode: Znode, step: 1 | -1): void {
-    this.#countRestricted(znode, step);
+    this.#countAcl(znode, step);
     if (!znode.kind.isContainer && znode.kind.ttl === 0) return;
     if (step > 0) this.reapable.add(znode);
     else this.reapable.delete(znode);
   }
 
-  #countRestricted(znode: Znode, step: 1 | -1): void {
-    if ((znode.acl.world & 1) === 0) this.restricted += step;
+  #countAcl({ acl }: Znode, step: 1 | -1): void {
+    if (acl === open) return;
+    this.acls.count(acl, step);
+    if ((acl.world & 1) === 0) this.restricted += step;
   }
 }
 

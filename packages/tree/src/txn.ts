@@ -5,6 +5,7 @@
  * `decodeTxns(encodeEntry(txns.map(encodeTxn)))` gives them again. The text begins with a format version; an unknown one is refused.
  */
 import {
+  type AclItem,
   decodeGuards,
   decodeWrite,
   encodeWrite,
@@ -12,6 +13,7 @@ import {
   flat,
   type Guard,
   type Identity,
+  isMasked,
   isRefusal,
   noLimits,
   type SingleWrite,
@@ -41,6 +43,10 @@ export interface WriteTxn {
   readonly address: string;
   readonly guards: readonly Guard[];
   readonly write: Write | Authenticate;
+  /** By which rules it is judged: those of the oldest builds where it is absent. */
+  readonly format?: 3;
+  /** With reconfig: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
+  readonly isWorldAdmin?: boolean;
 }
 
 export interface OpenTxn {
@@ -51,6 +57,7 @@ export interface OpenTxn {
   readonly identities: readonly Identity[];
   /** Tells this connection's txn from every other's, so that a second copy of it has no effect. */
   readonly connection: string;
+  readonly format?: 3;
 }
 
 export interface EndTxn {
@@ -84,19 +91,48 @@ export interface ConfigureTxn {
   readonly limits: TreeLimits;
   /** In entries of the first build only, which have no table. */
   readonly config?: string;
+  /** The ACL that the root of a new cluster gets; with it the txn has format 3. */
+  readonly rootAcl?: readonly AclItem[];
+  readonly format?: 3;
 }
 
 export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | ReapTxn | ConfigureTxn;
 
 /**
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
- * it ends, and never takes the txn for something else. 2: writes of quotas.
+ * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
  */
-export const txnFormats = [1, 2] as const;
+export const txnFormats = [1, 3] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
+  if ("format" in txn && txn.format !== undefined) return txn.format;
   return txn.kind === "write" && touchesQuota(txn.write) ? 2 : 1;
+}
+
+/** True for what is judged otherwise since format 3: it says so, where all members read that. */
+export function isJudgedAnew(write: Write | Authenticate | SingleWrite): boolean {
+  switch (write.op) {
+    case "auth":
+    case "reconfig":
+      return true;
+    case "multi":
+      return write.ops.some(isJudgedAnew);
+    case "delete":
+      return write.isRecursive;
+    case "create":
+      return write.acl?.some(isMasked) === true;
+    case "setAcl":
+      return write.path === "/" || write.defaultAcl != null || write.acl?.some(isMasked) === true;
+    default:
+      return false;
+  }
+}
+
+/** True for what older builds don't know at all: it waits until all members do. */
+export function needsFormat3(write: Write | Authenticate | SingleWrite): boolean {
+  if (write.op === "multi") return write.ops.some(needsFormat3);
+  return write.op === "setAcl" && write.defaultAcl != null;
 }
 
 function touchesQuota(write: Write | Authenticate | SingleWrite): boolean {
@@ -123,6 +159,8 @@ export function encodeTxn(txn: Txn, operation?: string): string {
   const { session, generation, id, after, ack, print, address, guards } = txn;
   let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
   if (guards.length > 0) text += `,"guard":${JSON.stringify(guards)}`;
+  if (txn.format !== undefined) text += `,"format":${txn.format}`;
+  if (txn.isWorldAdmin !== undefined) text += `,"isWorldAdmin":${txn.isWorldAdmin}`;
   // In one piece, as it waits for the end of the turn.
   return flat(`${text},"write":${operation ?? encodeOperation(txn.write)}}`);
 }
@@ -141,12 +179,52 @@ export function decodeTxns(payload: string): Txn[] {
 }
 
 function decodeTxn(txn: Record<string, unknown>): Txn {
+  checkShape(txn);
   if (txn["kind"] === "open" || txn["kind"] === "move") return { connection: "", ...txn } as unknown as OpenTxn;
   if (txn["kind"] !== "write") return txn as unknown as Txn;
   const message = txn["write"] as Record<string, unknown>;
   const write = message["op"] === "auth" ? (message as unknown as Authenticate) : decodeWrite(message, noLimits);
   const guards = decodeGuards(txn, noLimits);
   if (isRefusal(write) || isRefusal(guards)) throw new Error("an entry holds a write that does not decode");
-  const { session, generation, id, after, ack, print, address } = txn as unknown as WriteTxn;
-  return { kind: "write", session, generation, id, after, ack, print, address, guards, write };
+  const { session, generation, id, after, ack, print, address, format, isWorldAdmin } = txn as unknown as WriteTxn;
+  const plain: WriteTxn = { kind: "write", session, generation, id, after, ack, print, address, guards, write };
+  if (format === undefined) return plain;
+  return isWorldAdmin === undefined ? { ...plain, format } : { ...plain, format, isWorldAdmin };
+}
+
+type Shape = Readonly<Record<string, "string" | "number" | "object" | "array">>;
+
+/** The members that apply reads of each kind without asking further. */
+const shapes: Readonly<Record<string, Shape>> = {
+  write: { session: "string", generation: "number", id: "number", after: "number", ack: "number", print: "number", address: "string" },
+  open: { session: "string", secretHash: "string", timeoutMs: "number", identities: "array" },
+  move: { session: "string", secretHash: "string", timeoutMs: "number", identities: "array" },
+  close: { session: "string", generation: "number" },
+  expire: { session: "string", generation: "number" },
+  reap: { path: "string", czxid: "number" },
+  configure: { limits: "object" },
+};
+const tableShape: Shape = { cluster: "string", version: "number", leader: "string", members: "array" };
+const rowShape: Shape = { id: "string", role: "string", url: "string", peer: "string" };
+const identityShape: Shape = { scheme: "string", id: "string" };
+
+/** A peer has proved who it is, not that its build is sound. @throws Error where apply could not read the txn */
+function checkShape(txn: Record<string, unknown>): void {
+  const shape = Object.hasOwn(shapes, String(txn["kind"])) ? shapes[String(txn["kind"])] : undefined;
+  if (shape === undefined) throw new Error("an entry holds a txn of an unknown kind");
+  expectShape(txn, shape);
+  for (const identity of (txn["identities"] ?? []) as unknown[]) expectShape(identity, identityShape);
+  if (txn["kind"] !== "configure" || txn["config"] !== undefined) return;
+  expectShape(txn["table"], tableShape);
+  for (const row of (txn["table"] as EnsembleTable).members) expectShape(row, rowShape);
+}
+
+function expectShape(given: unknown, shape: Shape): void {
+  const members = (typeof given === "object" && given !== null ? given : {}) as Record<string, unknown>;
+  for (const [name, kind] of Object.entries(shape)) {
+    const member = members[name];
+    const isRight =
+      kind === "array" ? Array.isArray(member) : kind === "object" ? typeof member === kind && member !== null : typeof member === kind;
+    if (!isRight) throw new Error(`an entry holds a txn whose ${name} is not right`);
+  }
 }

@@ -289,8 +289,8 @@ export const mutations = [
     patches: [
       {
         file: `${tree}/acl.ts`,
-        from: "if ((acl.world & wanted) !== 0) return true;",
-        to: 'if (permission === "read" || (acl.world & wanted) !== 0) return true;',
+        from: "return (acl.world & wanted) !== 0 ||",
+        to: 'return permission === "read" || (acl.world & wanted) !== 0 ||',
       },
     ],
   },

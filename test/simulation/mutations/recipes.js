@@ -38,8 +38,8 @@ const list = [
     patches: [
       {
         file: `${recipes}/semaphore.ts`,
-        from: "/queue`, { signal });",
-        to: "/queue/` + copse.clock.now(), { signal });",
+        from: "/queue`, { acl, signal });",
+        to: "/queue/` + copse.clock.now(), { acl, signal });",
       },
     ],
   },

@@ -1,0 +1,26 @@
+/** What a member counts of itself, for metrics and for operators. */
+export interface Figures {
+  readonly connections: number;
+  readonly sessions: number;
+  readonly znodes: number;
+  readonly watches: number;
+  readonly subscriptions: number;
+  readonly zxid: number;
+  readonly index: number;
+  readonly pending: number;
+  /** Quotas past one of their soft bounds. */
+  readonly quotasOverSoftBound: number;
+  readonly snapshots: number;
+  readonly requests: ReadonlyMap<string, number>;
+  /** By error code. */
+  readonly refusals: ReadonlyMap<string, number>;
+  /** Bytes of unanswered requests, and of what waits to be sent. */
+  readonly receivedBytes: number;
+  readonly unsentBytes: number;
+  /** Bytes that are kept for whoever reads an older state. */
+  readonly asideBytes: number;
+  /** Bytes of the different ACLs of all znodes. */
+  readonly aclBytes: number;
+  /** What was refused or closed because a budget was used up, by the budget's name. */
+  readonly overBudget: ReadonlyMap<string, number>;
+}

@@ -1,0 +1,36 @@
+/**
+ * What would make the heap grow: refused where there is hardly room left.
+ */
+import type { Request, SingleWrite, Write } from "@copse/protocol";
+import type { Tree } from "@copse/tree";
+
+/**
+ * True for a request that leaves more than it finds, and is known to be new.
+ * @param lastWriteId ids up to this one may have been done before
+ */
+export function grows(request: Request, lastWriteId: number, tree: Tree): boolean {
+  switch (request.kind) {
+    case "write":
+      return request.id > lastWriteId && growsBy(request.write, tree);
+    case "read":
+      return "watch" in request.read && request.read.watch;
+    case "follow":
+      return request.follow.op !== "removeWatch" && request.follow.op !== "unsubscribe";
+    default:
+      return false;
+  }
+}
+
+function growsBy(write: Write | SingleWrite, tree: Tree): boolean {
+  switch (write.op) {
+    case "multi":
+      return write.ops.some((op) => growsBy(op, tree));
+    case "create":
+    case "setAcl":
+      return true;
+    case "set":
+      return (write.value?.bytes ?? 0) > (tree.find(write.path)?.value?.bytes ?? 0);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * What clients may hold and ask for: the bounds of one member, by who can reach it.
+ *
+ * Where nobody but this machine's users comes, no address has a bound of its own; the process has its own everywhere. The share of an
+ * address is a quarter of the process's: one stranger leaves room for others.
+ */
+import { getHeapStatistics } from "node:v8";
+import { type BudgetLimits, openBudgets } from "@copse/replica";
+
+export interface ServerBudgets extends BudgetLimits {
+  /** Open connections; fewer where the host allows fewer files. */
+  readonly connections: number;
+  readonly connectionsPerAddress: number;
+  /** Credentials of one address that wait to be derived. */
+  readonly derivationsPerAddress: number;
+  /** Wrong super passwords of one address in a minute. */
+  readonly superFailuresPerMinute: number;
+}
+
+/** Of the heap's limit: requests wait as text several times over until they are durable. */
+const heapShare = 8;
+const addressShare = 4;
+
+const heldBytes: number = Math.max(67_108_864, Math.floor(getHeapStatistics().heap_size_limit / heapShare));
+
+/** The bounds where strangers may come. */
+export const defaultBudgets: ServerBudgets = {
+  receivedBytes: heldBytes,
+  receivedBytesPerAddress: Math.floor(heldBytes / addressShare),
+  unsentBytes: heldBytes,
+  unsentBytesPerAddress: Math.floor(heldBytes / addressShare),
+  sessionsPerAddress: 5_000,
+  subscriptionsAnonymous: 500,
+  requestsPerSecond: 5_000,
+  requestsBurst: 20_000,
+  bytesPerSecond: 16_777_216,
+  bytesBurst: 67_108_864,
+  stallMs: 30_000,
+  connections: 50_000,
+  connectionsPerAddress: 5_000,
+  derivationsPerAddress: 500,
+  superFailuresPerMinute: 30,
+};
+
+/** The bounds of a member: those that are given, and for the rest the defaults of who can reach it. */
+export function budgetsOf(given: Partial<ServerBudgets>, isTrusting: boolean): ServerBudgets {
+  const { receivedBytes, unsentBytes, connections } = defaultBudgets;
+  const none = Number.POSITIVE_INFINITY;
+  const trusting: ServerBudgets = {
+    ...openBudgets,
+    receivedBytes,
+    unsentBytes,
+    connections,
+    connectionsPerAddress: none,
+    derivationsPerAddress: none,
+    superFailuresPerMinute: 1_000,
+  };
+  return { ...(isTrusting ? trusting : defaultBudgets), ...given };
+}
