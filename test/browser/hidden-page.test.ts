@@ -53,7 +53,7 @@ let relay: Relay;
 beforeAll(async () => {
   relay = new Relay();
   const url = `ws://127.0.0.1:${await relay.listen()}`;
-  hub = await startHub({ advertise: url, isInsecure: true });
+  hub = await startHub({ advertise: url });
   relay.to = hub.port;
   served = await serveModulePage(script(url));
   window = await openWindow();

@@ -25,6 +25,7 @@ describe("rubbish", () => {
     for (const code of ["BAD_ARGUMENTS", "NO_NODE", "UNIMPLEMENTED", "BAD_VERSION", "GUARD_FAILED"])
       expect(report.errors[code]).toBeGreaterThan(0);
     for (const code of ["4400", "1003"]) expect(report.closed[code]).toBeGreaterThan(0);
+    for (const kind of ["held", "deaf", "networks", "subscriber"] as const) expect(report.strangers[kind]).toBeGreaterThan(0);
     expect(report.p99Ms.rubbish).toBeLessThan(slowerMax * Math.max(report.p99Ms.good, busyMs));
     expect(report.heapBytes.late - report.heapBytes.early).toBeLessThan(growthBytesMax);
   });

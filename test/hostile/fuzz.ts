@@ -12,6 +12,7 @@ import { temporaryFolder } from "../support/hub.ts";
 import { freePort, type ServedHub, serve } from "../support/processes.ts";
 import { type Message, RawClient } from "../support/raw-client.ts";
 import { RubbishMaker } from "./rubbish.ts";
+import { type StrangerKind, stranger } from "./stranger.ts";
 
 export interface FuzzReport {
   readonly seed: number;
@@ -20,6 +21,8 @@ export interface FuzzReport {
   readonly closed: Readonly<Record<string, number>>;
   /** Replies with an error, by code. */
   readonly errors: Readonly<Record<string, number>>;
+  /** Strangers beside the rubbish that came and went, by what they did. */
+  readonly strangers: Readonly<Partial<Record<StrangerKind, number>>>;
   /** 99th percentile of a get by the well-mannered client, in milliseconds: beside good requests, and beside rubbish. */
   readonly p99Ms: { readonly good: number; readonly rubbish: number };
   /** Live memory of the server behind a tenth of the frames, and at the end, in bytes. */
@@ -28,8 +31,11 @@ export interface FuzzReport {
 
 /** Looks at the heap, and reads between two of them. */
 const heapLooks = 40;
+const patientLooks = 600;
 const readsBetween = 500;
 const attackers = 8;
+/** Strangers who hold what they can, beside the rubbish. */
+const holders = 4;
 /** Frames that are sent before their answer is waited for. */
 const burst = 20;
 /** Within this time a server answers a ping or has closed the connection. */
@@ -41,7 +47,9 @@ const clearEvery = 4_000;
 const settings = {
   limits: { historyChanges: 500, watches: 500, subscriptions: 100, ephemerals: 200 },
   historyBytes: 1_000_000,
+  snapshotLogBytes: 1_000_000,
   timeoutMsMin: 1_000,
+  budgets: { receivedBytes: 67_108_864, unsentBytes: 67_108_864, stallMs: 2_000 },
 };
 
 export async function fuzz(frames: number, seed: number): Promise<FuzzReport> {
@@ -63,6 +71,7 @@ class Fuzz {
   readonly #url: string;
   readonly #closed: Record<string, number> = {};
   readonly #errors: Record<string, number> = {};
+  readonly #strangers: Partial<Record<StrangerKind, number>> = {};
   #sent = 0;
   #early = 0;
 
@@ -89,17 +98,19 @@ class Fuzz {
           await this.#clear(janitor);
         }
       })();
+      const holding = Array.from({ length: holders }, (_, at) => this.#hold(new Prng(this.#seed * holders + at), () => isOver));
       await Promise.all(all);
       isOver = true;
-      await cleared;
+      await Promise.all([cleared, ...holding]);
     });
-    const late = await this.#heap(janitor);
+    const late = await this.#heap(janitor, this.#early);
     await janitor.cut();
     return {
       seed: this.#seed,
       frames: this.#sent,
       closed: this.#closed,
       errors: this.#errors,
+      strangers: this.#strangers,
       p99Ms: { good, rubbish },
       heapBytes: { early: this.#early, late },
     };
@@ -115,10 +126,11 @@ class Fuzz {
    * The server's heap: the least of many looks, because what is garbage comes and goes. Harmless reads between them make the server
    * collect it: a server with nothing to do does not.
    */
-  async #heap(janitor: RawClient): Promise<number> {
+  async #heap(janitor: RawClient, usual = Number.POSITIVE_INFINITY): Promise<number> {
     await this.#clear(janitor);
     const looks: number[] = [];
-    for (let look = 0; look < heapLooks; look++) {
+    // Where it seems large it may be that nothing was collected yet.
+    for (let look = 0; look < heapLooks || (look < patientLooks && Math.min(...looks) > 2 * usual); look++) {
       const text = await (await fetch(`${this.#hub.page}/metrics`)).text();
       looks.push(Number(/^copse_nodejs_heap_size_used_bytes (\S+)$/m.exec(text)![1]));
       const ids = janitor.sendAll(Array.from({ length: readsBetween }, () => ({ op: "get", path: "/" })));
@@ -165,6 +177,14 @@ class Fuzz {
         await client.ask({ op: "close" });
       }),
     );
+  }
+
+  /** One stranger after the other, until all frames are sent. */
+  async #hold(random: Prng, isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const kind = await stranger(this.#hub.port, random);
+      this.#strangers[kind] = (this.#strangers[kind] ?? 0) + 1;
+    }
   }
 
   /** One connection after the other, until all frames are sent. */

@@ -36,6 +36,12 @@ const values = [
   '[{"op":"create","path":"/fuzz/a"}]',
 ] as const;
 
+/** As large as an ACL may be, and one item too many now and then would not be an ACL at all. */
+const largeAcl = `[{"perms":["read","write","create","delete","admin"],"scheme":"world","id":"anyone"},${Array.from(
+  { length: 99 },
+  (_, at) => `{"perms":["read"],"scheme":"digest","id":"u${at}:${"y".repeat(600)}"}`,
+).join()}]`;
+
 /** What ends or changes the connection itself: rare, so that the others are met. */
 const closing = ["connect,timeout,session,lastZxid,cluster,auth,readOnly", "auth,scheme,credential", "close"].map((line) =>
   line.split(","),
@@ -50,7 +56,7 @@ const ops = [
   "exists,path,watch",
   "children,path,watch,stats,after,limit",
   "getAcl,path",
-  "setAcl,path,acl,version",
+  "setAcl,path,acl,default,version",
   "multi,ops,guard",
   "read,ops",
   "sync",
@@ -105,6 +111,7 @@ export class RubbishMaker {
     const { chance, pick } = this.#bound;
     switch (name) {
       case "path":
+        if (chance(0.01)) return `"/fuzz${"/x".repeat(pick([200, 300, 2_000]))}"`;
         return pick(['"/fuzz"', '"/fuzz/a"', '"/fuzz/b"', '"/fuzz/a/c"', '"/fuzz/a/c/d"', '"/nothing"', '"/fuzz/s-"']);
       case "data":
         return chance(0.02) ? `"${"x".repeat(pick([1_000, 100_000, 1_048_577]))}"` : '"some data"';
@@ -115,9 +122,12 @@ export class RubbishMaker {
       case "ops":
         return `[${Array.from({ length: this.#random.below(6) }, () => this.#request(1)).join()}]`;
       case "acl":
+      case "default":
         return pick([
           '[{"perms":["read","write","create","delete","admin"],"scheme":"world","id":"anyone"}]',
           '[{"perms":["read"],"scheme":"auth","id":""}]',
+          '[{"perms":["read"],"scheme":"scrypt","id":"ann:x"}]',
+          largeAcl,
           "[]",
         ]);
       case "guard":

@@ -32,7 +32,8 @@ export interface Window {
 
 export async function openWindow(): Promise<Window> {
   const profile = temporaryFolder("chromium");
-  const features = `--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/${graceSeconds}`;
+  // The second is how browsers treat a page with a connection; some versions have it switched off unless they are told.
+  const features = `--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/${graceSeconds},DisconnectWebSocketOnBFCache`;
   const args = [...chromiumFlags, features, "--remote-debugging-port=0", `--user-data-dir=${profile}`, "about:blank"];
   const child = spawn(process.env["COPSE_CHROMIUM"] ?? "chromium", args, { stdio: ["ignore", "ignore", "pipe"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
