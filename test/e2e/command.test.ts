@@ -73,6 +73,21 @@ describe("znodes", () => {
     expect(await run("get", "/new/znode")).toBe("from stdin\n");
   });
 
+  it("say who may do what with them, and what their children get", async () => {
+    await run("create", "/acl");
+    expect(await run("getacl", "/acl")).toBe("world:anyone:read,write,create,delete,admin\n");
+    await run("setacl", "/acl", "--default", "world:anyone:rc");
+    await run("setacl", "/acl", "world:anyone:read,create,admin", "ip:10.0.0.0/8:rwcda");
+    await run("create", "/acl/child");
+    expect(await run("getacl", "/acl/child")).toBe("world:anyone:read,create\ndefault world:anyone:read,create\n");
+    await run("setacl", "/acl", "--no-default");
+    expect(await run("getacl", "/acl")).toBe("world:anyone:read,create,admin\nip:10.0.0.0/8:read,write,create,delete,admin\n");
+    expect(await copse(hub.url, "setacl", "/acl", "world:anyone")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("scheme:id:permissions"),
+    });
+  });
+
   it("are watched", async () => {
     const watch = new Process(process.execPath, [
       command,
@@ -207,6 +222,15 @@ describe("import and export", () => {
     expect(await run("get", "/to/lines/a/b")).toBe("deep\n");
     const bad = await copseWith('{"path":"x"}\nnonsense', hub.url, "import", "/to/bad");
     expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("line 2 is not JSON")]);
+  });
+
+  it("prints nothing where something may not be read: what is missing in a file looks like what never was", async () => {
+    await run("create", "/partly", "seen");
+    await run("create", "/partly/hidden", "a secret");
+    await run("setacl", "/partly/hidden", "digest:owner:28CharactersOfSomething=:read,admin");
+    expect(await copse(hub.url, "export", "/partly")).toMatchObject({ out: "", err: expect.stringContaining("NO_AUTH") });
+    expect(await copse(hub.url, "export", "/partly", "--file", join(folder, "partly"))).not.toMatchObject({ code: 0 });
+    await run("rm", "-r", "/partly");
   });
 
   it("of a real file and of the whole tree, which leaves the system's own out", async () => {

@@ -257,7 +257,11 @@ function decodeFollow(reader: MemberReader): Follow {
       if (mode !== null && !watchKinds.includes(mode)) reader.blame("mode", "must be data, child, persistent or recursive");
       return { op: "removeWatch", path: reader.path(), mode };
     }
-    case "restoreWatches":
+    case "restoreWatches": {
+      const asked = ["data", "exist", "child", "persistent", "recursive"].map((kind) => reader.paths(kind).length);
+      if (asked.reduce((sum, count) => sum + count, 0) > reader.limits.multiOps) {
+        reader.fault ??= refuse("TOO_LARGE", `restoreWatches takes at most ${reader.limits.multiOps} paths; send several`);
+      }
       return {
         op: "restoreWatches",
         since: reader.integer("since", null, 0),
@@ -267,6 +271,7 @@ function decodeFollow(reader: MemberReader): Follow {
         persistent: reader.paths("persistent"),
         recursive: reader.paths("recursive"),
       };
+    }
     case "subscribe": {
       const scope = reader.message["scope"] as Scope;
       if (scope !== "node" && scope !== "children" && scope !== "tree") reader.blame("scope", "must be node, children or tree");

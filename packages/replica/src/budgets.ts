@@ -173,7 +173,7 @@ export class Budgets {
 
 /** However little room there is, so much may be unanswered, and so much may wait to be sent, on each connection. */
 const heldBytesMin = 65_536;
-const congestedBytesMin = 65_536;
+export const congestedBytesMin = 65_536;
 
 /** Whose account an address is: its own, or that of its network where one host has a network to itself (IPv6, /64). */
 export function accountKey(address: string): string {

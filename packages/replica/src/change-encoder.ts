@@ -36,20 +36,23 @@ export function shownData(value: Value | null, seen: 1 | 2, withData: boolean): 
 /** Encodes the changes of one zxid, once for all subscriptions to which they look the same. */
 export class ChangeEncoder {
   readonly #zxid: number;
+  readonly #isOfConfig: boolean;
   readonly #isAdmin: (caller: Caller) => boolean;
   readonly #encoded: Map<string, readonly Chunk[]> = new Map();
   /** What stands behind the numbers is alike for all of them: by how it looks, of the change that looked so last. */
   readonly #rests: Map<string, { readonly change: Change; readonly text: string }> = new Map();
 
-  constructor(zxid: number, isAdmin: (caller: Caller) => boolean) {
+  /** @param changes all of this zxid */
+  constructor(zxid: number, changes: readonly Change[], isAdmin: (caller: Caller) => boolean) {
     this.#zxid = zxid;
+    this.#isOfConfig = changes.some(({ path }) => path === configPath);
     this.#isAdmin = isAdmin;
   }
 
   encode(subscription: Shown, changes: readonly Change[]): readonly Chunk[] {
     const { number, path, scope, withData, connection } = subscription;
     const seen = changes.map(({ acl, parentAcl }) => sight(acl, parentAcl, connection.caller));
-    const isPublic = changes.some((change) => change.path === configPath) && !this.#isAdmin(connection.caller);
+    const isPublic = this.#isOfConfig && changes.some((change) => change.path === configPath) && !this.#isAdmin(connection.caller);
     const key = `${number} ${withData} ${isPublic} ${scope} ${seen.join("")} ${path}`;
     let chunks = this.#encoded.get(key);
     if (chunks === undefined) {

@@ -7,7 +7,7 @@
  */
 import { type Chunk, type CloseCode, chunk, closeCode, encodeReply, type Identity } from "@copse/protocol";
 import type { Caller } from "@copse/tree";
-import type { Account, Allowance, Budgets } from "./budgets.ts";
+import { type Account, type Allowance, type Budgets, congestedBytesMin } from "./budgets.ts";
 import type { Effects } from "./effect.ts";
 import { backlogBytesHigh } from "./ports.ts";
 import type { ReceivedFrame } from "./received-frame.ts";
@@ -84,13 +84,15 @@ export class Connection {
   allowance: { readonly requests: Allowance; readonly bytes: Allowance } | null = null;
   /** Requests refused one after the other because it asks too often. */
   throttledInARow = 0;
-  /** The frames of the requests not yet answered, by their ids. */
-  readonly #unanswered: Map<number, ReceivedFrame> = new Map();
+  /** The requests not yet answered, by their ids: the frame that brought each, or its weight where it brought nothing else. */
+  readonly #unanswered: Map<number, ReceivedFrame | number> = new Map();
   readonly #host: ConnectionHost;
   #slots: Slot[] = [];
   #head = 0;
   #receivedBytes = 0;
   #unsentUnits = 0;
+  /** Of these, what the gateway said last, which stands on the account. */
+  #bookedBytes = 0;
   #isCongested = false;
   #isPumping = false;
   /** Slots in the queue that hold writes back. */
@@ -148,25 +150,35 @@ export class Connection {
 
   /** Counts a frame's messages among the unanswered: all, or up to the one that was given out last. False where that closes it. */
   count(frame: ReceivedFrame, isAll: boolean): boolean {
-    let code: CloseCode = closeCode.malformed;
-    const fault = frame.count(isAll, (id) => {
-      if (this.#unanswered.has(id)) return "the id of an unanswered request";
-      if (this.#unanswered.size >= this.#host.requestsMax) {
-        code = closeCode.tooMuch;
-        return "too many unanswered requests";
+    for (let message = frame.uncounted(isAll); message !== null; message = frame.uncounted(isAll)) {
+      const { id } = message;
+      if (this.#unanswered.has(id)) {
+        this.close(closeCode.malformed, "the id of an unanswered request");
+        return false;
       }
-      this.#unanswered.set(id, frame);
-      return null;
-    });
-    if (fault !== null) this.close(code, fault);
-    return fault === null;
+      if (this.#unanswered.size >= this.#host.requestsMax) {
+        this.close(closeCode.tooMuch, "too many unanswered requests");
+        return false;
+      }
+      if (frame.isSingle) {
+        this.#unanswered.set(id, frame.bytes);
+        frame.handOver();
+      } else {
+        this.#unanswered.set(id, frame);
+        frame.count();
+      }
+    }
+    return true;
   }
 
   /** The frame is handled to its end, or one of its requests answered. */
   settle(frame: ReceivedFrame): void {
-    if (!frame.settle()) return;
-    this.#receivedBytes -= frame.bytes;
-    this.#host.budgets.receive(this.account, -frame.bytes);
+    if (frame.settle()) this.#release(frame.bytes);
+  }
+
+  #release(bytes: number): void {
+    this.#receivedBytes -= bytes;
+    this.#host.budgets.receive(this.account, -bytes);
   }
 
   /** Puts a request in the queue. It runs at once where nothing is before it. */
@@ -187,17 +199,19 @@ export class Connection {
 
   /** Sends a reply that does not wait for those before it. */
   reply(id: number, body: string): void {
-    const frame = this.#unanswered.get(id);
-    if (frame !== undefined) {
+    const brought = this.#unanswered.get(id);
+    if (brought !== undefined) {
       this.#unanswered.delete(id);
-      this.settle(frame);
+      if (typeof brought === "number") this.#release(brought);
+      else this.settle(brought);
     }
     this.send(chunk(encodeReply(id, body)));
   }
 
   send(message: Chunk): void {
     if (this.isClosed) return;
-    this.#unsent(this.#unsentUnits + message.text.length);
+    this.#unsentUnits += message.text.length;
+    if (this.#unsentUnits > congestedBytesMin) this.#lookAtBacklog();
     this.#host.effects.add({ kind: "send", connection: this.number, chunk: message });
   }
 
@@ -215,9 +229,10 @@ export class Connection {
     this.#unanswered.clear();
     const { budgets } = this.#host;
     budgets.receive(this.account, -this.#receivedBytes);
-    budgets.unsent(this.account, -this.#unsentUnits);
+    budgets.unsent(this.account, -this.#bookedBytes);
     this.#receivedBytes = 0;
     this.#unsentUnits = 0;
+    this.#bookedBytes = 0;
     budgets.close(this.account);
   }
 
@@ -238,7 +253,12 @@ export class Connection {
   /** What the gateway still has to send for this connection, in bytes. */
   backlog(bytes: number): void {
     if (this.isClosed) return;
-    this.#unsent(bytes);
+    this.#unsentUnits = bytes;
+    if (bytes !== this.#bookedBytes) {
+      this.#host.budgets.unsent(this.account, bytes - this.#bookedBytes);
+      this.#bookedBytes = bytes;
+    }
+    this.#lookAtBacklog();
     if (!this.#isCongested) this.pump();
   }
 
@@ -255,11 +275,10 @@ export class Connection {
     return now - this.#stalledAt >= stallMs;
   }
 
-  #unsent(units: number): void {
-    const { budgets } = this.#host;
-    budgets.unsent(this.account, units - this.#unsentUnits);
-    this.#unsentUnits = units;
-    this.#isCongested = units > budgets.congestedBytes(this.account, backlogBytesHigh);
+  /** Most have little waiting, and need no look at what others have. */
+  #lookAtBacklog(): void {
+    const units = this.#unsentUnits;
+    this.#isCongested = units > congestedBytesMin && units > this.#host.budgets.congestedBytes(this.account, backlogBytesHigh);
   }
 
   /** Runs and answers from the head of the queue as far as it goes, and as long as the turn does. */

@@ -64,7 +64,8 @@ export class Intake {
   take(connection: Connection, text: string): void {
     if (connection.phase.kind === "closed" || connection.phase.kind === "closing") return;
     const { budgets, clock, limits } = this.#state;
-    connection.heardAt = clock.now();
+    const now = clock.now();
+    connection.heardAt = now;
     const bound = budgets.overReceived(connection.account, connection.receivedBytes + text.length);
     if (bound !== null) budgets.refused(bound);
     const frame = new ReceivedFrame(text, bound !== null);
@@ -74,7 +75,7 @@ export class Intake {
       return connection.close(closeCode.tooMuch, "too many bytes of unanswered requests");
     }
     if (connection.phase.kind === "holding") this.#hold(connection, frame);
-    else if (connection.inbox.length === 1) this.handle(connection);
+    else if (connection.inbox.length === 1) this.handle(connection, now);
   }
 
   /** What a frame asks for has to wait for a connect or an auth: it is counted now. */
@@ -86,15 +87,16 @@ export class Intake {
   }
 
   /** Handles what has come on a connection, in order, as long as the turn and its phase allow. */
-  handle(connection: Connection): void {
+  handle(connection: Connection, now: number = this.#state.clock.now()): void {
     const { inbox } = connection;
+    let lookedAt = now;
     for (let frame = inbox[0]; frame !== undefined; frame = inbox[0]) {
       if (connection.phase.kind === "closed" || connection.phase.kind === "closing") return;
       if (connection.phase.kind === "holding") {
         for (const held of inbox) this.#hold(connection, held);
         return;
       }
-      if (this.#state.turn.isOver) {
+      if (frame.hasNext && this.#state.turn.isOverAt(lookedAt)) {
         this.#waiting.add(connection);
         return;
       }
@@ -102,9 +104,13 @@ export class Intake {
       if (message === null) {
         inbox.shift();
         const { fault } = frame;
+        frame.end();
         connection.settle(frame);
         if (fault !== null) return connection.close(closeCode.malformed, fault);
-      } else if (connection.count(frame, false)) this.#next(connection, message, frame);
+      } else if (connection.count(frame, false)) {
+        this.#next(connection, message, frame);
+        if (frame.hasNext || inbox.length > 1) lookedAt = this.#state.clock.now();
+      }
     }
   }
 

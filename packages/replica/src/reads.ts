@@ -77,8 +77,10 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     case "read": {
       const results: string[] = [];
       let units = 0;
+      const budget = new ListBudget();
       for (const single of read.ops) {
-        const members = answerSingle(tree, single, reader, wanted);
+        const members = answerSingle(tree, single, reader, wanted, budget);
+        if (typeof members !== "string" && members.code === "TOO_LARGE") return members;
         results.push(typeof members === "string" ? `{${members.slice(1)}}` : `{"error":${encodeRefusal(members)}}`);
         units += results[results.length - 1]!.length;
         if (units > serverFrameBytesMax) return tooLarge(read);
@@ -124,24 +126,30 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
 }
 
 /** Notes in `wanted` the watch that a success leaves. */
-function answerSingle(tree: Tree, read: SingleRead, reader: Reader, wanted: WatchWanted[]): string | Refusal {
+function answerSingle(
+  tree: Tree,
+  read: SingleRead,
+  reader: Reader,
+  wanted: WatchWanted[],
+  budget: ListBudget = new ListBudget(),
+): string | Refusal {
   const { path } = read;
   const znode = tree.find(path);
   if (znode === undefined && read.op !== "exists") return noNode(path);
   if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
   if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
   if (znode === undefined) return ',"stat":null';
-  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read);
+  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read, budget);
   const stat = `,"stat":${reader.stats.of(path, znode)}`;
   if (read.op === "exists") return stat;
   if (read.op === "get") return encodeValue(znode.value) + stat;
-  return encodeChildren(znode, read, stat);
+  return encodeChildren(znode, read, stat, budget);
 }
 
-function publicConfig(znode: Znode, read: SingleRead): string | Refusal {
+function publicConfig(znode: Znode, read: SingleRead, budget: ListBudget): string | Refusal {
   const value = publicValue(configPath, znode.value);
   const stat = `,"stat":${encodeStat(statBeside(statOf(znode), value))}`;
-  if (read.op === "children") return encodeChildren(znode, read, stat);
+  if (read.op === "children") return encodeChildren(znode, read, stat, budget);
   return read.op === "get" ? encodeValue(value) + stat : stat;
 }
 
@@ -191,16 +199,27 @@ function page<T>(
   return `,"${name}":[${items.join(",")}]`;
 }
 
-function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, stat: string): string | Refusal {
+/** What one request may list: each name takes one, each name with its stat ten. */
+class ListBudget {
+  left = listedMax;
+}
+
+/** UTF-16 units of a page of children. */
+const childrenUnits = 2_097_152;
+/** What a stat costs, beside a name alone. */
+const statCost = 10;
+
+function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, stat: string, budget: ListBudget): string | Refusal {
   const items: string[] = [];
   let units = 0;
   for (const child of znode.children?.after(after) ?? []) {
-    if (limit !== null && items.length >= limit) return `,"children":[${items.join(",")}]${stat},"more":true`;
+    const isSpent = budget.left <= 0 || units > (limit === null ? serverFrameBytesMax : childrenUnits);
+    if (limit !== null && (items.length >= limit || isSpent)) return `,"children":[${items.join(",")}]${stat},"more":true`;
+    if (isSpent) return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
     const name = JSON.stringify(child.name);
     const item = stats ? `{"name":${name},"stat":${encodeStat(statOf(child))}}` : name;
+    budget.left -= stats ? statCost : 1;
     units += item.length + 1;
-    if (units > serverFrameBytesMax || items.length >= listedMax)
-      return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
     items.push(item);
   }
   return `,"children":[${items.join(",")}]${stat}`;

@@ -9,12 +9,14 @@ import { type DecodedFrame, decodeFrame, type RawMessage } from "@copse/protocol
 /** Bytes that a frame takes beside its text, however short it is. */
 const frameBytesEach = 256;
 
+const ended: DecodedFrame = { messages: [], fault: null };
+
 export class ReceivedFrame {
   /** What it weighs. */
   readonly bytes: number;
   /** Its messages are refused: too much is held already. */
   readonly isThrottled: boolean;
-  readonly #text: string;
+  #text: string;
   #decoded: DecodedFrame | null = null;
   /** Messages that were given out, and those whose ids stand among the unanswered ones. */
   #given = 0;
@@ -38,22 +40,43 @@ export class ReceivedFrame {
     return this.#decode().fault;
   }
 
+  /** True while there is a message that was not given out. */
+  get hasNext(): boolean {
+    return this.#given < this.#decode().messages.length;
+  }
+
+  /** True where it holds one message alone, as most do. */
+  get isSingle(): boolean {
+    return this.#decode().messages.length === 1;
+  }
+
   /** The next message, or null behind the last. */
   next(): RawMessage | null {
     return this.#decode().messages[this.#given++] ?? null;
   }
 
-  /** Counts messages by `count`, up to the one that was given out last, or all; gives what is wrong with one of them. */
-  count(isAll: boolean, count: (id: number) => string | null): string | null {
+  /** It was given out to its end: what is kept until it is answered is its weight alone. */
+  end(): void {
+    this.#text = "";
+    this.#decoded = ended;
+  }
+
+  /** The next message that is not counted yet, up to the one that was given out last, or of all; null behind the last. */
+  uncounted(isAll: boolean): RawMessage | null {
     const { messages } = this.#decode();
-    const until = isAll ? messages.length : this.#given;
-    while (this.#counted < until) {
-      const fault = count(messages[this.#counted]!.id);
-      if (fault !== null) return fault;
-      this.#counted++;
-      this.#open++;
-    }
-    return null;
+    return this.#counted < (isAll ? messages.length : this.#given) ? messages[this.#counted]! : null;
+  }
+
+  /** The message that `uncounted` gave stands among the unanswered ones from now on. */
+  count(): void {
+    this.#counted++;
+    this.#open++;
+  }
+
+  /** As `count`, for a single message, which has its weight from now on. */
+  handOver(): void {
+    this.#counted++;
+    this.#open = Number.POSITIVE_INFINITY;
   }
 
   /** It waits for something that takes a while: nothing but its text is kept. */

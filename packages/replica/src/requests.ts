@@ -180,8 +180,8 @@ export class Requests {
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
     const { proposals, sessions, canUse } = this.#state;
-    const isNew = canUse(3);
-    if (!isNew && needsFormat3(write)) return this.#refuseUnread(connection, slot);
+    const isAnew = isJudgedAnew(write) && canUse(3);
+    if (!isAnew && needsFormat3(write) && !canUse(3)) return this.#refuseUnread(connection, slot);
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
@@ -193,7 +193,7 @@ export class Requests {
     // Here and not where it is applied: members of different builds apply the same txn.
     const plain = write.op === "auth" ? write : withUniqueAcls(write);
     const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
-    const txn: WriteTxn = isNew && isJudgedAnew(plain) ? this.#judgedAnew(common) : common;
+    const txn: WriteTxn = isAnew ? this.#judgedAnew(common) : common;
     const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
     proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
   }

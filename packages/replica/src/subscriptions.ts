@@ -168,7 +168,7 @@ export class Subscriptions {
       if (path !== "/") show(this.#byPath.children.get(parentOf(path)), change);
       this.#byPath.tree.visitWay(path, (sharing) => show(sharing, change));
     }
-    const encoder = this.#encoder(zxid);
+    const encoder = this.#encoder(zxid, changes);
     for (const [subscription, list] of shown) this.#tell(subscription, list, encoder);
     for (const change of changes) if (change.kind === "acl") this.#resetBelow(change);
   }
@@ -293,12 +293,12 @@ export class Subscriptions {
   #replay(subscription: Subscription, missed: readonly Happened[]): void {
     for (const { zxid, changes } of missed) {
       const shown = changes.filter((change) => isInScope(subscription, change.path));
-      if (shown.length > 0) this.#tell(subscription, shown, this.#encoder(zxid));
+      if (shown.length > 0) this.#tell(subscription, shown, this.#encoder(zxid, shown));
     }
   }
 
-  #encoder(zxid: number): ChangeEncoder {
-    return new ChangeEncoder(zxid, (caller) => isAdmin(this.#tree, caller, this.#isWorldAdmin));
+  #encoder(zxid: number, changes: readonly Change[]): ChangeEncoder {
+    return new ChangeEncoder(zxid, changes, (caller) => isAdmin(this.#tree, caller, this.#isWorldAdmin));
   }
 
   /** What happened since, or null where only the state anew is right. */

@@ -18,6 +18,11 @@ export class Turn {
     this.#until = this.#clock.now() + ms;
   }
 
+  /** True if the turn is over at this time of the member's clock. */
+  isOverAt(now: number): boolean {
+    return now >= this.#until;
+  }
+
   get isOver(): boolean {
     return this.#clock.now() >= this.#until;
   }

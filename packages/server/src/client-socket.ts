@@ -37,8 +37,9 @@ export class ClientSocket {
   #isFull = false;
   /** Pings answered since nothing waited. */
   #pings = 0;
-  /** When something came last, and whether the other side was asked since. */
+  /** When it was last seen that something had come, whether something has come since, and whether the other side was asked since. */
   #heardAt: number = performance.now();
+  #isHeard = false;
   #isAsked = false;
   #phase: "open" | "closing" | "closed" = "open";
 
@@ -87,8 +88,7 @@ export class ClientSocket {
 
   /** Something whole has come. */
   heard(): void {
-    this.#heardAt = performance.now();
-    this.#isAsked = false;
+    this.#isHeard = true;
   }
 
   /** The transport was asked whether it is there. False where it had better not answer: nobody takes the answers. */
@@ -103,6 +103,11 @@ export class ClientSocket {
   /** Looks at the clock: asks who has been silent for `silenceMs`, and ends who was asked and is silent still. */
   look(now: number, silenceMs: number): void {
     if (this.#phase !== "open") return;
+    if (this.#isHeard) {
+      this.#isHeard = false;
+      this.#isAsked = false;
+      this.#heardAt = now;
+    }
     const silentMs = now - this.#heardAt;
     if (silentMs >= 2 * silenceMs) this.terminate();
     else if (silentMs >= silenceMs && !this.#isAsked) {

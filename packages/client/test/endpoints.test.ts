@@ -1,0 +1,41 @@
+/** Where a client goes next: what it was given, and of what it learned what is as safe. */
+import { describe, expect, it } from "vitest";
+import { Endpoints } from "../src/endpoints.ts";
+
+/** The URLs that are tried, in turn, once a connection to what was given has taught these. */
+function tried(given: readonly string[], learned: readonly string[]): string[] {
+  const endpoints = new Endpoints(given, () => 0);
+  endpoints.next();
+  endpoints.learn(learned);
+  return Array.from({ length: 12 }, () => endpoints.next())
+    .filter((url, at, all) => all.indexOf(url) === at)
+    .sort();
+}
+
+describe("learned endpoints", () => {
+  it("are tried where they travel as the connection did that taught them", () => {
+    expect(tried(["wss://a.example.com"], ["wss://b.example.com", "ws://c.example.com"])).toEqual([
+      "wss://a.example.com/v1",
+      "wss://b.example.com/v1",
+    ]);
+    expect(tried(["ws://a.example.com"], ["wss://b.example.com", "ws://c.example.com"])).toEqual([
+      "ws://a.example.com/v1",
+      "ws://c.example.com/v1",
+    ]);
+    // Given both, what is learned over the first is as safe as that was.
+    expect(tried(["wss://a.example.com", "ws://z.example.com"], ["ws://c.example.com"])).toEqual([
+      "ws://z.example.com/v1",
+      "wss://a.example.com/v1",
+    ]);
+  });
+
+  it("that mean another machine's own are not tried, unless this client came by one", () => {
+    const local = ["ws://127.0.0.1:7181", "ws://localhost:7181", "ws://[::1]:7181", "ws://0.0.0.0:7181"];
+    expect(tried(["ws://a.example.com"], local)).toEqual(["ws://a.example.com/v1"]);
+    expect(tried(["ws://127.0.0.1:7000"], local)).toHaveLength(5);
+  });
+
+  it("that are no URLs are nothing", () => {
+    expect(tried(["ws://a.example.com"], ["", "not a URL"])).toEqual(["ws://a.example.com/v1"]);
+  });
+});
