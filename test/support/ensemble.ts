@@ -28,6 +28,8 @@ export interface EnsembleOptions {
   /** For each member its own, instead. */
   readonly flagsOf?: (id: string) => readonly string[];
   readonly command?: string;
+  /** So many founders more, which are named and never start. */
+  readonly away?: number;
 }
 
 export class EnsembleProcesses {
@@ -47,9 +49,11 @@ export class EnsembleProcesses {
   /** Starts members and waits until one of them coordinates. */
   static async start(count: number, options: EnsembleOptions = {}): Promise<EnsembleProcesses> {
     const ensemble = new EnsembleProcesses(options);
-    const ports = await Promise.all(Array.from({ length: count }, async () => [await freePort(), await freePort()] as const));
+    const ports = await Promise.all(
+      Array.from({ length: count + (options.away ?? 0) }, async () => [await freePort(), await freePort()] as const),
+    );
     ensemble.#peers = ports.map(([, peer], at) => `${at + 1}=127.0.0.1:${peer}`).join(",");
-    for (const [at, [port, peer]] of ports.entries()) {
+    for (const [at, [port, peer]] of ports.slice(0, count).entries()) {
       const id = String(at + 1);
       const data = join(ensemble.folder, id);
       const member = { id, port, url: `ws://127.0.0.1:${port}`, data };

@@ -193,13 +193,14 @@ export class Ensemble {
     proposals.add({ kind: "configure", table, limits, ...root }, done, () => this.#coordinator.isHere && this.#coordinator.term === term);
   }
 
-  /** True if every member reads this format of txns, as far as it has said what it reads. */
+  /**
+   * True if every member reads this format of txns, as far as it has said what it reads. One that was never seen does not count: where it
+   * turns out to be of an older build, it has to be upgraded before it can take part.
+   */
   canUse(format: number): boolean {
-    const { members } = this.#state.tree.ensemble;
-    const known = members.length > 0 ? members : this.#options.founders.map(({ id }) => ({ id, reads: 0 }));
-    return known.every(({ id, reads = 0 }) => {
-      const said = id === this.#options.member ? txnFormats[1] : (this.#peers.get(id)?.facts.reads ?? reads);
-      return said >= format;
+    for (const { facts } of this.#peers.values()) if ((facts.reads ?? 0) < format) return false;
+    return this.#state.tree.ensemble.members.every(({ id, directory, reads = 0 }) => {
+      return directory === null || id === this.#options.member || this.#peers.has(id) || reads >= format;
     });
   }
 

@@ -92,9 +92,9 @@ export class Tree {
     }
   }
 
-  /** True if every member reads this format of entries and snapshots, as far as the table says; a state without members is its owner's. */
+  /** True if every member that was ever seen reads this format of entries and snapshots, as far as the table says. */
   isReadBy(format: number): boolean {
-    return this.ensemble.members.every(({ reads }) => (reads ?? 2) >= format);
+    return this.ensemble.members.every(({ directory, reads = 2 }) => directory === null || reads >= format);
   }
 
   /** Replaces the first state by the root of a snapshot. */

@@ -102,6 +102,20 @@ describe("a new cluster that strangers may reach", () => {
     for (const config of await configOf(outside)) expect(peersOf(config)).toEqual([undefined, undefined, undefined]);
     for (const config of await configOf(inside)) expect(peersOf(config)).toEqual(["1", "2", "3"].map((id) => ensemble.peerAddress(id)));
   });
+
+  it("[A5] is locked by two of three founders while the third is away", async () => {
+    const file = `${temporaryFolder("super")}/super`;
+    writeFileSync(file, superHash);
+    const flags = ["--origin", "https://app.example.com", "--super-file", file];
+    const ensemble = await EnsembleProcesses.start(2, { away: 1, flags });
+    const [url] = ensemble.urls as [string];
+    const outside = await RawClient.connect(`${url}/v1`);
+    expect((await outside.ask({ op: "whoami" }))["rootOpen"]).toBeUndefined();
+    expect(await code(outside, { op: "create", path: "/a" })).toBe("NO_AUTH");
+    const inside = await asOperator(`${url}/v1`);
+    expect(await code(inside, { op: "create", path: "/a", acl: [{ scheme: "world", id: "anyone", perms: ["read"] }] })).toBeUndefined();
+    expect(await code(inside, { op: "setAcl", path: "/a", default: [{ scheme: "world", id: "anyone", perms: ["read"] }] })).toBeUndefined();
+  });
 });
 
 describe("reconfig", () => {
