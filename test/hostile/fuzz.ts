@@ -4,12 +4,13 @@
  * The same number of well-formed requests comes first, from as many connections: what the machine does then is what the
  * rubbish is compared with.
  */
+import { once } from "node:events";
 import { performance } from "node:perf_hooks";
 import { Prng } from "@copse/testing/simulation";
 import { WebSocket } from "ws";
 import { EnsembleProcesses } from "../support/ensemble.ts";
 import { temporaryFolder } from "../support/hub.ts";
-import { freePort, type ServedHub, serve } from "../support/processes.ts";
+import { freePort, type ServedHub, serveBy } from "../support/processes.ts";
 import { type Message, RawClient } from "../support/raw-client.ts";
 import { RubbishMaker } from "./rubbish.ts";
 import { type StrangerKind, stranger } from "./stranger.ts";
@@ -29,10 +30,6 @@ export interface FuzzReport {
   readonly heapBytes: { readonly early: number; readonly late: number };
 }
 
-/** Looks at the heap, and reads between two of them. */
-const heapLooks = 40;
-const patientLooks = 600;
-const readsBetween = 500;
 const attackers = 8;
 /** Strangers who hold what they can, beside the rubbish. */
 const holders = 4;
@@ -53,7 +50,8 @@ const settings = {
 };
 
 export async function fuzz(frames: number, seed: number): Promise<FuzzReport> {
-  const hub = await serve(temporaryFolder("fuzz"), await freePort(), "--log-level", "error", ...EnsembleProcesses.config(settings));
+  const flags = ["--log-level", "error", ...EnsembleProcesses.config(settings)];
+  const hub = await serveBy(["--inspect=127.0.0.1:0"], temporaryFolder("fuzz"), await freePort(), ...flags);
   const crash = hub.process.exited.then((code) => {
     throw new Error(`the server ended with ${code}: ${hub.process.err.slice(-2_000)}`);
   });
@@ -92,6 +90,8 @@ class Fuzz {
       const cleared = (async () => {
         for (let next = clearEvery; !isOver; ) {
           await new Promise((resolve) => setTimeout(resolve, 50));
+          await janitor.ask({ op: "ping" });
+          janitor.received.length = 0;
           if (this.#early === 0 && this.#sent > this.#frames / 10) this.#early = await this.#heap(janitor);
           if (this.#sent < next) continue;
           next += clearEvery;
@@ -103,7 +103,7 @@ class Fuzz {
       isOver = true;
       await Promise.all([cleared, ...holding]);
     });
-    const late = await this.#heap(janitor, this.#early);
+    const late = await this.#heap(janitor);
     await janitor.cut();
     return {
       seed: this.#seed,
@@ -122,21 +122,24 @@ class Fuzz {
     await janitor.ask({ op: "create", path: "/fuzz" });
   }
 
-  /**
-   * The server's heap: the least of many looks, because what is garbage comes and goes. Harmless reads between them make the server
-   * collect it: a server with nothing to do does not.
-   */
-  async #heap(janitor: RawClient, usual = Number.POSITIVE_INFINITY): Promise<number> {
+  /** What lives on the server's heap, in bytes: behind a collection that is asked of its inspector. */
+  async #heap(janitor: RawClient): Promise<number> {
     await this.#clear(janitor);
-    const looks: number[] = [];
-    // Where it seems large it may be that nothing was collected yet.
-    for (let look = 0; look < heapLooks || (look < patientLooks && Math.min(...looks) > 2 * usual); look++) {
-      const text = await (await fetch(`${this.#hub.page}/metrics`)).text();
-      looks.push(Number(/^copse_nodejs_heap_size_used_bytes (\S+)$/m.exec(text)![1]));
-      const ids = janitor.sendAll(Array.from({ length: readsBetween }, () => ({ op: "get", path: "/" })));
-      for (const id of ids) await janitor.reply(id);
-    }
-    return Math.min(...looks);
+    const [, url] = await this.#hub.process.printed(/Debugger listening on (ws:\S+)/);
+    const inspector = new WebSocket(url!);
+    await once(inspector, "open");
+    const ask = async (id: number, method: string): Promise<Message> => {
+      inspector.send(JSON.stringify({ id, method }));
+      for (;;) {
+        const [bytes] = (await once(inspector, "message")) as [unknown];
+        const message = JSON.parse(String(bytes)) as Message;
+        if (message["id"] === id) return message;
+      }
+    };
+    await ask(1, "HeapProfiler.collectGarbage");
+    const { result } = await ask(2, "Runtime.getHeapUsage");
+    inspector.terminate();
+    return result.usedSize;
   }
 
   /** The 99th percentile of a get while `work` goes on. */

@@ -84,8 +84,13 @@ export interface ServedHub {
 }
 
 /** Starts `copse serve` and waits until it serves. */
-export async function serve(data: string, port: number, ...flags: string[]): Promise<ServedHub> {
-  const hub = new Process(process.execPath, [command, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...flags]);
+export function serve(data: string, port: number, ...flags: string[]): Promise<ServedHub> {
+  return serveBy([], data, port, ...flags);
+}
+
+/** As `serve`, by a Node with flags of its own. */
+export async function serveBy(node: readonly string[], data: string, port: number, ...flags: string[]): Promise<ServedHub> {
+  const hub = new Process(process.execPath, [...node, command, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...flags]);
   await hub.printed(/copse serves ws:/);
   return { process: hub, port, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` };
 }
