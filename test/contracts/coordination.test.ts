@@ -11,6 +11,38 @@ import { describe, expect, it } from "vitest";
 import { contend } from "../support/contention.ts";
 import { clientsOf, ghosts, peek, quiet } from "../support/recipe-clients.ts";
 
+describe("a queue whose numbers pass ten digits", () => {
+  it("still has one holder, in the order of the queue, and a writer that turns into a reader keeps its turn", async () => {
+    const hub = new TestEnsemble();
+    const clients = await clientsOf(hub, 3);
+    const [a, b, c] = clients as [Copse, Copse, Copse];
+    for (const path of ["/lock", "/rw"]) {
+      await a.create(path);
+      // What a parent has counted that made so many.
+      await a.create(`${path}/x`);
+      await a.delete(`${path}/x`);
+      hub.member().tree.find(path)!.brood!.creations = 9_999_999_999;
+    }
+    const first = await lock(a, "/lock");
+    const second = lock(b, "/lock");
+    const has = peek(second);
+    await quiet(clients);
+    expect(has()).toBeNull();
+    await first.close();
+    expect((await second).path).toBe("/lock/lock-10000000000");
+
+    const writer = await writeLock(a, "/rw");
+    await writer.close();
+    const later = await writeLock(b, "/rw");
+    const waiting = peek(readLock(c, "/rw"));
+    await quiet(clients);
+    expect(waiting()).toBeNull();
+    expect((await later.downgrade()).path).toBe("/rw/read-10000000000");
+    await quiet(clients);
+    expect(waiting()?.path).toBe("/rw/read-10000000001");
+  });
+});
+
 describe("several locks", () => {
   it("are had all or not at all, whatever order they are named in, and guard together", async () => {
     const hub = new TestEnsemble();

@@ -102,6 +102,15 @@ describe("an inspection", () => {
     expect(snapshotAgeMs).toBe(null);
   });
 
+  it("[I3] orders places by their numbers, also past ten digits", async () => {
+    for (const name of ["lock-10000000000", "write-9999999999", "lock-0000000007"])
+      await client.ask({ op: "create", path: `/locks/far/${name}`, ephemeral: true, parents: true });
+    const { queues } = await client.ask({ op: "queues" });
+    const [{ places }] = (queues as Message[]).filter(({ path }) => path === "/locks/far") as [Message];
+    expect((places as Message[]).map(({ name }) => name)).toEqual(["lock-0000000007", "write-9999999999", "lock-10000000000"]);
+    await client.ask({ op: "delete", path: "/locks/far", recursive: true });
+  });
+
   it("[I5] tells how old the newest snapshot is, after a restart too", async () => {
     const small = await startHub({ snapshotLogBytes: 5_000 });
     const ageOf = async (writer: RawClient): Promise<unknown> => ((await writer.ask({ op: "stats" }))["stats"] as Message)["snapshotAgeMs"];

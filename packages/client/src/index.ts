@@ -1,4 +1,5 @@
 export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
+export { compareSequences } from "@copse/protocol";
 export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";

@@ -6,7 +6,7 @@
  * whose deletion can't be delivered dies with its session.
  */
 
-import { type Copse, CopseError, type Guard, isCopseError, type Stat } from "@copse/client";
+import { type Copse, CopseError, compareSequences, type Guard, isCopseError, type Stat } from "@copse/client";
 import { joined, whileNone } from "./joined.ts";
 import { createOwned, type OwnedOptions } from "./owned.ts";
 import { pause, steadily } from "./steadily.ts";
@@ -28,6 +28,7 @@ export interface PlaceOptions extends OwnedOptions {
 
 /** What a place is called, and which of those before it stand in its way. */
 export interface PlaceKind {
+  /** Ends in no digit: what follows is the number. */
   readonly prefix: string;
   /** Judges a znode's name. */
   readonly waitsFor: (name: string) => boolean;
@@ -134,8 +135,8 @@ export class Place {
     const { children } = await steadily(this.#copse, signal, () => this.#copse.children(this.#queue, { signal }));
     const own = this.path.slice(this.#queue.length + 1);
     if (!children.includes(own)) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
-    const isBefore = (name: string): boolean => this.#kind.waitsFor(name) && numberOf(name) < numberOf(own);
-    return children.filter(isBefore).sort((a, b) => numberOf(a) - numberOf(b));
+    const isBefore = (name: string): boolean => this.#kind.waitsFor(name) && compareSequences(name, own) < 0;
+    return children.filter(isBefore).sort(compareSequences);
   }
 
   /** Resolves once nobody stands in this place's way. @throws the signal's reason, CopseError SESSION_EXPIRED */
@@ -179,7 +180,8 @@ export class Place {
    */
   async turnInto(kind: PlaceKind): Promise<Place> {
     this.#lost.throwIfAborted();
-    const path = `${this.#queue}/${kind.prefix}${this.path.slice(-10)}`;
+    const sequence = this.path.slice(this.#queue.length + 1 + this.#kind.prefix.length);
+    const path = `${this.#queue}/${kind.prefix}${sequence}`;
     // Deleting first: a quota that is used up has room for the one again.
     const ops = [
       { op: "delete", path: this.path },
@@ -238,7 +240,7 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
 export async function firstOf(copse: Copse, path: string, kind: PlaceKind, signal: AbortSignal): Promise<string | null> {
   try {
     const { children } = await steadily(copse, signal, () => copse.children(path, { signal }));
-    const [first] = children.filter(kind.waitsFor).sort((a, b) => numberOf(a) - numberOf(b));
+    const [first] = children.filter(kind.waitsFor).sort(compareSequences);
     return first === undefined ? null : `${path}/${first}`;
   } catch (error) {
     if (isCopseError(error, "NO_NODE")) return null;
@@ -261,10 +263,6 @@ export async function removeOwn(copse: Copse, guard: Guard, session: AbortSignal
       await pause(copse, removeRetryMs);
     }
   }
-}
-
-function numberOf(name: string): number {
-  return Number(name.slice(-10));
 }
 
 /** A place whose deletion can't be delivered goes with its session. */

@@ -4,11 +4,11 @@
  * It follows from the tree: read from it once, then kept in step by each txn's changes, so that a page of them costs what is on it. Invariant:
  * the places of a queue stand in their order, the queues in the order of their paths.
  */
-import { nameOf, parentOf } from "@copse/protocol";
+import { compareSequences, nameOf, parentOf } from "@copse/protocol";
 import { type Change, SortedList, type Tree } from "@copse/tree";
 
 /** What recipes call the znodes of those who queue (recipes). */
-const placeName = /^(?:lock|read|write|candidate|lease)-\d{10}$/;
+const placeName = /^(?:lock|read|write|candidate|lease)-\d{10,}$/;
 
 export interface Queue {
   readonly path: string;
@@ -73,14 +73,9 @@ function sortedQueues(): SortedList<Queue> {
   return new SortedList((path, queue) => (path < queue.path ? -1 : path === queue.path ? 0 : 1));
 }
 
+/** By the number that the parent gave, then the rest: two kinds of places may share a queue. */
 function sortedPlaces(): SortedList<string> {
   return new SortedList((name, other) => {
-    const [left, right] = [orderOf(name), orderOf(other)];
-    return left < right ? -1 : left > right ? 1 : name < other ? -1 : name === other ? 0 : 1;
+    return compareSequences(name, other) || (name < other ? -1 : name === other ? 0 : 1);
   });
-}
-
-/** The number that the parent gave it, then the rest: two kinds of places may share a queue. */
-function orderOf(name: string): string {
-  return name.slice(-10);
 }
