@@ -19,6 +19,8 @@ export interface Identity {
 /** Items in one ACL, and UTF-16 units of all its schemes and ids. */
 export const aclItemsMax = 100;
 export const aclUnitsMax = 65_536;
+/** UTF-16 units of all ACLs of one write, as they are kept. */
+export const writeAclUnitsMax = 4_194_304;
 
 export const permissions = ["read", "write", "create", "delete", "admin"] as const;
 export type Permission = (typeof permissions)[number];
@@ -70,11 +72,11 @@ export function isMasked({ scheme, id }: Identity): boolean {
   return (scheme === "digest" || scheme === "scrypt") && id.endsWith(mask) && id.indexOf(":") === id.length - mask.length;
 }
 
-/** The items without those that say again what one before them said (ZOOKEEPER-1877). */
+/** The items without those that say again what one before them said (ZOOKEEPER-1877); `auth` means the same whatever its id. */
 export function uniqueItems(items: readonly AclItem[]): readonly AclItem[] {
   const said = new Set<string>();
   return items.filter(({ perms, scheme, id }) => {
-    const text = JSON.stringify([[...new Set(perms)].sort(), scheme, id]);
+    const text = JSON.stringify([[...new Set(perms)].sort(), scheme, scheme === "auth" ? "" : id]);
     return !said.has(text) && said.add(text);
   });
 }

@@ -58,11 +58,13 @@ export function decodeConnect(message: Record<string, unknown>, limits: Limits):
   return reader.fault ?? { timeoutMs, session, lastZxid, cluster, auth, isReadOnly };
 }
 
-/** The scheme and credential of a message, or null where they are missing, too long or not strings. */
+/** The scheme and credential of a message, or null where they are missing, too long or not text. */
 export function decodeCredential(message: Record<string, unknown>): Credential | null {
   const { scheme, credential } = message;
   if (typeof scheme !== "string" || typeof credential !== "string") return null;
   if (scheme.length > credentialLengthMax || credential.length > credentialLengthMax) return null;
+  // Its user becomes an id of ACLs, which are text.
+  if (!scheme.isWellFormed() || !credential.isWellFormed()) return null;
   return { scheme, credential };
 }
 

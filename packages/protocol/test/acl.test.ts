@@ -10,6 +10,11 @@ describe("unique items", () => {
     expect(uniqueItems([one, other, item(["write", "read"]), item(["read", "read"], "digest", "a:b")])).toEqual([one, other]);
   });
 
+  it("say auth once for the same permissions, whatever its id", () => {
+    const auth = item(["read"], "auth", "");
+    expect(uniqueItems([auth, item(["read"], "auth", "me"), item(["write"], "auth", "me")])).toEqual([auth, item(["write"], "auth", "me")]);
+  });
+
   it("drop nothing that would be refused", () => {
     const items = [item(["read", "read"]), item(["read", "bogus"]), item([]), item(["read"], "world", "nobody")];
     expect(uniqueItems(items)).toEqual(items);

@@ -24,6 +24,7 @@ import {
   type Authenticate,
   encodeOperation,
   encodeTxn,
+  expandedFault,
   isJudgedAnew,
   needsFormat3,
   printOf,
@@ -180,6 +181,10 @@ export class Requests {
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
     const { proposals, sessions, canUse } = this.#state;
+    // Here and not where it is applied: members of different builds apply the same txn.
+    const plain = write.op === "auth" ? write : withUniqueAcls(write);
+    const fault = plain.op === "auth" || request.id <= connection.lastWriteId ? null : expandedFault(plain, connection.caller);
+    if (fault !== null) return connection.answer(slot, { body: this.#error(fault) });
     const isAnew = isJudgedAnew(write) && canUse(3);
     if (!isAnew && needsFormat3(write) && !canUse(3)) return this.#refuseUnread(connection, slot);
     sessions.touch(connection);
@@ -190,8 +195,6 @@ export class Requests {
     const asked = encodeOperation(write);
     const print = printOf(asked, guards);
     const { address } = connection;
-    // Here and not where it is applied: members of different builds apply the same txn.
-    const plain = write.op === "auth" ? write : withUniqueAcls(write);
     const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
     const txn: WriteTxn = isAnew ? this.#judgedAnew(common) : common;
     const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);

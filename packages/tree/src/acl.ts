@@ -7,6 +7,8 @@
  */
 import {
   type AclItem,
+  aclItemsMax,
+  aclUnitsMax,
   type Identity,
   isMasked,
   maskedItem,
@@ -16,6 +18,8 @@ import {
   type Refusal,
   refuse,
   utf8Length,
+  type Write,
+  writeAclUnitsMax,
 } from "@copse/protocol";
 
 /** Who asks: a session's identities, and the address of its connection ("" for none). */
@@ -173,6 +177,34 @@ export function expandAcl(items: readonly AclItem[], caller: Caller, path: strin
     expanded.push({ perms, scheme, id: known });
   }
   return expanded.length === 0 ? refuse("INVALID_ACL", "acl: must not be empty", path) : expanded;
+}
+
+/**
+ * Judges what the ACLs of a write become once `auth` stands for each identity of the caller, as `expandAcl` makes it: before the txn is
+ * proposed, because what is applied must be applied on every member, however large.
+ * @returns TOO_LARGE where one ACL has too many items or units, or all of them have
+ */
+export function expandedFault(write: Write, caller: Caller): Refusal | null {
+  const own = caller.identities.filter(({ scheme }) => scheme === "digest");
+  const auth = own.reduce((sum, { scheme, id }) => sum + scheme.length + id.length, 0);
+  let left = writeAclUnitsMax;
+  const isTooLarge = (items: readonly AclItem[]): boolean => {
+    let units = 0;
+    let count = 0;
+    for (const { scheme, id } of items) {
+      count += scheme === "auth" ? own.length : 1;
+      units += scheme === "auth" ? auth : scheme.length + (scheme === "scrypt" ? (knownId(scheme, id, caller) ?? id) : id).length;
+    }
+    left -= units;
+    return count > aclItemsMax || units > aclUnitsMax || left < 0;
+  };
+  for (const [index, one] of (write.op === "multi" ? write.ops : [write]).entries()) {
+    if (one.op !== "create" && one.op !== "setAcl") continue;
+    if (![one.acl, one.op === "setAcl" ? one.defaultAcl : null].some((items) => isTooLarge(items ?? []))) continue;
+    const refusal = refuse("TOO_LARGE", "acl: too large, as each of the session's identities stands for auth", one.path);
+    return write.op === "multi" ? { ...refusal, index } : refusal;
+  }
+  return null;
 }
 
 /** The id as it is stored, or null where the scheme refuses it. */

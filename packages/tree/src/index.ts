@@ -1,4 +1,4 @@
-export { Acl, aclOf, type Caller, grantee, isSuper, mayDo, open, shownAcl } from "./acl.ts";
+export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, shownAcl } from "./acl.ts";
 export { AclTable } from "./acl-table.ts";
 export { isAdmin, isRootOpen } from "./admin.ts";
 export { type Applied, apply, isReapable } from "./apply.ts";

@@ -206,3 +206,38 @@ describe("a heap that is nearly full", () => {
       .toBeUndefined();
   });
 });
+
+describe("an ACL", () => {
+  it("[C14] is as small for who has many identities: auth stands for all of them", async () => {
+    const { hub, witness } = await small();
+    const client = await RawClient.connect(`${hub.url}/v1`);
+    for (let user = 0; user < 30; user++) {
+      expect((await client.ask({ op: "auth", scheme: "digest", credential: `${"u".repeat(4_000)}${user}:x` }))["error"]).toBeUndefined();
+    }
+    const permissions = ["read", "write", "create", "delete", "admin"];
+    const perms = (of: number): string[] => permissions.filter((_, at) => (of & (1 << at)) !== 0);
+    const items = Array.from({ length: 100 }, (_, at) => ({ scheme: "auth", id: `i${at}`, perms: perms(1 + (at % 31)) }));
+    const ops = Array.from({ length: 200 }, (_, at) => ({ op: "create", path: `/z${at}`, acl: items }));
+    const [{ error }, one] = [
+      await client.ask({ op: "multi", ops }),
+      await client.ask({ op: "create", path: "/one", acl: items.slice(0, 1) }),
+    ];
+    expect([error, one["error"]]).toMatchObject([
+      { code: "TOO_LARGE", index: 0, path: "/z0" },
+      { code: "TOO_LARGE", path: "/one" },
+    ]);
+    // A few names of the usual size are no trouble, and neither is what needs none.
+    const usual = await RawClient.connect(`${hub.url}/v1`);
+    for (const user of ["ann", "bob"]) await usual.ask({ op: "auth", scheme: "digest", credential: `${user}:x` });
+    expect((await usual.ask({ op: "create", path: "/usual", acl: items }))["error"]).toBeUndefined();
+    expect((await usual.ask({ op: "getAcl", path: "/usual" }))["acl"]).toHaveLength(62);
+    expect(await witness.ask({ op: "get", path: "/witness" })).toMatchObject({ data: "here" });
+  });
+
+  it("[A8] names nobody in half characters", async () => {
+    const { hub } = await small();
+    const client = await RawClient.connect(`${hub.url}/v1`);
+    client.sendText(`{"id":90,"op":"auth","scheme":"digest","credential":"\\ud800x:y"}`);
+    expect((await client.reply(90))["error"]).toMatchObject({ code: "BAD_ARGUMENTS" });
+  });
+});
