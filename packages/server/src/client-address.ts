@@ -32,17 +32,18 @@ export class TrustedProxies {
 
   /** The address of the client whose connection comes from `from`. */
   clientOf(from: string, { forwarded, xForwardedFor }: ProxyHeaders): string {
-    if (this.#isEmpty || !this.#trusts(from)) return from;
+    if (this.#isEmpty || !this.trusts(from)) return from;
     const hops = forwarded !== undefined ? hopsOf(forwarded) : (xForwardedFor ?? "").split(",").map(bareAddress);
     // The last hop is what the proxy itself has seen; one that is trusted too has seen the one before.
     for (const hop of hops.slice(-hopsMax).reverse()) {
       if (isIP(hop) === 0) return "";
-      if (!this.#trusts(hop)) return hop;
+      if (!this.trusts(hop)) return hop;
     }
     return "";
   }
 
-  #trusts(address: string): boolean {
+  /** True for the address of a proxy whose word counts. */
+  trusts(address: string): boolean {
     const family = isIP(address);
     return family !== 0 && this.#list.check(address, family === 6 ? "ipv6" : "ipv4");
   }

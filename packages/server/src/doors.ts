@@ -22,6 +22,8 @@ export class Doors {
   readonly limits: DoorLimits;
   readonly #open: Map<string, number> = new Map();
   readonly #buckets: Map<string, TokenBucket> = new Map();
+  /** Sockets that are no WebSocket, or none yet, by address. */
+  readonly #plain: Map<string, number> = new Map();
   #size = 0;
   /** New connections that were refused, by reason: for metrics. */
   readonly refusals: Map<string, number> = new Map();
@@ -45,18 +47,32 @@ export class Doors {
     return status;
   }
 
+  /** A socket that is no WebSocket yet. False where its address has as many of them as it may have connections. */
+  entered(address: string): boolean {
+    const key = accountKey(address);
+    if ((this.#plain.get(key) ?? 0) >= this.limits.connectionsPerAddress) {
+      this.refused("connectionsPerAddress", 429);
+      return false;
+    }
+    countUp(this.#plain, key);
+    return true;
+  }
+
+  /** A socket that had entered is a WebSocket now, or closed. */
+  left(address: string): void {
+    countDown(this.#plain, accountKey(address));
+  }
+
   opened(address: string): void {
     const key = accountKey(address);
     this.#size++;
-    this.#open.set(key, (this.#open.get(key) ?? 0) + 1);
+    countUp(this.#open, key);
   }
 
   closed(address: string): void {
     const key = accountKey(address);
     this.#size--;
-    const left = (this.#open.get(key) ?? 1) - 1;
-    if (left > 0) this.#open.set(key, left);
-    else this.#open.delete(key);
+    countDown(this.#open, key);
   }
 
   #bucket(key: string): TokenBucket {
@@ -70,4 +86,14 @@ export class Doors {
     this.#buckets.set(key, bucket);
     return bucket;
   }
+}
+
+function countUp(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function countDown(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 1) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }

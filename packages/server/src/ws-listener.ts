@@ -4,7 +4,7 @@
 import * as http from "node:http";
 import { STATUS_CODES } from "node:http";
 import * as https from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { subprotocol } from "@copse/protocol";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -23,6 +23,8 @@ const headersMsMax = 10_000;
 const backlogMax = 4_096;
 /** How long a peer may take to answer our close, in milliseconds. */
 const closeMsMax = 5_000;
+/** A socket that asks for pages and takes nothing of an answer for so long is cut, in milliseconds. */
+const stillMsMax = 10_000;
 
 const settings: http.ServerOptions = {
   maxHeaderSize: headerBytesMax,
@@ -35,6 +37,8 @@ export class WsListener extends ClientSockets implements ClientListener {
   readonly #options: ListenerOptions;
   readonly #web: http.Server;
   readonly #upgrades: WebSocketServer;
+  /** What is to be called once a plain socket is one no more. */
+  readonly #plain: WeakMap<object, () => void> = new WeakMap();
   #isStopping = false;
 
   constructor(options: ListenerOptions) {
@@ -44,6 +48,8 @@ export class WsListener extends ClientSockets implements ClientListener {
     this.#web = tls === null ? http.createServer(settings) : https.createServer({ ...settings, ...tls });
     // Sockets that are no WebSocket yet, or never will be, take descriptors too.
     this.#web.maxConnections = options.doors.limits.connections;
+    this.#web.timeout = stillMsMax;
+    this.#web.on(tls === null ? "connection" : "secureConnection", (socket: Socket) => this.#enter(socket));
     this.#upgrades = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -75,6 +81,21 @@ export class WsListener extends ClientSockets implements ClientListener {
     await closed;
   }
 
+  /** A socket that asks for pages may be held as long as one likes to read: an address has a share of them, too. */
+  #enter(socket: Socket): void {
+    const { doors, proxies } = this.#options;
+    const address = plainAddress(socket.remoteAddress);
+    if (proxies.trusts(address)) return;
+    if (!doors.entered(address)) return void socket.destroy();
+    let isPlain = true;
+    const left = (): void => {
+      if (isPlain) doors.left(address);
+      isPlain = false;
+    };
+    socket.once("close", left);
+    this.#plain.set(socket, left);
+  }
+
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const method = request.method ?? "GET";
     const { status, headers, body }: HttpAnswer = await this.#options.http(method, request.url ?? "/");
@@ -89,7 +110,10 @@ export class WsListener extends ClientSockets implements ClientListener {
     const address = this.#options.proxies.clientOf(plainAddress(request.socket.remoteAddress), headers);
     const refusal = this.#isStopping ? 503 : refusalOf({ path, query, address, origin, offered }, this.#options);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
-    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, address));
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+      this.#plain.get(socket)?.();
+      this.#open(webSocket, address);
+    });
   }
 
   #open(webSocket: WebSocket, address: string): void {

@@ -203,6 +203,34 @@ describe("behind a proxy", () => {
   });
 });
 
+describe("sockets that are no WebSocket", () => {
+  it("[C13] are counted for their address, and cut where they take nothing of an answer", { timeout: 60_000 }, async () => {
+    const data = temporaryFolder("plain");
+    const flags = ["--log-level", "error", "--transport", "ws", "--origin", "https://app.example.com"];
+    const hub = await serve(data, await freePort(), ...flags, ...EnsembleProcesses.config({ budgets: { connectionsPerAddress: 20 } }));
+    const ask = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
+    let cut = 0;
+    const deaf = Array.from({ length: 60 }, () => {
+      const socket = dial(hub.port, "127.0.0.1", () => socket.write(ask));
+      socket.once("data", () => socket.pause());
+      return socket.on("error", () => {}).once("close", () => cut++);
+    });
+    await expect.poll(() => cut, { timeout: 30_000 }).toBe(40);
+    // Another address is served, and so is a WebSocket of this one.
+    const other = dial({ port: hub.port, host: "127.0.0.1", localAddress: "127.0.0.2" }).on("error", () => {});
+    other.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    expect(String(await new Promise((resolve) => other.once("data", resolve)))).toContain("200 OK");
+    const healthz = (): Promise<number> =>
+      fetch(`${hub.page}/healthz`).then(
+        ({ status }) => status,
+        () => 0,
+      );
+    expect(await healthz()).toBe(0);
+    await expect.poll(healthz, { timeout: 50_000, interval: 500 }).toBe(200);
+    for (const socket of [...deaf, other]) socket.destroy();
+  });
+});
+
 describe("a full table of descriptors", () => {
   for (const transport of ["ws", "uws"]) {
     it(`ends no member: connections leave room for its own files (${transport})`, { timeout: 120_000 }, async () => {
