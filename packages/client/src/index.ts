@@ -1,5 +1,4 @@
 export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
-export { compareSequences } from "@copse/protocol";
 export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
 export type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
@@ -20,6 +19,7 @@ export type {
   WriteOptions,
   Znode,
 } from "./operations.ts";
+export { compareSequences } from "./sequence.ts";
 export type { SessionState } from "./session.ts";
 export { liveStore, type Store, type StoreSink, type StoreStatus } from "./store.ts";
 export type { Change, LiveZnode, Observer } from "./subscriptions.ts";

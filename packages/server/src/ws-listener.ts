@@ -23,8 +23,8 @@ const headersMsMax = 10_000;
 const backlogMax = 4_096;
 /** How long a peer may take to answer our close, in milliseconds. */
 const closeMsMax = 5_000;
-/** A socket that asks for pages and takes nothing of an answer for so long is cut, in milliseconds. */
-const stillMsMax = 10_000;
+/** A socket that asks for pages and takes nothing of an answer for so long is cut, in milliseconds: longer than headers may take. */
+const stillMsMax = 15_000;
 
 const settings: http.ServerOptions = {
   maxHeaderSize: headerBytesMax,
