@@ -10,7 +10,6 @@ import { CopseError, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";
 import { type CallOptions, Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
-import { memberUrls } from "./received.ts";
 import { ClientSession, type SessionState } from "./session.ts";
 import { createStore, type Store } from "./store.ts";
 import { Stream } from "./stream.ts";
@@ -307,7 +306,9 @@ export class Copse extends Operations {
 
   /** Whoever is a member may be connected to. */
   #learn({ data }: Reply): void {
-    this.#endpoints.learn(memberUrls(data));
+    if (typeof data !== "string" || data === "") return;
+    const { members } = JSON.parse(data) as { members?: readonly { readonly url: string }[] };
+    this.#endpoints.learn((members ?? []).map(({ url }) => url));
   }
 
   #take(message: Record<string, unknown>): void {

@@ -38,8 +38,6 @@ export class Endpoints {
       .map(endpointUrl)
       .filter((url) => {
         const known = new URL(url);
-        // A fragment or a name and password in it is nothing that a WebSocket connects to.
-        if (known.hash !== "" || known.username !== "" || known.password !== "") return false;
         return known.protocol === protocol && (isLocal(hostname) || !isLocal(known.hostname));
       });
     this.#urls = [...new Set([...this.#given, ...learned])];

@@ -10,7 +10,6 @@ import type { ConnectReply, Credential, Reply } from "@copse/protocol";
 import type { Endpoints } from "./endpoints.ts";
 import { CopseError } from "./errors.ts";
 import type { Outbox, WireLimits } from "./outbox.ts";
-import { isConnectRefusal, isConnectReply, isReplyTo, messagesOf } from "./received.ts";
 import type { ClientPorts, Socket } from "./transport.ts";
 
 export type SessionState = "connecting" | "connected" | "suspended" | "expired" | "closed";
@@ -45,8 +44,6 @@ type Phase =
 /** How long a connection may take to open and greet: a third of the timeout, within these bounds, in milliseconds. */
 const connectMsMin = 1_000;
 const connectMsMax = 10_000;
-/** Refusals of a connect that every attempt would get. */
-const lasting: ReadonlySet<string> = new Set(["AUTH_FAILED", "BAD_ARGUMENTS", "NO_AUTH", "QUOTA_EXCEEDED", "TOO_LARGE", "UNIMPLEMENTED"]);
 /** What a WebSocket says of a connection that ended without a close frame. */
 const abandonedCode = 1006;
 
@@ -183,10 +180,8 @@ export class ClientSession {
   #receive(socket: Socket, text: string): void {
     // Behind a pause of the process, what has arrived meanwhile may come before the timers that are overdue.
     if (this.#credentials !== null && this.#phase.kind === "open" && this.#ports.now() >= this.#deadline) this.#look();
-    if (!this.#isPresent(socket)) return;
-    const messages = messagesOf(text);
-    if (messages === null) return this.#misfit();
-    for (const message of messages) {
+    const parsed = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
+    for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
       if (!this.#isPresent(socket)) break; // What has just been read has ended the connection.
       if (typeof message["id"] === "number") this.#reply(message as unknown as Reply);
       else this.#event(message);
@@ -207,8 +202,6 @@ export class ClientSession {
       if (this.#outbox.isEmpty) this.#saw(reply.zxid);
       return this.#scheduleLook();
     }
-    const asked = this.#outbox.find(reply.id);
-    if (asked !== undefined && reply.error === undefined && !isReplyTo(asked.message, reply)) return this.#misfit();
     const pending = this.#outbox.take(reply.id);
     if (pending === undefined) return;
     const { kind, message, sentAt } = pending;
@@ -225,16 +218,15 @@ export class ClientSession {
   #greeted(reply: ConnectReply, { error }: Reply): void {
     if (this.#phase.kind !== "greeting") return;
     const { socket, sentAt } = this.#phase;
-    if (!isConnectReply(reply) && !isConnectRefusal(reply)) return this.#misfit();
-    const cluster = reply.cluster ?? this.#cluster;
-    const isNewCluster = this.#cluster !== null && cluster !== this.#cluster;
-    this.#cluster = cluster;
+    const isNewCluster = this.#cluster !== null && reply.cluster !== this.#cluster;
+    this.#cluster = reply.cluster ?? this.#cluster;
     if (isNewCluster) this.zxid = this.seenZxid = 0;
     if (error !== undefined) {
       if (error.code === "SESSION_EXPIRED" || isNewCluster) this.#expire("the session has expired");
-      else if (lasting.has(error.code)) this.#events.refused(new CopseError(error.code, error.message));
-      else this.#lost(abandonedCode);
-      return;
+      else if (error.code !== "UNAVAILABLE") {
+        this.#events.refused(new CopseError(error.code, error.message));
+      }
+      return; // The server closes; the next attempt follows.
     }
     this.#endpoints.succeeded();
     this.zxid = Math.max(this.zxid, reply.zxid);
@@ -264,11 +256,6 @@ export class ClientSession {
     if (message["event"] === "ping") this.#sendPing();
     else if (message["event"] === "session") this.#expire("the session has expired");
     else this.#events.message(message);
-  }
-
-  /** The peer is no copse server, or a broken one: the next endpoint is tried. What was asked of it is asked again there. */
-  #misfit(): void {
-    this.#lost(abandonedCode);
   }
 
   #lost(code: number): void {

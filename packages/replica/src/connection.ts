@@ -148,6 +148,13 @@ export class Connection {
     this.#host.budgets.receive(this.account, frame.bytes);
   }
 
+  /** Looks ahead before a frame has to wait: false where its writes alone are too many, however the turns fall, and that closes it. */
+  hasRoomFor(frame: ReceivedFrame): boolean {
+    if (this.#unanswered.size + frame.writesLeft <= this.#host.requestsMax) return true;
+    this.close(closeCode.tooMuch, "too many unanswered requests");
+    return false;
+  }
+
   /** Counts a frame's messages among the unanswered: all, or up to the one that was given out last. False where that closes it. */
   count(frame: ReceivedFrame, isAll: boolean): boolean {
     for (let message = frame.uncounted(isAll); message !== null; message = frame.uncounted(isAll)) {

@@ -97,7 +97,7 @@ export class Intake {
         return;
       }
       if (frame.hasNext && this.#state.turn.isOverAt(lookedAt)) {
-        this.#waiting.add(connection);
+        if (connection.hasRoomFor(frame)) this.#waiting.add(connection);
         return;
       }
       const message = frame.next();

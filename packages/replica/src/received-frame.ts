@@ -9,6 +9,8 @@ import { type DecodedFrame, decodeFrame, type RawMessage } from "@copse/protocol
 /** Bytes that a frame takes beside its text, however short it is. */
 const frameBytesEach = 256;
 
+const writes: ReadonlySet<unknown> = new Set(["create", "set", "delete", "setAcl", "multi", "reconfig"]);
+
 const ended: DecodedFrame = { messages: [], fault: null };
 
 export class ReceivedFrame {
@@ -43,6 +45,14 @@ export class ReceivedFrame {
   /** True while there is a message that was not given out. */
   get hasNext(): boolean {
     return this.#given < this.#decode().messages.length;
+  }
+
+  /** Messages that were not given out and ask for writes: they are answered in a later turn than the one they come in. */
+  get writesLeft(): number {
+    let count = 0;
+    const { messages } = this.#decode();
+    for (let at = this.#given; at < messages.length; at++) if (writes.has(messages[at]!.members["op"])) count++;
+    return count;
   }
 
   /** True where it holds one message alone, as most do. */
