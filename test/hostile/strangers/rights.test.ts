@@ -85,7 +85,8 @@ describe("a new cluster that strangers may reach", () => {
     const file = `${temporaryFolder("super")}/super`;
     writeFileSync(file, superHash);
     const ensemble = await EnsembleProcesses.start(3, { flags: ["--origin", "https://app.example.com", "--super-file", file] });
-    const [url] = ensemble.urls as [string];
+    // The others may still be taking over its first state, which ends their connections.
+    const { url } = await ensemble.leader();
     const outside = await RawClient.connect(`${url}/v1`);
     const inside = await asOperator(`${url}/v1`);
     expect(await code(outside, { op: "create", path: "/a" })).toBe("NO_AUTH");
@@ -108,7 +109,8 @@ describe("a new cluster that strangers may reach", () => {
     writeFileSync(file, superHash);
     const flags = ["--origin", "https://app.example.com", "--super-file", file];
     const ensemble = await EnsembleProcesses.start(2, { away: 1, flags });
-    const [url] = ensemble.urls as [string];
+    // The others may still be taking over its first state, which ends their connections.
+    const { url } = await ensemble.leader();
     const outside = await RawClient.connect(`${url}/v1`);
     expect((await outside.ask({ op: "whoami" }))["rootOpen"]).toBeUndefined();
     expect(await code(outside, { op: "create", path: "/a" })).toBe("NO_AUTH");
@@ -123,8 +125,9 @@ describe("reconfig", () => {
     const file = `${temporaryFolder("super")}/super`;
     writeFileSync(file, superHash);
     const ensemble = await EnsembleProcesses.start(3, { flags: ["--super-file", file] });
-    const client = await asOperator(`${ensemble.urls[0]}/v1`);
-    const anonymous = await RawClient.connect(`${ensemble.urls[0]}/v1`);
+    const { url } = await ensemble.leader();
+    const client = await asOperator(`${url}/v1`);
+    const anonymous = await RawClient.connect(`${url}/v1`);
     const moved = (id: string): Message => ({ id, peer: `127.0.0.1:${id}` });
     expect(await code(anonymous, { op: "reconfig", add: [moved("1"), moved("2"), moved("3")] })).toBe("BAD_ARGUMENTS");
     expect(await code(anonymous, { op: "reconfig", add: [moved("1")], force: true })).toBe("NO_AUTH");
@@ -132,7 +135,7 @@ describe("reconfig", () => {
     expect(await code(client, { op: "reconfig", add: [far] })).toBeUndefined();
     const { members } = JSON.parse((await client.ask({ op: "get", path: "/copse/config" }))["data"]) as { members: Message[] };
     expect(members.find(({ id }) => id === "4")).toMatchObject({ url: "" });
-    await expect(RawClient.open(`${ensemble.urls[0]}/v1`, { headers: { Origin: "http://evil.example.com" } })).rejects.toThrow("403");
+    await expect(RawClient.open(`${url}/v1`, { headers: { Origin: "http://evil.example.com" } })).rejects.toThrow("403");
     // Everything goes on.
     expect(await code(anonymous, { op: "create", path: "/a" })).toBeUndefined();
   });
