@@ -1,5 +1,5 @@
 /**
- * getacl and setacl: who may do what with a znode, one item for each argument, as scheme:id:permissions.
+ * getacl and setacl: read and write the ACL of a znode. Each argument is one item, written scheme:id:permissions.
  */
 import type { AclItem } from "@copse/client";
 import { UsageError } from "./exit-code.ts";

@@ -73,7 +73,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
     .option("--read-only", "allow no writes")
-    .option("--trust-proxy <network>", "a proxy's address or network, whose X-Forwarded-For or Forwarded counts; may be repeated", collect)
+    .option("--trust-proxy <network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", collect)
     .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
     .option("--insecure", "whoever reaches the port may do anything")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")

@@ -1,5 +1,5 @@
 /**
- * The order of sequential znodes. The server has its own copy: a page loads nothing of the protocol's package.
+ * The order of sequential znodes.
  */
 
 /** The digits that end a name, without leading zeros; null where it ends otherwise. */
@@ -12,8 +12,8 @@ function sequenceOf(name: string): string | null {
 }
 
 /**
- * The order in which their parent numbered sequential znodes: by the number that ends their names, of any length, whatever stands before
- * it. Names without one stand behind all others.
+ * The order in which their parent numbered sequential znodes: by the number at the end of the name, of any length. The text before it
+ * does not count. Names without a number come last.
  * @returns negative, zero or positive
  * @example ["b-0000000007", "a-10000000000", "a-0000000003"].sort(compareSequences) // a-…3, b-…7, a-10000000000
  */

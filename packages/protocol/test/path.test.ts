@@ -1,17 +1,7 @@
 /** Paths: rules and order. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  comparePaths,
-  compareSequences,
-  isWithin,
-  joinPath,
-  nameOf,
-  parentOf,
-  pathFault,
-  sequenceSuffix,
-  sequentialPathFault,
-} from "../src/path.ts";
+import { comparePaths, isWithin, joinPath, nameOf, parentOf, pathFault, sequenceSuffix, sequentialPathFault } from "../src/path.ts";
 
 const max = 4_096;
 
@@ -59,14 +49,6 @@ describe("paths", () => {
     expect(sequentialPathFault(`/${"a".repeat(max - 10)}`, max)).not.toBeNull();
     expect(sequenceSuffix(7)).toBe("0000000007");
     expect(sequenceSuffix(12_345_678_901)).toBe("12345678901");
-  });
-
-  it("orders names by the number that ends them, of any length, and those without one behind all", () => {
-    const names = ["b-9999999999", "a-10000000000", "lock", "c-0000000000", "a-", "b-0000000007", "x9-0000000008", `d-${"9".repeat(40)}`];
-    const shuffled = [...names].reverse();
-    const ordered = ["c-0000000000", "b-0000000007", "x9-0000000008", "b-9999999999", "a-10000000000", `d-${"9".repeat(40)}`];
-    expect(shuffled.sort(compareSequences).slice(0, 6)).toEqual(ordered);
-    expect(compareSequences("a-0000000001", "b-0000000001")).toBe(0);
   });
 
   it("takes paths apart and puts them together", () => {

@@ -4,11 +4,11 @@
  * It follows from the tree: read from it once, then kept in step by each txn's changes, so that a page of them costs what is on it. Invariant:
  * the places of a queue stand in their order, the queues in the order of their paths.
  */
-import { compareSequences, nameOf, parentOf } from "@copse/protocol";
+import { nameOf, parentOf } from "@copse/protocol";
 import { type Change, SortedList, type Tree } from "@copse/tree";
 
 /** What recipes call the znodes of those who queue (recipes). */
-const placeName = /^(?:lock|read|write|candidate|lease)-\d{10,}$/;
+const placeName = /^(?:lock|read|write|candidate|lease)-(?:\d{10}|[1-9]\d{10,})$/;
 
 export interface Queue {
   readonly path: string;
@@ -70,12 +70,22 @@ export class Queues {
 }
 
 function sortedQueues(): SortedList<Queue> {
-  return new SortedList((path, queue) => (path < queue.path ? -1 : path === queue.path ? 0 : 1));
+  return new SortedList((path, queue) => compareText(path, queue.path));
 }
 
 /** By the number that the parent gave, then the rest: two kinds of places may share a queue. */
 function sortedPlaces(): SortedList<string> {
   return new SortedList((name, other) => {
-    return compareSequences(name, other) || (name < other ? -1 : name === other ? 0 : 1);
+    const [left, right] = [numberOf(name), numberOf(other)];
+    return left.length - right.length || compareText(left, right) || compareText(name, other);
   });
+}
+
+/** The digits of a place's name: more of them are more. */
+function numberOf(name: string): string {
+  return name.slice(name.lastIndexOf("-") + 1);
+}
+
+function compareText(one: string, other: string): number {
+  return one < other ? -1 : one === other ? 0 : 1;
 }
