@@ -11,8 +11,22 @@ import type { Connection } from "./connection.ts";
 
 type Watchers = Map<Connection, number>;
 
+/** Who watches the subtree of a path. */
+interface Subtree {
+  readonly path: string;
+  readonly connections: Set<Connection>;
+}
+
+/** By paths of watches that stay: the ACLs of the znodes whose changes they miss. */
+type Missed = Map<string, Set<Acl>>;
+
 const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recursive: 8 };
 
+/**
+ * Events of one txn: as many as a recursive delete of the largest size makes for two watchers. Past it watches that stay are told
+ * `resync` once, so a txn costs no more than its changes and its watchers, not their product.
+ */
+const eventsMax = 250_000;
 /** Watches of closed connections that go in one turn. */
 const goneMax = 4_096;
 
@@ -20,7 +34,7 @@ export class WatchTable {
   readonly #byPath: ShardedMap<Watchers> = new ShardedMap();
   readonly #byConnection: Map<Connection, Set<string>> = new Map();
   /** Those of recursive watches, once more: found on the way down to what has changed. */
-  readonly #recursive: PathTrie<Set<Connection>> = new PathTrie();
+  readonly #recursive: PathTrie<Subtree> = new PathTrie();
   /** Closed connections with many watches: they go in slices. */
   readonly #leaving: Set<Connection> = new Set();
   #size = 0;
@@ -95,10 +109,73 @@ export class WatchTable {
   /** Sends the events of one txn's changes, in the order of its ops. */
   fire(changes: readonly Change[], zxid: number): void {
     if (this.#size === 0) return;
+    if (changes.length * this.#byConnection.size * 2 > eventsMax && this.#hasMoreThan(eventsMax, changes)) {
+      return this.#fireOnce(changes, zxid);
+    }
     for (const change of changes) {
       if (change.kind === "acl" || change.kind === "children") continue;
       this.#fireOwn(change, change.kind, zxid);
       if (change.kind !== "changed" && change.parentAcl !== null) this.#fireChildren(parentOf(change.path), change.parentAcl, zxid);
+    }
+  }
+
+  /** True if the changes make more events than so many. */
+  #hasMoreThan(most: number, changes: readonly Change[]): boolean {
+    let events = 0;
+    for (const { kind, path } of changes) {
+      if (kind === "acl" || kind === "children") continue;
+      events += this.#byPath.get(path)?.size ?? 0;
+      if (kind !== "changed") events += this.#byPath.get(parentOf(path))?.size ?? 0;
+      this.#recursive.visitWay(path, ({ connections }) => {
+        events += connections.size;
+      });
+      if (events > most) return true;
+    }
+    return false;
+  }
+
+  /**
+   * As `fire`, for a txn with too many events: one-shot watches fire as ever, and each path with watches that stay gets one `resync`. One-shot
+   * watches are gone once they have fired, so each path is walked through once.
+   */
+  #fireOnce(changes: readonly Change[], zxid: number): void {
+    const persistent: Missed = new Map();
+    const recursive: Missed = new Map();
+    const fired = new Set<string>();
+    const fire = (path: string, kinds: number, acl: Acl, event: WatchEventKind): void => {
+      if (!this.#byPath.has(path)) return;
+      miss(persistent, path, acl);
+      const what = `${kinds} ${path}`;
+      if (fired.has(what)) return;
+      fired.add(what);
+      this.#fireOneShot(path, kinds, acl, event, zxid);
+    };
+    for (const { kind, path, acl, parentAcl } of changes) {
+      if (kind === "acl" || kind === "children") continue;
+      fire(path, kind === "deleted" ? bit.data | bit.child : bit.data, acl, kind);
+      this.#recursive.visitWay(path, (subtree) => miss(recursive, subtree.path, acl));
+      if (kind !== "changed" && parentAcl !== null) fire(parentOf(path), bit.child, parentAcl, "childrenChanged");
+    }
+    for (const path of new Set([...persistent.keys(), ...recursive.keys()]))
+      this.#resync(path, persistent.get(path), recursive.get(path), zxid);
+  }
+
+  #fireOneShot(path: string, fired: number, acl: Acl, event: WatchEventKind, zxid: number): void {
+    const told = new Set<Connection>();
+    for (const [connection, kinds] of this.#byPath.get(path)!) {
+      if ((kinds & fired) === 0) continue;
+      told.add(connection);
+      this.#drop(connection, path, kinds & fired);
+    }
+    tell(told, acl, event, path, zxid);
+  }
+
+  /** Tells the watches that stay on a path to look again, where they may read some of what has changed. */
+  #resync(path: string, persistent: ReadonlySet<Acl> | undefined, recursive: ReadonlySet<Acl> | undefined, zxid: number): void {
+    const message = chunk(encodeWatchEvent("resync", path, zxid));
+    for (const [connection, kinds] of this.#byPath.get(path) ?? []) {
+      const acls = [...(((kinds & bit.persistent) !== 0 && persistent) || []), ...(((kinds & bit.recursive) !== 0 && recursive) || [])];
+      if (acls.some((acl) => mayDo(acl, "read", connection.caller))) connection.send(message);
     }
   }
 
@@ -113,7 +190,7 @@ export class WatchTable {
       if ((kinds & fired) !== 0) this.#drop(connection, path, kinds & fired);
     }
     if (this.#recursive.size > 0) {
-      this.#recursive.visitWay(path, (connections) => {
+      this.#recursive.visitWay(path, ({ connections }) => {
         for (const connection of connections) told.add(connection);
       });
     }
@@ -154,16 +231,22 @@ export class WatchTable {
   }
 
   #addRecursive(connection: Connection, path: string): void {
-    const connections = this.#recursive.get(path);
-    if (connections === undefined) this.#recursive.set(path, new Set([connection]));
-    else connections.add(connection);
+    const subtree = this.#recursive.get(path);
+    if (subtree === undefined) this.#recursive.set(path, { path, connections: new Set([connection]) });
+    else subtree.connections.add(connection);
   }
 
   #removeRecursive(connection: Connection, path: string): void {
-    const connections = this.#recursive.get(path);
-    connections?.delete(connection);
-    if (connections?.size === 0) this.#recursive.delete(path);
+    const subtree = this.#recursive.get(path);
+    subtree?.connections.delete(connection);
+    if (subtree?.connections.size === 0) this.#recursive.delete(path);
   }
+}
+
+function miss(missed: Missed, path: string, acl: Acl): void {
+  const acls = missed.get(path);
+  if (acls === undefined) missed.set(path, new Set([acl]));
+  else acls.add(acl);
 }
 
 function tell(connections: ReadonlySet<Connection>, acl: Acl, event: WatchEventKind, path: string, zxid: number): void {

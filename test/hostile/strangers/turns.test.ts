@@ -202,3 +202,32 @@ describe("without an identity", () => {
     expect(await metric(own, 'copse_over_budget_total{budget="subscriptionsAnonymous"}')).toBe(1);
   });
 });
+
+describe("a txn of very many events", () => {
+  it("[W7] costs its changes and its watchers, not their product: watches that stay are told once to look again", {
+    timeout: 120_000,
+  }, async () => {
+    await witness.ask({ op: "create", path: "/crowd", parents: true });
+    const watchers = await Promise.all(Array.from({ length: 300 }, () => RawClient.connect(`${hub.url}/v1`, { readOnly: true })));
+    for (const watcher of watchers)
+      expect((await watcher.ask({ op: "addWatch", path: "/crowd", mode: "recursive" }))["error"]).toBeUndefined();
+    const [first, second] = watchers as [RawClient, RawClient];
+    await second.ask({ op: "addWatch", path: "/crowd", mode: "persistent" });
+    await first.ask({ op: "get", path: "/crowd", watch: true });
+    const ops = Array.from({ length: 10_000 }, (_, at) => ({ op: "set", path: "/crowd", data: String(at) }));
+    const longest = await longestTurn(async () => {
+      const { zxid, error } = await witness.ask({ op: "multi", ops });
+      expect(error).toBeUndefined();
+      const resync = { event: "resync", path: "/crowd", zxid };
+      for (const watcher of watchers) expect(await watcher.until(({ event }) => event === "resync")).toEqual(resync);
+      for (const watcher of watchers) await watcher.ask({ op: "get", path: "/crowd" });
+      expect(first.events).toEqual([{ event: "changed", path: "/crowd", zxid }, resync]);
+      expect(second.events).toEqual([resync]);
+    });
+    expect(longest).toBeLessThan(2 * turnMsMax);
+    // They stay, and hear each event of what comes next.
+    await witness.ask({ op: "set", path: "/crowd", data: "next" });
+    expect(await second.until(({ event }) => event === "changed")).toMatchObject({ path: "/crowd" });
+    for (const watcher of watchers) await watcher.cut();
+  });
+});
