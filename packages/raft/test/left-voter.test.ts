@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type Entry, emptyConfiguration } from "../src/entry.ts";
 import type { Message } from "../src/message.ts";
 import { Raft, type RaftStart } from "../src/raft.ts";
+import { options } from "./options.ts";
 
 const base = { index: 1, term: 1 };
 const joint = { ...emptyConfiguration, voters: [3], outgoing: [1, 2, 3], autoLeave: false };
@@ -10,24 +11,15 @@ const leave: Entry = { kind: "change", index: 2, term: 1, payload: "", change: {
 const later: Entry = { kind: "normal", index: 3, term: 1, payload: "x", change: null };
 
 function memberOf(id: number, start: Pick<RaftStart, "entries" | "configuration"> & { readonly commit: number }): Raft {
-  const options = {
+  const own = {
+    ...options,
     id,
-    electionTicks: 10,
-    heartbeatTicks: 1,
-    appendBytesMax: 1e6,
-    applyBytesMax: 1e6,
-    uncommittedBytesMax: 1e6,
-    window: { countMax: 10, bytesMax: 0 },
     checksQuorum: true,
     preVotes: true,
-    reads: "safe" as const,
-    stepsDownOnRemoval: false,
-    skipsChangeValidation: false,
-    random: () => 0,
     snapshot: () => ({ ...base, configuration: joint }),
   };
   const { entries, configuration, commit } = start;
-  return new Raft(options, { hardState: { term: 1, vote: 0, commit }, base, configuration, entries });
+  return new Raft(own, { hardState: { term: 1, vote: 0, commit }, base, configuration, entries });
 }
 
 /** Lets each say all that it has to say, and applies what is committed. */

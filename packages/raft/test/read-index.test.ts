@@ -4,27 +4,19 @@ import { type Entry, emptyConfiguration } from "../src/entry.ts";
 import { message } from "../src/message.ts";
 import { Raft } from "../src/raft.ts";
 import type { Ready } from "../src/ready.ts";
+import { options } from "./options.ts";
 
 function memberOf(voters: readonly number[], entries: readonly Entry[] = []): Raft {
   const configuration = { ...emptyConfiguration, voters };
   const base = { index: 1, term: 1 };
-  const options = {
+  const own = {
+    ...options,
     id: 1,
-    electionTicks: 10,
-    heartbeatTicks: 1,
-    appendBytesMax: 1e6,
-    applyBytesMax: 1e6,
-    uncommittedBytesMax: 1e6,
-    window: { countMax: 10, bytesMax: 0 },
     checksQuorum: false,
     preVotes: false,
-    reads: "safe" as const,
-    stepsDownOnRemoval: false,
-    skipsChangeValidation: false,
-    random: () => 0,
     snapshot: () => ({ ...base, configuration }),
   };
-  return new Raft(options, { hardState: { term: 1, vote: 0, commit: 1 }, base, configuration, entries });
+  return new Raft(own, { hardState: { term: 1, vote: 0, commit: 1 }, base, configuration, entries });
 }
 
 function leaderOf(voters: readonly number[]): Raft {
