@@ -27,6 +27,8 @@ const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recur
  * `resync` once, so a txn costs no more than its changes and its watchers, not their product.
  */
 const eventsMax = 250_000;
+/** ACLs that are asked for one path whether a watcher may know; where there are more, it is told. */
+const aclsMax = 64;
 /** Watches of closed connections that go in one turn. */
 const goneMax = 4_096;
 
@@ -175,7 +177,7 @@ export class WatchTable {
     const message = chunk(encodeWatchEvent("resync", path, zxid));
     for (const [connection, kinds] of this.#byPath.get(path) ?? []) {
       const acls = [...(((kinds & bit.persistent) !== 0 && persistent) || []), ...(((kinds & bit.recursive) !== 0 && recursive) || [])];
-      if (acls.some((acl) => mayDo(acl, "read", connection.caller))) connection.send(message);
+      if (acls.length >= aclsMax || acls.some((acl) => mayDo(acl, "read", connection.caller))) connection.send(message);
     }
   }
 
@@ -246,7 +248,7 @@ export class WatchTable {
 function miss(missed: Missed, path: string, acl: Acl): void {
   const acls = missed.get(path);
   if (acls === undefined) missed.set(path, new Set([acl]));
-  else acls.add(acl);
+  else if (acls.size < aclsMax) acls.add(acl);
 }
 
 function tell(connections: ReadonlySet<Connection>, acl: Acl, event: WatchEventKind, path: string, zxid: number): void {
