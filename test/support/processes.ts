@@ -67,13 +67,28 @@ export class Process {
   }
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
+/** The ports that a worker of the tests gives out: below those that the system takes for connections, each worker a range of its own. */
+const firstPort = 11_000;
+const portsEach = 1_900;
+const workers = 11;
+const worker = Number(process.env["VITEST_POOL_ID"] ?? process.pid) % workers;
+let portsGiven = Math.floor(Math.random() * portsEach);
+
+/**
+ * A port that nobody listens on, and that this worker does not give out again for a long time: it stays free while the process that had
+ * it is down, so that it can come back there.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    portsGiven = (portsGiven + 1) % portsEach;
+    const port = firstPort + worker * portsEach + portsGiven;
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer()
+        .once("error", () => resolve(false))
+        .listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 export interface ServedHub {

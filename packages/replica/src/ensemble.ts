@@ -204,10 +204,13 @@ export class Ensemble {
     });
   }
 
-  /** True for a member of the table that never said that it reads format 3. */
+  /**
+   * True for a member that was seen and did not say that it reads format 3. One that was never seen is no older build: a stranger could
+   * speak in its place before it comes.
+   */
   isOlder(member: string): boolean {
     const row = this.#state.tree.ensemble.members.find(({ id }) => id === member);
-    return row !== undefined && (row.reads ?? 0) < 3;
+    return row !== undefined && row.directory !== null && (row.reads ?? 0) < 3;
   }
 
   /** The URLs that members have said of themselves, over a link that proved who they are. */

@@ -140,18 +140,18 @@ describe("a secret", () => {
   });
 
   it("is proved by the one who dials first: who accepts says nothing that could be guessed against", { timeout: 60_000 }, async () => {
-    const ensemble = await EnsembleProcesses.start(3, { flags: ["--peer-secret-file", secretFile(secret)] });
+    const ensemble = await EnsembleProcesses.start(3, { away: 1, flags: ["--peer-secret-file", secretFile(secret)] });
     const wrong = await meet(ensemble.peerAddress("1"), "2", "1", "another secret altogether");
     expect(wrong.said[0]).not.toHaveProperty("proof");
     expect(wrong.said[1]).toEqual({ refused: "its secret is another" });
-    // A build of format 1 would be answered with the proof first: none is known to be here.
+    // A build of format 1 would be answered with the proof first: none is known to be here. Member 4 is named and was never seen.
     const socket = await dialed(ensemble.peerAddress("1"));
     const reader = new PeerFrameReader();
     const answer = new Promise<Said>((resolve) =>
       socket.on("data", (chunk: Buffer) => reader.push(chunk, (text) => resolve(JSON.parse(text) as Said))),
     );
     socket.write(
-      encodePeerFrame(JSON.stringify({ copse: "peer", from: "2", to: "1", nonce: "n", formats: { peer: [1, 1], txn: [1, 2] } }), checksum),
+      encodePeerFrame(JSON.stringify({ copse: "peer", from: "4", to: "1", nonce: "n", formats: { peer: [1, 1], txn: [1, 2] } }), checksum),
     );
     expect(await answer).not.toHaveProperty("proof");
     expect((await answer).refused).toContain("format 1");
