@@ -4,6 +4,7 @@
  * One account for each address keeps the books of all its connections; the sums are those of the process. Invariants: what is held is
  * on the books from where it is taken until it is let go; past a budget the one who asks is told so, or waits, and nobody else notices.
  */
+import { type Refusal, refuse } from "@copse/protocol";
 
 /** Bounds of one member, from its configuration. Infinity where there is none. */
 export interface BudgetLimits {
@@ -13,6 +14,9 @@ export interface BudgetLimits {
   /** Bytes that wait to be sent, of all connections and of those of one address. */
   readonly unsentBytes: number;
   readonly unsentBytesPerAddress: number;
+  /** Bytes of watches and subscriptions, of all connections and of those of one address. */
+  readonly followedBytes: number;
+  readonly followedBytesPerAddress: number;
   /** Sessions opened here from one address that still live. */
   readonly sessionsPerAddress: number;
   /** Subscriptions of a connection that has proved nothing but a password of its own. */
@@ -34,6 +38,8 @@ export const openBudgets: BudgetLimits = {
   receivedBytesPerAddress: none,
   unsentBytes: 536_870_912,
   unsentBytesPerAddress: none,
+  followedBytes: 1_073_741_824,
+  followedBytesPerAddress: none,
   sessionsPerAddress: none,
   subscriptionsAnonymous: none,
   requestsPerSecond: none,
@@ -49,6 +55,7 @@ export class Account {
   connections = 0;
   receivedBytes = 0;
   unsentBytes = 0;
+  followedBytes = 0;
   /** Sessions that live, and those that are being opened. */
   sessions = 0;
 
@@ -64,6 +71,7 @@ export class Budgets {
   /** Sums of all accounts. */
   receivedBytes = 0;
   unsentBytes = 0;
+  followedBytes = 0;
   #connections = 0;
   /** The heap is nearly full: nothing is taken that would make it grow. */
   isPressed = false;
@@ -101,6 +109,22 @@ export class Budgets {
   unsent(account: Account, bytes: number): void {
     account.unsentBytes += bytes;
     this.unsentBytes += bytes;
+  }
+
+  /** The account watches or subscribes, or no longer does where `bytes` is negative. */
+  follow(account: Account, bytes: number): void {
+    account.followedBytes += bytes;
+    this.followedBytes += bytes;
+  }
+
+  /** Why the account may not watch or subscribe to so much more, or null. */
+  refusalToFollow(account: Account, bytes: number): Refusal | null {
+    const { followedBytes, followedBytesPerAddress } = this.limits;
+    const isAddress = account.followedBytes + bytes > followedBytesPerAddress;
+    if (!isAddress && this.followedBytes + bytes <= followedBytes) return null;
+    this.refused(isAddress ? "followedBytesPerAddress" : "followedBytes");
+    const [who, most] = isAddress ? ["an address", followedBytesPerAddress] : ["this member", followedBytes];
+    return refuse("QUOTA_EXCEEDED", `${who} holds watches and subscriptions of ${most} bytes at most`);
   }
 
   /**

@@ -1,6 +1,7 @@
 /**
  * A connection as one who reads: what a read may touch besides the tree.
  */
+import type { Refusal } from "@copse/protocol";
 import { type Caller, isAdmin, isRootOpen, type Tree } from "@copse/tree";
 import type { Connection } from "./connection.ts";
 import type { Inspected } from "./inspection.ts";
@@ -12,7 +13,6 @@ import type { WatchTable } from "./watch-table.ts";
 export interface ReadsState {
   readonly tree: Tree;
   readonly watches: WatchTable;
-  readonly limits: { readonly watches: number };
   readonly inspected: Inspected;
   readonly isWorldAdmin: boolean;
   /** The reply members of `ensemble`. */
@@ -51,9 +51,11 @@ export class ConnectionReader implements Reader {
     return isAdmin(this.#state.tree, this.caller, this.#state.isWorldAdmin);
   }
 
-  watch(path: string, kind: "data" | "child"): boolean {
-    const { watches, limits } = this.#state;
-    return watches.add(this.#connection, path, kind, limits.watches);
+  watch(wanted: readonly (readonly [path: string, kind: "data" | "child"])[]): Refusal | null {
+    const { watches } = this.#state;
+    const refusal = watches.refusal(this.#connection, wanted);
+    if (refusal === null) for (const [path, kind] of wanted) watches.add(this.#connection, path, kind);
+    return refusal;
   }
 
   ensemble(): string {

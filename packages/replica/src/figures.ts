@@ -17,6 +17,8 @@ export interface Figures {
   /** Bytes of unanswered requests, and of what waits to be sent. */
   readonly receivedBytes: number;
   readonly unsentBytes: number;
+  /** Bytes of watches and subscriptions. */
+  readonly followedBytes: number;
   /** Bytes that are kept for whoever reads an older state. */
   readonly asideBytes: number;
   /** Bytes of the different ACLs of all znodes. */

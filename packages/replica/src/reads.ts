@@ -42,8 +42,8 @@ export interface Reader {
   readonly isAdmin: boolean;
   /** True where strangers may come, and everyone may change what is below the root. */
   readonly isRootExposed: boolean;
-  /** Leaves a one-shot watch; false where there is no room. */
-  watch(path: string, kind: "data" | "child"): boolean;
+  /** Leaves one-shot watches; none where they are refused. */
+  watch(wanted: readonly WatchWanted[]): Refusal | null;
   /** The reply members of `ensemble`. */
   ensemble(): string;
   readonly inspected: Inspected;
@@ -57,8 +57,7 @@ export function answerRead(tree: Tree, read: Read, reader: Reader): string | Ref
   const members = answer(tree, read, reader, wanted);
   if (typeof members !== "string") return members;
   if (members.length * 3 >= serverFrameBytesMax && utf8Length(members) >= serverFrameBytesMax - replyRestBytes) return tooLarge(read);
-  for (const [path, kind] of wanted) if (!reader.watch(path, kind)) return noRoom(path);
-  return members;
+  return (wanted.length === 0 ? null : reader.watch(wanted)) ?? members;
 }
 
 /** Room for a reply's other members. */
@@ -246,8 +245,4 @@ function noNode(path: string): Refusal {
 
 function noAuth(path: string): Refusal {
   return refuse("NO_AUTH", "needs the permission to read", path);
-}
-
-function noRoom(path: string): Refusal {
-  return refuse("QUOTA_EXCEEDED", "the connection has no room for another watch", path);
 }

@@ -74,7 +74,7 @@ export class Replica {
   readonly #connections: Map<number, Connection> = new Map();
   readonly #proposals: Proposals;
   readonly #waits: Waits;
-  readonly #watches: WatchTable = new WatchTable();
+  readonly #watches: WatchTable;
   readonly #subscriptions: Subscriptions;
   readonly #sessions: Sessions;
   readonly #admission: Admission;
@@ -100,7 +100,8 @@ export class Replica {
       requestsMax: limits.requests,
     };
     this.#queues = new Queues(tree);
-    this.#subscriptions = new Subscriptions(tree, history, this.#turn, options.isWorldAdmin);
+    this.#watches = new WatchTable(this.#budgets, limits.watches);
+    this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, options.isWorldAdmin);
     const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock, audit: options.audit };
     const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
@@ -289,6 +290,7 @@ export class Replica {
       refusals: this.#requests.refusals,
       receivedBytes: this.#budgets.receivedBytes,
       unsentBytes: this.#budgets.unsentBytes,
+      followedBytes: this.#budgets.followedBytes,
       asideBytes: tree.asideBytes,
       aclBytes: tree.acls.bytes,
       overBudget: this.#budgets.refusals,

@@ -290,19 +290,21 @@ export class Requests {
   }
 
   #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): string {
-    const { watches, subscriptions, limits } = this.#state;
+    const { watches, subscriptions } = this.#state;
     const done = this.#done();
     switch (follow.op) {
       case "addWatch": {
-        if (watches.add(connection, follow.path, follow.mode, limits.watches)) return done;
-        return this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.watches} watches`, follow.path));
+        const refusal = watches.refusal(connection, [[follow.path, follow.mode]]);
+        if (refusal !== null) return this.#error({ ...refusal, path: follow.path });
+        watches.add(connection, follow.path, follow.mode);
+        return done;
       }
       case "removeWatch":
         return watches.remove(connection, follow.path, follow.mode)
           ? done
           : this.#error(refuse("NO_WATCHER", "the connection has no such watch on the path", follow.path));
       case "restoreWatches": {
-        const refusal = restoreWatches(follow, connection, this.#state, limits.watches);
+        const refusal = restoreWatches(follow, connection, this.#state);
         return refusal === null ? done : this.#error(refusal);
       }
       case "unsubscribe":
@@ -316,7 +318,10 @@ export class Requests {
     const { subscriptions, limits, budgets } = this.#state;
     const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
     const most = isAnonymous ? Math.min(limits.subscriptions, budgets.limits.subscriptionsAnonymous) : limits.subscriptions;
-    if (subscriptions.count(connection) < most) return subscriptions.subscribe(follow, connection);
+    if (subscriptions.count(connection) < most) {
+      const refusal = subscriptions.refusal(connection, follow.path);
+      return refusal === null ? subscriptions.subscribe(follow, connection) : { body: this.#error({ ...refusal, path: follow.path }) };
+    }
     if (most < limits.subscriptions) budgets.refused("subscriptionsAnonymous");
     return { body: this.#error(refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
   }

@@ -6,8 +6,9 @@
  * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
  * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
  */
-import { chunk, encodeStat, isWithin, parentOf, type Scope, type Subscribe } from "@copse/protocol";
+import { chunk, encodeStat, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
 import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
+import type { Budgets } from "./budgets.ts";
 import { ChangeEncoder, changesSight, shownData, sight } from "./change-encoder.ts";
 import type { Answer, Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
@@ -35,6 +36,8 @@ const pieceUnits = 262_144;
 const pieceLooksMax = 4_096;
 /** Pieces sent in one turn of the loop, over all subscriptions. */
 const piecesPerTurn = 4;
+/** Bytes that a subscription is weighed with, beside its path. */
+const subscriptionBytes = 1_000;
 /** States that are read in pieces at once, over all subscriptions; who comes later begins later. */
 const viewsMax = 64;
 /** Znodes that may change ahead of a piece-wise reader before it begins anew. */
@@ -54,15 +57,17 @@ export class Subscriptions {
   /** The smallest number that may be free, where others are taken. */
   readonly #lowest: WeakMap<Map<number, Subscription>, number> = new WeakMap();
   readonly #turn: Turn;
+  readonly #budgets: Budgets;
   /** Those that are not live: what `work` looks after. */
   readonly #unsettled: Set<Subscription> = new Set();
   readonly #isWorldAdmin: boolean;
   #size = 0;
 
-  constructor(tree: Tree, history: History, turn: Turn, isWorldAdmin: boolean) {
+  constructor(tree: Tree, history: History, turn: Turn, budgets: Budgets, isWorldAdmin: boolean) {
     this.#tree = tree;
     this.#history = history;
     this.#turn = turn;
+    this.#budgets = budgets;
     this.#isWorldAdmin = isWorldAdmin;
   }
 
@@ -100,8 +105,13 @@ export class Subscriptions {
     return slowest !== null;
   }
 
+  /** Why the connection may not have one more, or null. */
+  refusal(connection: Connection, path: string): Refusal | null {
+    return this.#budgets.refusalToFollow(connection.account, bytesOf(path));
+  }
+
   /**
-   * Begins a subscription.
+   * Begins a subscription that `refusal` has nothing against.
    * @returns the reply, and what to send right behind it
    */
   subscribe(request: Subscribe, connection: Connection): Answer {
@@ -114,6 +124,7 @@ export class Subscriptions {
     const subscription: Subscription = { number, connection, path, scope, withData: request.data, state: { kind: "live" } };
     numbers.set(number, subscription);
     this.#size++;
+    this.#budgets.follow(connection.account, bytesOf(path));
     addTo(this.#byPath[scope], path, subscription);
     if (path !== "/") addTo(this.#byParent, parentOf(path), subscription);
     const missed = since === null ? null : this.#missed(subscription, since);
@@ -137,6 +148,7 @@ export class Subscriptions {
     removeFrom(this.#byPath[scope], path, subscription);
     if (path !== "/") removeFrom(this.#byParent, parentOf(path), subscription);
     this.#size--;
+    this.#budgets.follow(connection.account, -bytesOf(path));
     return true;
   }
 
@@ -357,4 +369,8 @@ function removeFrom(places: ByPath, path: string, subscription: Subscription): v
   const sharing = places.get(path)!;
   sharing.delete(subscription);
   if (sharing.size === 0) places.delete(path);
+}
+
+function bytesOf(path: string): number {
+  return subscriptionBytes + 2 * path.length;
 }

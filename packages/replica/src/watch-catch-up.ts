@@ -5,16 +5,7 @@
  * not. Persistent and recursive watches are given the events of the history, or told to resync where it does not reach
  * back. Invariant: the events leave in zxid order, one for each op and path, before the reply.
  */
-import {
-  chunk,
-  encodeWatchEvent,
-  parentOf,
-  type Refusal,
-  type RestoreWatches,
-  refuse,
-  type WatchEventKind,
-  type WatchKind,
-} from "@copse/protocol";
+import { chunk, encodeWatchEvent, parentOf, type Refusal, type RestoreWatches, type WatchEventKind, type WatchKind } from "@copse/protocol";
 import { type Acl, mayDo, PathTrie, type Tree, type Znode } from "@copse/tree";
 import type { Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
@@ -32,7 +23,6 @@ export function restoreWatches(
   request: RestoreWatches,
   connection: Connection,
   state: { readonly tree: Tree; readonly history: History; readonly watches: WatchTable },
-  watchesMax: number,
 ): Refusal | null {
   const { tree, history, watches } = state;
   const asked: [WatchKind, readonly string[]][] = [
@@ -41,8 +31,11 @@ export function restoreWatches(
     ["persistent", request.persistent],
     ["recursive", request.recursive],
   ];
-  const wanted = asked.reduce((sum, [, paths]) => sum + paths.length, 0);
-  if (connection.watches + wanted > watchesMax) return refuse("QUOTA_EXCEEDED", `a connection has at most ${watchesMax} watches`);
+  const refusal = watches.refusal(
+    connection,
+    asked.flatMap(([kind, paths]) => paths.map((path) => [path, kind] as const)),
+  );
+  if (refusal !== null) return refusal;
   const happened = history.since(request.since);
   const missed = new MissedEvents(connection, happened, tree.zxid);
   const armed: [string, WatchKind][] = [];
@@ -61,7 +54,7 @@ export function restoreWatches(
   for (const path of request.persistent) armed.push([path, "persistent"]);
   for (const path of request.recursive) armed.push([path, "recursive"]);
   missed.send();
-  for (const [path, kind] of armed) watches.add(connection, path, kind, watchesMax);
+  for (const [path, kind] of armed) watches.add(connection, path, kind);
   return null;
 }
 

@@ -5,8 +5,9 @@
  * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
  * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
  */
-import { chunk, encodeWatchEvent, parentOf, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
+import { chunk, encodeWatchEvent, parentOf, type Refusal, refuse, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
 import { type Acl, type Change, mayDo, PathTrie, ShardedMap } from "@copse/tree";
+import type { Budgets } from "./budgets.ts";
 import type { Connection } from "./connection.ts";
 
 type Watchers = Map<Connection, number>;
@@ -29,6 +30,9 @@ const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recur
 const eventsMax = 250_000;
 /** ACLs that are asked for one path whether a watcher may know; where there are more, it is told. */
 const aclsMax = 64;
+/** Bytes that a connection's watches of one path are weighed with, beside the path, and those that a recursive one is more. */
+const watchBytes = 300;
+const subtreeBytes = 500;
 /** Watches of closed connections that go in one turn. */
 const goneMax = 4_096;
 
@@ -39,30 +43,54 @@ export class WatchTable {
   readonly #recursive: PathTrie<Subtree> = new PathTrie();
   /** Closed connections with many watches: they go in slices. */
   readonly #leaving: Set<Connection> = new Set();
+  readonly #budgets: Budgets;
+  readonly #watchesMax: number;
   #size = 0;
+
+  /** @param watchesMax watches of one connection */
+  constructor(budgets: Budgets, watchesMax: number) {
+    this.#budgets = budgets;
+    this.#watchesMax = watchesMax;
+  }
 
   /** Watches of all connections. */
   get size(): number {
     return this.#size;
   }
 
-  /** False if the connection has no room for another watch; setting one again takes none. */
-  add(connection: Connection, path: string, kind: WatchKind, watchesMax: number): boolean {
+  /** Why the connection may not have all of these, or null; to set one again takes no room. */
+  refusal(connection: Connection, wanted: readonly (readonly [path: string, kind: WatchKind])[]): Refusal | null {
+    let count = 0;
+    let bytes = 0;
+    for (const [path, kind] of wanted) {
+      const kinds = this.#byPath.get(path)?.get(connection) ?? 0;
+      if ((kinds & bit[kind]) !== 0) continue;
+      count++;
+      bytes += bytesOf(path, kinds | bit[kind]) - bytesOf(path, kinds);
+    }
+    if (count === 0) return null;
+    if (connection.watches + count > this.#watchesMax) {
+      return refuse("QUOTA_EXCEEDED", `a connection has at most ${this.#watchesMax} watches`);
+    }
+    return this.#budgets.refusalToFollow(connection.account, bytes);
+  }
+
+  /** Sets a watch that `refusal` has nothing against. */
+  add(connection: Connection, path: string, kind: WatchKind): void {
     let watchers = this.#byPath.get(path);
     const kinds = watchers?.get(connection) ?? 0;
-    if ((kinds & bit[kind]) !== 0) return true;
-    if (connection.watches >= watchesMax) return false;
+    if ((kinds & bit[kind]) !== 0) return;
     if (watchers === undefined) {
       watchers = new Map();
       this.#byPath.set(path, watchers);
     }
     watchers.set(connection, kinds | bit[kind]);
+    this.#weigh(connection, path, kinds, kinds | bit[kind]);
     if (kind === "recursive") this.#addRecursive(connection, path);
     const paths = this.#byConnection.get(connection);
     if (paths === undefined) this.#byConnection.set(connection, new Set([path]));
     else paths.add(path);
     this.#count(connection, bit[kind], 1);
-    return true;
   }
 
   /** Removes one kind of watch, or all on the path for null; false if there was none. */
@@ -211,7 +239,9 @@ export class WatchTable {
 
   #drop(connection: Connection, path: string, gone: number): void {
     const watchers = this.#byPath.get(path)!;
-    const left = watchers.get(connection)! & ~gone;
+    const kinds = watchers.get(connection)!;
+    const left = kinds & ~gone;
+    this.#weigh(connection, path, kinds, left);
     this.#count(connection, gone, -1);
     if ((gone & bit.recursive) !== 0) this.#removeRecursive(connection, path);
     if (left !== 0) {
@@ -223,6 +253,10 @@ export class WatchTable {
     const paths = this.#byConnection.get(connection)!;
     paths.delete(path);
     if (paths.size === 0) this.#byConnection.delete(connection);
+  }
+
+  #weigh(connection: Connection, path: string, before: number, after: number): void {
+    this.#budgets.follow(connection.account, bytesOf(path, after) - bytesOf(path, before));
   }
 
   #count(connection: Connection, kinds: number, step: 1 | -1): void {
@@ -243,6 +277,12 @@ export class WatchTable {
     subtree?.connections.delete(connection);
     if (subtree?.connections.size === 0) this.#recursive.delete(path);
   }
+}
+
+/** What a connection's watches of one path weigh; nothing where it has none. */
+function bytesOf(path: string, kinds: number): number {
+  if (kinds === 0) return 0;
+  return watchBytes + path.length + ((kinds & bit.recursive) === 0 ? 0 : subtreeBytes + path.length);
 }
 
 function miss(missed: Missed, path: string, acl: Acl): void {

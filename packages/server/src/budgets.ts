@@ -29,6 +29,8 @@ export const defaultBudgets: ServerBudgets = {
   receivedBytesPerAddress: Math.floor(heldBytes / addressShare),
   unsentBytes: heldBytes,
   unsentBytesPerAddress: Math.floor(heldBytes / addressShare),
+  followedBytes: heldBytes,
+  followedBytesPerAddress: Math.floor(heldBytes / addressShare),
   sessionsPerAddress: 5_000,
   subscriptionsAnonymous: 500,
   requestsPerSecond: 5_000,
@@ -44,12 +46,13 @@ export const defaultBudgets: ServerBudgets = {
 
 /** The bounds of a member: those that are given, and for the rest the defaults of who can reach it. */
 export function budgetsOf(given: Partial<ServerBudgets>, isTrusting: boolean): ServerBudgets {
-  const { receivedBytes, unsentBytes, connections } = defaultBudgets;
+  const { receivedBytes, unsentBytes, followedBytes, connections } = defaultBudgets;
   const none = Number.POSITIVE_INFINITY;
   const trusting: ServerBudgets = {
     ...openBudgets,
     receivedBytes,
     unsentBytes,
+    followedBytes,
     connections,
     connectionsPerAddress: none,
     derivationsPerAddress: none,

@@ -57,6 +57,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
   gauge("received_bytes", "Bytes of requests that are not answered yet", () => member.figures.receivedBytes);
   gauge("unsent_bytes", "Bytes that wait to be sent to clients", () => member.figures.unsentBytes);
+  gauge("followed_bytes", "Bytes of watches and subscriptions", () => member.figures.followedBytes);
   gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => member.figures.asideBytes);
   gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => member.figures.aclBytes);
   gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.waiting);

@@ -181,6 +181,37 @@ describe("ACLs", () => {
   });
 });
 
+describe("watches and subscriptions", () => {
+  it("[C13] are weighed for their address, deep ones of a subtree no more than their paths", { timeout: 120_000 }, async () => {
+    const world = await small({ budgets: { followedBytesPerAddress: 8 * MiB } });
+    const client = await RawClient.connect(`${world.hub.url}/v1`);
+    const deep = (at: number): string => `/${at}${"/a".repeat(254)}`;
+    const before = await world.memory();
+    let armed = 0;
+    let refusal: Message | undefined;
+    while (refusal === undefined && armed < 50_000) {
+      const recursive = Array.from({ length: 500 }, (_, next) => deep(armed + next));
+      refusal = (await client.ask({ op: "restoreWatches", since: 0, recursive }))["error"] as Message | undefined;
+      if (refusal === undefined) armed += 500;
+    }
+    expect(refusal).toMatchObject({ code: "QUOTA_EXCEEDED", message: expect.stringContaining("an address") });
+    expect(armed).toBeGreaterThan(2_000);
+    expect(await world.memory()).toBeLessThan(before + 64);
+    expect(await metric(world.port, "copse_followed_bytes")).toBeLessThanOrEqual(8 * MiB);
+    const subscribe = async (): Promise<Message> => client.ask({ op: "subscribe", path: deep(0), scope: "node" });
+    for (let at = 0; at < 2_000; at++) if ((await subscribe())["error"] !== undefined) break;
+    expect((await subscribe())["error"]).toMatchObject({ code: "QUOTA_EXCEEDED", path: deep(0) });
+    // What was set is heard of, and a place that is given back can be taken again.
+    expect(await client.ask({ op: "removeWatch", path: deep(0), mode: "recursive" })).not.toHaveProperty("error");
+    expect(await client.ask({ op: "addWatch", path: "/witness", mode: "persistent" })).not.toHaveProperty("error");
+    await world.witness.ask({ op: "set", path: "/witness", data: "here" });
+    await client.until(({ event, path }) => event === "changed" && path === "/witness");
+    await client.cut();
+    await expect.poll(() => metric(world.port, "copse_followed_bytes"), { timeout: 30_000 }).toBe(0);
+    await expectServed(world);
+  });
+});
+
 describe("a heap that is nearly full", () => {
   it("[C17] refuses what would make it grow, says so, and lives", { timeout: 240_000 }, async () => {
     const world = await small();

@@ -203,6 +203,27 @@ describe("without an identity", () => {
   });
 });
 
+describe("watches that come back", () => {
+  it("[W6] are ten thousand in one request, or deep, and no turn is long", { timeout: 120_000 }, async () => {
+    const client = await stranger();
+    const asked = [
+      { persistent: Array.from({ length: 10_000 }, (_, at) => `/restored/${at}`) },
+      { data: Array.from({ length: 10_000 }, (_, at) => `/restored/${at}`) },
+      { recursive: Array.from({ length: 1_500 }, (_, at) => `/${at}${"/a".repeat(254)}`) },
+    ];
+    const longest: number[] = [];
+    for (const paths of asked) {
+      longest.push(
+        await longestTurn(async () => {
+          expect(await client.ask({ op: "restoreWatches", since: 0, ...paths })).not.toHaveProperty("error");
+        }),
+      );
+    }
+    for (const turn of longest) expect(turn).toBeLessThan(turnMsMax);
+    await client.cut();
+  });
+});
+
 describe("a txn of very many events", () => {
   it("[W7] costs its changes and its watchers, not their product: watches that stay are told once to look again", {
     timeout: 120_000,
