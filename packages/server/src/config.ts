@@ -104,6 +104,11 @@ export function isPrivate({ host, trustProxy, origins, advertise }: ServerConfig
   return isLoopback(host) && trustProxy.length === 0 && origins.length === 0 && isHere;
 }
 
+/** True for a host that means all addresses of the machine. */
+export function isWildcard(host: string): boolean {
+  return /^(0+(\.0+)*|\[?[0:]+\]?)$/.test(host);
+}
+
 /** True where everyone is trusted: nobody else comes, or somebody has said that this is meant. */
 export function isTrusting(config: ServerConfig): boolean {
   return config.isInsecure || isPrivate(config);

@@ -11,7 +11,7 @@ import { AuditLog } from "./audit-log.ts";
 import { budgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./client-address.ts";
 import type { ClientListener, ListenerOptions } from "./client-listener.ts";
-import { isTrusting, lockedRoot, type ServerConfig } from "./config.ts";
+import { isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { CredentialProver } from "./credentials.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
@@ -113,10 +113,15 @@ async function serve(
   const admin = new AdminListener(createHttp(httpOptions, { hasHealth: true, hasPage: false }));
   const listener: ClientListener = config.uws === null ? new WsListener(listening) : new UwsListener(listening, config.uws);
   const port = await listener.listen(host, config.port);
-  advertised = config.advertise ?? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
-  if (!URL.canParse(advertised)) {
+  const shown = config.advertise ?? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  if (!URL.canParse(shown)) {
     await listener.stop(0);
-    throw new ConfigError(`advertise: ${advertised} is not a URL`);
+    throw new ConfigError(`advertise: ${shown} is not a URL`);
+  }
+  // An address that means all of a machine's own leads its clients to themselves.
+  advertised = config.advertise === null && isWildcard(host) ? "" : shown;
+  if (advertised === "" && config.origins.length === 0) {
+    logger.warn("clients are told no address of this member, and no page may connect: give --advertise URL, or --origin for pages");
   }
 
   const secrets = (): PeerSecrets | null => {
@@ -216,9 +221,9 @@ async function serve(
     await release();
     logger.info("stopped");
   };
-  const page = advertised.replace(/^ws/, "http");
+  const page = shown.replace(/^ws/, "http");
   return {
-    url: `${advertised}/v1`,
+    url: `${shown}/v1`,
     page,
     port,
     get cluster() {
