@@ -93,7 +93,7 @@ describe("subscriptions", () => {
 
   it("and watches end with the client, and are told of another cluster", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 9_000 });
+    const copse = await hub.connect({ timeoutMs: 9_000, allowClusterChange: true });
     await copse.create("/s", "old");
     const store = copse.store("/s");
     store.subscribe(() => {});

@@ -190,6 +190,39 @@ describe("presence", () => {
   });
 });
 
+describe("one participant in two tabs", () => {
+  it("is one presence, as present as the tab that is looked at", async () => {
+    const hub = new TestEnsemble();
+    const [a, first, second] = (await clientsOf(hub, 3)) as [Copse, Copse, Copse];
+    const room = await presence(a, "/room", { user: "watcher" });
+    room.others.subscribe(() => {});
+    const hidden: Attention = { state: () => "hidden", onChange: () => () => {} };
+    const tab = await presence(first, "/room", { user: "ann", id: "ann", attention: hidden });
+    const others = (): string =>
+      room.others
+        .get()
+        .map(({ id, user, state }) => `${id} ${user} ${state}`)
+        .join();
+    await quiet([first, a]);
+    expect(others()).toBe("ann ann hidden");
+    const other = await presence(second, "/room", { user: "Ann", id: "ann" });
+    other.others.subscribe(() => {});
+    await quiet([second, a]);
+    expect([others(), other.others.get().map(({ user }) => user)]).toEqual(["ann Ann online", ["watcher"]]);
+    await tab.update("Anna");
+    await quiet([first, a]);
+    expect(others()).toBe("ann Anna online");
+    await other.close();
+    await quiet([second, a]);
+    expect(others()).toBe("ann Anna hidden");
+    await tab.close();
+    await quiet([first, a]);
+    expect(others()).toBe("ann Anna gone");
+    await room.close();
+    expect(ghosts(hub, "/room")).toEqual([]);
+  });
+});
+
 describe("a cached tree", () => {
   it("is one value whose unchanged parts stay the same objects", async () => {
     const hub = new TestEnsemble();

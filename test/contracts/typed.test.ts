@@ -40,7 +40,11 @@ describe("a definition", () => {
       const bad = copse.update(Definition, () => ({ theme: "pink" }) as unknown as Web);
       await expect(bad).rejects.toMatchObject({ code: "SCHEMA" });
       await copse.set("/config/web", '{"theme":"light","limit":3}');
-      const { value } = await copse.update(Definition, (web) => ({ ...web, limit: web.limit + 1 }));
+      const { value } = await copse.update(Definition, (web) => ({ ...web!, limit: web!.limit + 1 }));
+      const known = await copse.get(Definition);
+      expect([known.value.limit, store.version]).toEqual([4, known.stat.version]);
+      await expect(copse.set(Definition, { ...known.value, limit: 5 }, { version: 0 })).rejects.toMatchObject({ code: "BAD_VERSION" });
+      await expect(copse.set(Definition, { limit: "many" } as unknown as Web)).rejects.toMatchObject({ code: "SCHEMA" });
       await copse.sync();
       expect([value.limit, store.error, store.get().limit]).toEqual([4, null, 4]);
     });

@@ -4,14 +4,17 @@
  * A write is done exactly once however often the connection breaks, or rejects with `outcome: "unknown"` when its session
  * ended first. Times are milliseconds.
  */
-import type { AclItem, Credential, Refusal, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { AclItem, Credential, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
 import { Endpoints } from "./endpoints.ts";
-import { CopseError, isCopseError } from "./errors.ts";
+import { CopseError, closedError, errorOf, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";
 import { type CallOptions, Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
-import { ClientSession, type SessionState } from "./session.ts";
-import { createStore, type Store } from "./store.ts";
+import { memberUrls } from "./received.ts";
+import { ClientSession } from "./session.ts";
+import { type ClientStatus, SessionEvent, type SessionState } from "./status.ts";
+import { createStore, type Store, type StoreOptions } from "./store.ts";
 import { Stream } from "./stream.ts";
 import { type Change, type Observer, Subscriptions } from "./subscriptions.ts";
 import type { ClientPorts, Clock } from "./transport.ts";
@@ -29,18 +32,15 @@ export interface ConnectOptions {
   readonly acl?: readonly AclItem[];
   /** Gives up the first connect. */
   readonly signal?: AbortSignal;
+  /** The first connect gives up after so many milliseconds, and says why; Infinity waits for as long as it takes. Default 15 000. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * Another cluster at a URL that was given is a new beginning: the session is over, what is followed begins anew. Unless this is true the
+   * client ends with CLUSTER_CHANGED, because what it knows, and what it is about to write, is of another tree.
+   */
+  readonly allowClusterChange?: boolean;
   /** For tests and unusual hosts. */
   readonly ports?: ClientPorts;
-}
-
-/** The session's state has changed. */
-export class SessionEvent extends Event {
-  readonly state: SessionState;
-
-  constructor(state: SessionState) {
-    super("state");
-    this.state = state;
-  }
 }
 
 /** The znode that says who the members are, with a watch. */
@@ -50,20 +50,9 @@ const streamItemsMax = 10_000;
 /** Attempts of one update before it gives up. */
 const updateAttemptsMax = 100;
 
-/**
- * Connects.
- * @param urls one or more members, as ws, wss, http or https URLs
- * @throws CopseError where the server refuses for good, the signal's reason where that aborts first
- */
-export async function connect(urls: string | readonly string[], options: ConnectOptions = {}): Promise<Copse> {
-  const client = new Copse(typeof urls === "string" ? [urls] : urls, options);
-  try {
-    await client.connected(options.signal);
-  } catch (error) {
-    await client.close();
-    throw error;
-  }
-  return client;
+export interface Updated<T> {
+  readonly value: T;
+  readonly stat: Stat;
 }
 
 export class Copse extends Operations {
@@ -95,11 +84,14 @@ export class Copse extends Operations {
     const session = {
       timeoutMs: options.timeoutMs ?? 30_000,
       isReadOnly: options.readOnly ?? false,
+      allowsClusterChange: options.allowClusterChange ?? false,
       auth: async () => (await options.auth?.()) ?? [],
     };
     this.#endpoints = new Endpoints(urls, this.#ports.random);
     this.#session = new ClientSession(session, this.#ports, this.#endpoints, this.#outbox, {
       state: (state) => this.#entered(state),
+      // The first attempt begins before anybody can listen.
+      status: () => this.#session !== undefined && this.dispatchEvent(new SessionEvent("status", this.#session.status)),
       restore: (isNewCluster) => this.#restore(isNewCluster),
       message: (message) => this.#take(message),
       frameEnded: () => this.#subscriptions.frameEnded(),
@@ -113,6 +105,17 @@ export class Copse extends Operations {
   get state(): SessionState {
     return this.#session.state;
   }
+
+  /** What this client is waiting for, live: `get()` is its present status, `subscribe` calls at once and at each change. */
+  readonly status: Pick<Store<ClientStatus>, "get" | "subscribe"> = {
+    get: () => this.#session.status,
+    subscribe: (listener) => {
+      const own = (): void => listener(this.#session.status);
+      this.addEventListener("status", own);
+      own();
+      return () => this.removeEventListener("status", own);
+    },
+  };
 
   /** The session's id, or null where there is none. */
   get sessionId(): string | null {
@@ -156,17 +159,25 @@ export class Copse extends Operations {
     return () => this.removeEventListener("state", own);
   }
 
-  /** Resolves once connected. */
-  connected(signal?: AbortSignal): Promise<void> {
+  /** Resolves once connected. @throws CopseError TIMEOUT with the newest reason; the signal's reason */
+  connected(signal?: AbortSignal, timeoutMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
         if (this.state === "connected") finish(resolve);
-        else if (this.state === "closed") finish(() => reject(this.#refusal ?? new CopseError("CLOSED", "the client is closed")));
+        else if (this.state === "closed") finish(() => reject(this.#refusal ?? closedError()));
       };
       const abort = (): void => finish(() => reject(signal?.reason));
+      const late = (): void => {
+        const { reason, endpoint } = this.#session.status;
+        const { authError } = this.#session;
+        const why = `not connected in ${timeoutMs} ms: ${endpoint}: ${reason ?? "no answer yet"}`;
+        finish(() => reject(new CopseError("TIMEOUT", why, authError === undefined ? {} : { cause: authError })));
+      };
       const off = this.onState(look);
+      const cancel = Number.isFinite(timeoutMs) ? this.#ports.after(timeoutMs, late) : ignoreAnswer;
       const finish = (settle: () => void): void => {
         off();
+        cancel();
         signal?.removeEventListener("abort", abort);
         settle();
       };
@@ -196,15 +207,21 @@ export class Copse extends Operations {
     return this.#subscriptions.observe({ path, scope: options.scope ?? "node", data: options.data ?? true }, observer);
   }
 
-  /** The changes of a part of the tree from now on. A `resync` item says that some were lost. Leaving the loop ends it. */
+  /**
+   * The changes of a part of the tree from now on. A `resync` item says that some were lost; a `denied` one, at first and behind a `resync`,
+   * that a znode is there and may not be read. Leaving the loop ends it.
+   */
   changes(path: string, options: { scope?: Scope; data?: boolean; signal?: AbortSignal } = {}): AsyncIterableIterator<Change> {
     const resync = (): Change => ({ kind: "resync", path, zxid: this.zxid, znode: null, stat: null, data: null });
     const stream = new Stream<Change>(streamItemsMax, resync);
     let isFirst = true;
     const stop = this.observe(path, options, {
-      state: () => {
+      state: (znodes, zxid, isHidden) => {
         if (!isFirst) stream.push(resync());
         isFirst = false;
+        const denied = [...znodes.values()].filter((znode) => znode.isDenied).map((znode) => znode.path);
+        if (isHidden) denied.push(path);
+        for (const one of denied) stream.push({ ...resync(), kind: "denied", path: one, zxid });
       },
       changes: (changes) => {
         for (const change of changes) stream.push(change);
@@ -215,29 +232,41 @@ export class Copse extends Operations {
   }
 
   /** A live value: text of a path, or what a definition makes of it. */
-  store(path: string, options?: { initial?: string }): Store<string>;
-  store<T>(definition: NodeDefinition<T>, options: { initial: T }): Store<T>;
-  store<T>(definition: NodeDefinition<T>, options?: { initial?: T }): Store<T | undefined>;
-  store<T>(node: string | NodeDefinition<T>, options: { initial?: unknown } = {}): Store<unknown> {
+  store(path: string, options?: StoreOptions<string>): Store<string>;
+  store<T>(definition: NodeDefinition<T>, options: StoreOptions<T> & { initial: T }): Store<T>;
+  store<T>(definition: NodeDefinition<T>, options?: StoreOptions<T>): Store<T | undefined>;
+  store<T>(node: string | NodeDefinition<T>, options: StoreOptions<unknown> = {}): Store<unknown> {
     const definition = (typeof node === "string" ? textNode(node) : node) as NodeDefinition<unknown>;
     const initial = options.initial ?? (typeof node === "string" ? "" : undefined);
-    return createStore(definition, initial, (observer) => this.observe(definition.path, { scope: "node" }, observer));
+    return createStore(definition, { ...options, initial }, (observer) => this.observe(definition.path, { scope: "node" }, observer));
   }
 
   /**
    * Reads, changes and writes with compare-and-set, again and again until nobody came between. A missing znode is created,
-   * with its ancestors, from `change(undefined)`.
+   * with its ancestors, from `change(undefined)`, or from `change(initial)` where an initial value is given.
+   * @example await copse.update("/visits", (text = "0") => String(Number(text) + 1));
    */
+  async update(
+    path: string,
+    change: (value: string | undefined) => string | Promise<string>,
+    options?: CallOptions,
+  ): Promise<Updated<string>>;
+  async update<T>(
+    node: NodeDefinition<T>,
+    change: (value: T) => T | Promise<T>,
+    options: CallOptions & { initial: T },
+  ): Promise<Updated<T>>;
+  async update<T>(node: NodeDefinition<T>, change: (value: T | undefined) => T | Promise<T>, options?: CallOptions): Promise<Updated<T>>;
   async update<T>(
     node: string | NodeDefinition<T>,
     change: (value: T) => T | Promise<T>,
-    options: CallOptions = {},
-  ): Promise<{ value: T; stat: Stat }> {
+    { initial, ...options }: CallOptions & { initial?: T } = {},
+  ): Promise<Updated<T>> {
     const definition = (typeof node === "string" ? textNode(node) : node) as NodeDefinition<T>;
     const { path } = definition;
     for (let attempt = 1; ; attempt++) {
       const known = await this.get(path, options).catch(orMissing);
-      const value = await change((known === null ? undefined : definition.parse(known.data)) as T);
+      const value = await change((known === null ? initial : definition.parse(known.data)) as T);
       const data = definition.format(value);
       try {
         const stat =
@@ -287,7 +316,8 @@ export class Copse extends Operations {
 
   #entered(state: SessionState): void {
     if (state !== "connected") this.#subscriptions.lost();
-    this.dispatchEvent(new SessionEvent(state));
+    this.dispatchEvent(new SessionEvent("state", this.#session.status));
+    this.dispatchEvent(new SessionEvent("status", this.#session.status));
   }
 
   #restore(isNewCluster: boolean): void {
@@ -304,11 +334,9 @@ export class Copse extends Operations {
     ask(configWatch, (reply) => this.#learn(reply));
   }
 
-  /** Whoever is a member may be connected to. */
+  /** Every member may be connected to. */
   #learn({ data }: Reply): void {
-    if (typeof data !== "string" || data === "") return;
-    const { members } = JSON.parse(data) as { members?: readonly { readonly url: string }[] };
-    this.#endpoints.learn((members ?? []).map(({ url }) => url));
+    this.#endpoints.learn(memberUrls(data), this.#session.cluster ?? "");
   }
 
   #take(message: Record<string, unknown>): void {
@@ -322,7 +350,7 @@ export class Copse extends Operations {
   #call(message: Record<string, unknown>, { signal, timeoutMs }: CallOptions = {}, isWrite = false): Promise<Reply> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted === true) return reject(signal.reason);
-      if (this.state === "closed") return reject(this.#refusal ?? new CopseError("CLOSED", "the client is closed"));
+      if (this.state === "closed") return reject(this.#refusal ?? closedError());
       const finish = (settle: () => void): void => {
         cancel();
         signal?.removeEventListener("abort", abort);
@@ -360,15 +388,6 @@ function settle(
   if (reply instanceof CopseError) reject(reply);
   else if (reply.error === undefined) resolve(reply);
   else reject(errorOf(reply.error, message["path"]));
-}
-
-function errorOf(refusal: Refusal, path: unknown): CopseError {
-  const { code, message, stat, index } = refusal;
-  return new CopseError(code, message, { path: refusal.path ?? (typeof path === "string" ? path : undefined), stat, index });
-}
-
-function closedError(): CopseError {
-  return new CopseError("CLOSED", "the client is closed");
 }
 
 /** For requests whose refusal changes nothing: the connection, or the watch, is gone already. */

@@ -3,10 +3,10 @@
  *
  * `isCopseError` goes by a brand, so it holds across copies of this package on one page.
  */
-import type { ErrorCode, Stat } from "@copse/protocol";
+import type { ErrorCode, Refusal, Stat } from "@copse/protocol";
 
 /** What a server says, and what only a client can say. */
-export type CopseErrorCode = ErrorCode | "TIMEOUT" | "CLOSED" | "SCHEMA" | "OVERLOADED";
+export type CopseErrorCode = ErrorCode | "TIMEOUT" | "CLOSED" | "SCHEMA" | "OVERLOADED" | "CLUSTER_CHANGED";
 
 const brand = "copse.error";
 
@@ -20,6 +20,8 @@ export interface CopseErrorDetails {
   readonly outcome?: "none" | "unknown";
   /** What a schema found wrong, with SCHEMA. */
   readonly issues?: readonly { readonly message: string }[] | undefined;
+  /** What was thrown before, by the application. */
+  readonly cause?: unknown;
 }
 
 const retryableCodes: readonly CopseErrorCode[] = ["UNAVAILABLE", "THROTTLED", "SESSION_EXPIRED", "TIMEOUT", "OVERLOADED"];
@@ -39,7 +41,7 @@ export class CopseError extends Error {
   readonly issues: readonly { readonly message: string }[];
 
   constructor(code: CopseErrorCode, message: string, details: CopseErrorDetails = {}) {
-    super(details.path === undefined ? `${code}: ${message}` : `${code}: ${message} (${details.path})`);
+    super(`${code}: ${message}${details.path === undefined ? "" : ` (${details.path})`}`, "cause" in details ? details : undefined);
     this.code = code;
     this.retryable = retryableCodes.includes(code);
     this.outcome = details.outcome ?? (code === "OUTCOME_UNKNOWN" ? "unknown" : "none");
@@ -52,7 +54,19 @@ export class CopseError extends Error {
 }
 
 /** True for a CopseError, of this code where one is given. */
-export function isCopseError(error: unknown, code?: CopseErrorCode): error is CopseError {
+export function isCopseError<Code extends CopseErrorCode = CopseErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is CopseError & { readonly code: Code } {
   if (typeof error !== "object" || error === null || (error as { brand?: unknown }).brand !== brand) return false;
   return code === undefined || (error as CopseError).code === code;
+}
+
+/** What the server says of a request for this path. */
+export function errorOf({ code, message, stat, index, path }: Refusal, asked: unknown): CopseError {
+  return new CopseError(code, message, { path: path ?? (typeof asked === "string" ? asked : undefined), stat, index });
+}
+
+export function closedError(): CopseError {
+  return new CopseError("CLOSED", "the client is closed");
 }

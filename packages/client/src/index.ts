@@ -1,7 +1,9 @@
 export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
-export { type ConnectOptions, Copse, connect, SessionEvent } from "./client.ts";
+export { type ConnectOptions, Copse, type Updated } from "./client.ts";
+export { connect } from "./connect.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
-export type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+export type { MemberStats, Page, SearchPage, ShownEnsemble, ShownMember, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+export { lookingSignal } from "./looking-signal.ts";
 export { isMasked } from "./masked.ts";
 export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
 export type {
@@ -20,8 +22,8 @@ export type {
   Znode,
 } from "./operations.ts";
 export { compareSequences } from "./sequence.ts";
-export type { SessionState } from "./session.ts";
-export { liveStore, type Store, type StoreSink, type StoreStatus } from "./store.ts";
+export { type ClientStatus, SessionEvent, type SessionState } from "./status.ts";
+export { liveStore, type Store, type StoreOptions, type StoreSink, type StoreStatus } from "./store.ts";
 export type { Change, LiveZnode, Observer } from "./subscriptions.ts";
 export type { ClientPorts, Clock, Socket, SocketEvents, Transport } from "./transport.ts";
 export type { WatchMode } from "./watches.ts";

@@ -7,6 +7,27 @@ export interface Page {
   readonly more: boolean;
 }
 
+/** A member as `ensemble` shows it. */
+export interface ShownMember {
+  readonly id: string;
+  readonly role: "leader" | "follower" | "observer";
+  /** Where its clients reach it; "" where it tells none. */
+  readonly url: string;
+  readonly state: "up" | "down";
+  /** The newest zxid that it is known to have applied; 0 where the member that answers has not heard of any. */
+  readonly zxid: number;
+  /** Where other members reach it, HOST:PORT; for admins alone. */
+  readonly peer?: string;
+}
+
+export interface ShownEnsemble {
+  readonly members: readonly ShownMember[];
+  /** The id of the member that leads, or "". */
+  readonly leader: string;
+  /** Grows with each change of the members: what `reconfig` compares its `version` with. */
+  readonly version: number;
+}
+
 export interface ShownSession {
   readonly id: string;
   readonly timeout: number;

@@ -6,8 +6,9 @@
  */
 import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
-import { CopseError } from "./errors.ts";
-import type { MemberStats, Page, SearchPage, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+import { CopseError, isCopseError } from "./errors.ts";
+import type { MemberStats, Page, SearchPage, ShownEnsemble, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";
+import type { NodeDefinition } from "./node-schema.ts";
 
 /** Text, bytes, or null for no data at all. */
 export type Data = string | Uint8Array | null;
@@ -131,7 +132,15 @@ export class Operations extends EventTarget {
 
   constructor(call: Call, acl: readonly AclItem[] | undefined) {
     super();
-    this.#call = call;
+    this.#call = async (...request) => {
+      try {
+        return await call(...request);
+      } catch (error) {
+        // It was made where the answer came: what helps is where the call was made.
+        if (isCopseError(error)) Error.captureStackTrace?.(error);
+        throw error;
+      }
+    };
     this.acl = acl;
   }
 
@@ -142,15 +151,30 @@ export class Operations extends EventTarget {
     return { path: reply.path!, stat: reply.stat! };
   }
 
-  /** Reads a znode. @throws CopseError NO_NODE */
-  async get(path: string, options: ReadOptions = {}): Promise<Znode> {
-    return znodeOf(await this.#read({ op: "get", path }, options));
+  /**
+   * Reads a znode, or the value that a definition makes of it.
+   * @throws CopseError NO_NODE, and SCHEMA where the data does not fit the definition
+   * @example const { data, stat } = await copse.get("/app/title");
+   */
+  async get(path: string, options?: ReadOptions): Promise<Znode>;
+  async get<T>(node: NodeDefinition<T>, options?: ReadOptions): Promise<{ readonly value: T; readonly stat: Stat }>;
+  async get(node: string | NodeDefinition<unknown>, options: ReadOptions = {}): Promise<Znode | { value: unknown; stat: Stat }> {
+    const path = typeof node === "string" ? node : node.path;
+    const znode = znodeOf(await this.#read({ op: "get", path }, options));
+    return typeof node === "string" ? znode : { value: node.parse(znode.data), stat: znode.stat };
   }
 
-  /** Replaces the data of a znode. @throws CopseError NO_NODE, BAD_VERSION with the present stat */
-  async set(path: string, data: Data, options: WriteOptions & { version?: number } = {}): Promise<Stat> {
+  /**
+   * Replaces the data of a znode; of a definition, by a value that fits it.
+   * @throws CopseError NO_NODE, BAD_VERSION with the present stat, SCHEMA
+   * @example await copse.set("/app/title", "Hello again", { version: stat.version });
+   */
+  async set(path: string, data: Data, options?: WriteOptions & { version?: number }): Promise<Stat>;
+  async set<T>(node: NodeDefinition<T>, value: T, options?: WriteOptions & { version?: number }): Promise<Stat>;
+  async set(node: string | NodeDefinition<unknown>, data: unknown, options: WriteOptions & { version?: number } = {}): Promise<Stat> {
     const { version, ...rest } = options;
-    return (await this.#write({ op: "set", path, ...encodeData(data), version }, rest)).stat!;
+    const [path, text] = typeof node === "string" ? [node, data as Data] : [node.path, node.format(data)];
+    return (await this.#write({ op: "set", path, ...encodeData(text), version }, rest)).stat!;
   }
 
   /** Deletes a znode; with `recursive` all below too. Gives how many went. @throws CopseError NO_NODE, BAD_VERSION, NOT_EMPTY */
@@ -271,9 +295,9 @@ export class Operations extends EventTarget {
   }
 
   /** The members, their roles and their state. */
-  async ensemble(options: CallOptions = {}): Promise<Record<string, unknown>> {
+  async ensemble(options: CallOptions = {}): Promise<ShownEnsemble> {
     const { id: _id, zxid: _zxid, ...rest } = await this.#read({ op: "ensemble" }, options);
-    return rest as Record<string, unknown>;
+    return rest as unknown as ShownEnsemble;
   }
 
   /** All sessions, by id, in pages; `connection` is null where it is another member's. @throws CopseError NO_AUTH without admin on `/` */

@@ -7,6 +7,7 @@
  * Nothing is sent that the server's announced limits would close the connection for.
  */
 import type { Reply } from "@copse/protocol";
+import { encodeBase64 } from "./base64.ts";
 import { CopseError } from "./errors.ts";
 
 export interface Pending {
@@ -102,8 +103,13 @@ export class Outbox {
       if (pending === undefined) break;
       if (!this.#pending.has(pending.id)) continue;
       const ack = pending.kind === "write" && this.#ack > 0 ? { ack: this.#ack } : {};
-      const text = JSON.stringify({ id: pending.id, ...pending.message, ...ack });
-      const size = sizeOf(text) + 1;
+      let text = JSON.stringify({ id: pending.id, ...pending.message, ...ack });
+      let size = sizeOf(text) + 1;
+      if (size + 2 > limits.frameBytes) {
+        // Text that is mostly escapes is shorter as base64; what the znode holds is the same.
+        text = JSON.stringify({ id: pending.id, ...pending.message, ...ack }, asBase64);
+        size = sizeOf(text) + 1;
+      }
       if (size + 2 > limits.frameBytes) {
         this.#forget(pending);
         pending.settle(new CopseError("TOO_LARGE", `the request is over ${limits.frameBytes} bytes`));
@@ -175,6 +181,13 @@ export class Outbox {
     this.#givenUp.delete(pending.id);
     if (pending.kind === "restoring") this.#unrestored--;
   }
+}
+
+/** For JSON.stringify: a request, or an op of one, with its text as `data64`. */
+function asBase64(_name: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || typeof (value as { data?: unknown }).data !== "string") return value;
+  const { data, ...rest } = value as { data: string };
+  return { ...rest, data64: encodeBase64(utf8.encode(data)) };
 }
 
 /** Bytes in UTF-8: counted only where they could matter. */

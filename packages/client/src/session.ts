@@ -1,29 +1,35 @@
 /**
  * The session from the other side: connect, stay alive, resume, and know when it is over before the server does.
  *
- * States: connecting → connected ⇄ suspended → expired | closed; after expired a new session begins. The client's own
- * deadline is the send time of its newest connect, ping or write that was answered without an error, plus 2/3 of the
- * timeout; past it the session counts as expired here, while the server still waits. Clocks are looked at, ticks never
- * counted: a timer that fired late, or a page that woke, first looks at the deadline.
+ * States: connecting → connected ⇄ suspended → expired | closed; after expired a new session begins. Past the client's own
+ * deadline (liveness) the session counts as expired here, while the server still waits. Clocks are looked at, ticks never
+ * counted: a timer that fired late, a page that woke, or who asks for the state, first looks at the deadline. Invariant: what is
+ * said to a peer of another cluster, or to no copse server, changes nothing here; the next endpoint is tried.
  */
 import type { ConnectReply, Credential, Reply } from "@copse/protocol";
 import type { Endpoints } from "./endpoints.ts";
 import { CopseError } from "./errors.ts";
+import { Liveness, type Moment } from "./liveness.ts";
+import { Lifetime } from "./looking-signal.ts";
 import type { Outbox, WireLimits } from "./outbox.ts";
+import { isConnectRefusal, isConnectReply, isReplyTo, lastingRefusals, messagesOf } from "./received.ts";
+import type { ClientStatus, SessionState } from "./status.ts";
 import type { ClientPorts, Socket } from "./transport.ts";
-
-export type SessionState = "connecting" | "connected" | "suspended" | "expired" | "closed";
 
 export interface SessionOptions {
   /** Milliseconds after which the server gives the session up; it may clamp it. */
   readonly timeoutMs: number;
   readonly isReadOnly: boolean;
+  /** Another cluster at a URL that was given is taken for a new beginning. */
+  readonly allowsClusterChange: boolean;
   /** Asked anew at each connect. */
   readonly auth: () => Promise<readonly Credential[]>;
 }
 
 export interface SessionEvents {
   state(state: SessionState): void;
+  /** The status is another, the state perhaps not. */
+  status(): void;
   /** Connected: bring watches and subscriptions back before anything else is sent. */
   restore(isNewCluster: boolean): void;
   /** An event or subscription message. */
@@ -37,7 +43,9 @@ export interface SessionEvents {
 type Phase =
   | { readonly kind: "waiting"; readonly cancel: () => void }
   | { readonly kind: "opening"; readonly socket: Socket }
-  | { readonly kind: "greeting"; readonly socket: Socket; readonly connectId: number; readonly sentAt: number }
+  /** The application is asked for credentials. */
+  | { readonly kind: "asking"; readonly socket: Socket }
+  | { readonly kind: "greeting"; readonly socket: Socket; readonly connectId: number; readonly sent: Moment }
   | { readonly kind: "open"; readonly socket: Socket }
   | { readonly kind: "closed" };
 
@@ -60,10 +68,14 @@ export class ClientSession {
   /** The cluster that watches and subscriptions were last set up with. */
   #restoredCluster: string | null = null;
   #timeoutMs: number;
-  #deadline = 0;
-  #life: AbortController = new AbortController();
-  #connection: AbortController = new AbortController();
-  #ping: { readonly id: number; readonly sentAt: number } | null = null;
+  readonly #liveness: Liveness;
+  readonly #life: Lifetime = new Lifetime(() => this.look());
+  readonly #connection: Lifetime = new Lifetime(() => this.look());
+  #attempt = 0;
+  #reason: string | null = null;
+  #nextTryMs: number | null = null;
+  /** What `auth` threw last, since there was a connection. */
+  authError: unknown;
   #cancelLook: () => void = () => {};
   #cancelConnect: () => void = () => {};
   #limits: WireLimits = { frameBytes: 65_536, requests: 100 };
@@ -83,12 +95,25 @@ export class ClientSession {
     this.#events = events;
     this.#timeoutMs = options.timeoutMs;
     this.isReadOnly = options.isReadOnly;
+    this.#liveness = new Liveness(ports);
     this.#stopWaking = ports.onWake(() => this.#wake());
     this.#open();
   }
 
   get state(): SessionState {
+    this.look();
     return this.#state;
+  }
+
+  get status(): ClientStatus {
+    const { state } = this;
+    const [reason, nextTryMs] = state === "connected" ? [null, null] : [this.#reason, this.#nextTryMs];
+    return Object.freeze({ state, endpoint: this.#endpoints.present.url, attempt: this.#attempt, reason, nextTryMs });
+  }
+
+  /** Ends the session if its time is over: whoever asks for anything finds the truth, however late the timers are. */
+  look(): void {
+    if (this.#credentials !== null && this.#liveness.isOver) this.#expire("the session could not be kept alive");
   }
 
   /** The session's id, or null before the first connect and on a read-only client. */
@@ -110,6 +135,11 @@ export class ClientSession {
     return this.#connection.signal;
   }
 
+  /** The id of the cluster that answered last; null before the first did. */
+  get cluster(): string | null {
+    return this.#cluster;
+  }
+
   /** Sends what waits in the outbox, if there is a connection. */
   flush(): void {
     if (this.#phase.kind !== "open") return;
@@ -126,26 +156,29 @@ export class ClientSession {
     if (phase.kind === "waiting") phase.cancel();
     else if (phase.kind !== "closed") phase.socket.close();
     const error = new CopseError("CLOSED", "the client is closed");
-    this.#connection.abort(error);
-    this.#life.abort(error);
+    this.#connection.end(error);
+    this.#life.end(error);
     this.#enter("closed");
   }
 
   #open(): void {
-    const socket: Socket = this.#ports.transport(this.#endpoints.next(), {
+    const socket: Socket = this.#ports.transport(this.#endpoints.next().url, {
       opened: () => this.#isPresent(socket) && void this.#greet(socket),
       received: (text) => this.#receive(socket, text),
-      closed: (code) => this.#isPresent(socket) && this.#lost(code),
+      closed: (code, reason) => this.#isPresent(socket) && this.#lost(reason || `the connection was closed (${code})`, code),
     });
     this.#phase = { kind: "opening", socket };
+    this.#attempt++;
+    this.#nextTryMs = null;
     this.#cancelConnect();
     const connectMs = Math.min(connectMsMax, Math.max(connectMsMin, this.#timeoutMs / 3));
-    this.#cancelConnect = this.#ports.after(connectMs, () => this.#abandon(socket));
-  }
-
-  /** Gives a connection up at once: a peer that does not answer would not answer our close either. */
-  #abandon(socket: Socket): void {
-    if (this.#isPresent(socket)) this.#lost(abandonedCode);
+    const late = (): void => {
+      const { kind } = this.#phase;
+      const what = kind === "opening" ? "no connection" : kind === "asking" ? "nothing from `auth`" : "no answer to the connect";
+      if (this.#isPresent(socket)) this.#lost(`${what} in ${Math.round(connectMs)} ms`);
+    };
+    this.#cancelConnect = this.#ports.after(connectMs, late);
+    this.#events.status();
   }
 
   #isPresent(socket: Socket): boolean {
@@ -154,14 +187,18 @@ export class ClientSession {
   }
 
   async #greet(socket: Socket): Promise<void> {
+    const asking: Phase = { kind: "asking", socket };
+    this.#phase = asking;
     let auth: readonly Credential[];
     try {
       auth = await this.#options.auth();
-    } catch {
+    } catch (error) {
+      if (this.#phase !== asking) return;
       // The application has no credentials now; another attempt may find some.
-      return this.#abandon(socket);
+      this.authError = error;
+      return this.#lost(`auth threw: ${error instanceof Error ? error.message : String(error)}`);
     }
-    if (this.#phase.kind !== "opening" || this.#phase.socket !== socket) return;
+    if (this.#phase !== asking) return;
     const connectId = this.#outbox.nextId();
     const { timeoutMs, isReadOnly } = this.#options;
     const message = {
@@ -173,15 +210,17 @@ export class ClientSession {
       ...(auth.length === 0 ? {} : { auth }),
       ...(isReadOnly ? { readOnly: true } : {}),
     };
-    this.#phase = { kind: "greeting", socket, connectId, sentAt: this.#ports.now() };
+    this.#phase = { kind: "greeting", socket, connectId, sent: this.#liveness.now };
     socket.send(JSON.stringify(message));
   }
 
   #receive(socket: Socket, text: string): void {
-    // Behind a pause of the process, what has arrived meanwhile may come before the timers that are overdue.
-    if (this.#credentials !== null && this.#phase.kind === "open" && this.#ports.now() >= this.#deadline) this.#look();
-    const parsed = JSON.parse(text) as Record<string, unknown> | Record<string, unknown>[];
-    for (const message of Array.isArray(parsed) ? parsed : [parsed]) {
+    // After a pause of the process, what has arrived meanwhile may come before the timers that are overdue.
+    this.look();
+    if (!this.#isPresent(socket)) return;
+    const messages = messagesOf(text);
+    if (messages === null) return this.#misfit();
+    for (const message of messages) {
       if (!this.#isPresent(socket)) break; // What has just been read has ended the connection.
       if (typeof message["id"] === "number") this.#reply(message as unknown as Reply);
       else this.#event(message);
@@ -196,17 +235,17 @@ export class ClientSession {
     // A write with an unknown outcome stays: the server closes, and after the resume it is sent again.
     if (reply.error?.code === "UNAVAILABLE" && this.#outbox.find(reply.id)?.kind === "write") return;
     this.zxid = Math.max(this.zxid, reply.zxid);
-    if (this.#ping?.id === reply.id) {
-      if (reply.error === undefined) this.#proveAlive(this.#ping.sentAt);
-      this.#ping = null;
+    if (this.#liveness.pong(reply.id, reply.error === undefined)) {
       if (this.#outbox.isEmpty) this.#saw(reply.zxid);
       return this.#scheduleLook();
     }
+    const asked = this.#outbox.find(reply.id);
+    if (asked !== undefined && reply.error === undefined && !isReplyTo(asked.message, reply)) return this.#misfit();
     const pending = this.#outbox.take(reply.id);
     if (pending === undefined) return;
     const { kind, message, sentAt } = pending;
     if (!this.#outbox.isRestoring && message["op"] !== "subscribe") this.#saw(reply.zxid);
-    if (kind === "write" && reply.error === undefined && sentAt !== undefined) this.#proveAlive(sentAt);
+    if (kind === "write" && reply.error === undefined && sentAt !== undefined) this.#liveness.proveByWrite(sentAt);
     pending.settle(reply);
   }
 
@@ -217,16 +256,23 @@ export class ClientSession {
 
   #greeted(reply: ConnectReply, { error }: Reply): void {
     if (this.#phase.kind !== "greeting") return;
-    const { socket, sentAt } = this.#phase;
-    const isNewCluster = this.#cluster !== null && reply.cluster !== this.#cluster;
-    this.#cluster = reply.cluster ?? this.#cluster;
+    const { socket, sent } = this.#phase;
+    if (!isConnectReply(reply) && !isConnectRefusal(reply)) return this.#misfit();
+    const cluster = reply.cluster ?? this.#cluster;
+    const isNewCluster = this.#cluster !== null && cluster !== this.#cluster;
+    if (isNewCluster && !(this.#endpoints.present.isGiven && this.#options.allowsClusterChange)) {
+      const what = `${this.#endpoints.present.url} is of another cluster (${cluster})`;
+      // What the members say of each other is a rumour; what the application says is not.
+      return this.#endpoints.present.isGiven ? this.#events.refused(new CopseError("CLUSTER_CHANGED", what)) : this.#lost(what);
+    }
+    // A server that refuses may be any: only one that takes this client says which cluster it is of.
+    if (error === undefined || isNewCluster) this.#cluster = cluster;
     if (isNewCluster) this.zxid = this.seenZxid = 0;
     if (error !== undefined) {
       if (error.code === "SESSION_EXPIRED" || isNewCluster) this.#expire("the session has expired");
-      else if (error.code !== "UNAVAILABLE") {
-        this.#events.refused(new CopseError(error.code, error.message));
-      }
-      return; // The server closes; the next attempt follows.
+      else if (lastingRefusals.has(error.code)) this.#events.refused(new CopseError(error.code, error.message));
+      else this.#lost(`${error.code}: ${error.message}`);
+      return;
     }
     this.#endpoints.succeeded();
     this.zxid = Math.max(this.zxid, reply.zxid);
@@ -237,13 +283,14 @@ export class ClientSession {
       this.#credentials = { id: reply.session.id, secret: reply.session.secret };
       this.#timeoutMs = reply.session.timeout;
     }
-    if (this.#life.signal.aborted) this.#life = new AbortController();
-    if (this.#connection.signal.aborted) this.#connection = new AbortController();
+    this.#liveness.begin(this.#timeoutMs, sent);
+    this.#life.renew();
+    this.#connection.renew();
     this.#cancelConnect();
     this.#phase = { kind: "open", socket };
-    this.#ping = null;
-    this.#deadline = 0;
-    this.#proveAlive(sentAt);
+    this.#attempt = 0;
+    this.#reason = null;
+    this.authError = undefined;
     this.#events.restore(this.#restoredCluster !== null && this.#restoredCluster !== this.#cluster);
     this.#restoredCluster = this.#cluster;
     this.#enter("connected");
@@ -258,34 +305,41 @@ export class ClientSession {
     else this.#events.message(message);
   }
 
-  #lost(code: number): void {
+  /** The peer is no copse server, or a broken one: what was asked of it is asked again at the next endpoint. */
+  #misfit(): void {
+    this.#lost("what was answered is not copse's protocol");
+  }
+
+  #lost(reason: string, code: number = abandonedCode): void {
     if (code === 4410) return this.#expire("the session has expired");
     if (code === 4409) return this.#expire("another client has taken the session");
-    this.#disconnect(new CopseError("UNAVAILABLE", "the connection is lost"));
+    this.#disconnect(new CopseError("UNAVAILABLE", `the connection is lost: ${reason}`), reason);
     if (this.#state === "connected") this.#enter("suspended");
+    else this.#events.status();
     this.#scheduleLook();
   }
 
-  /** Leaves the present connection, if there is one, and goes for another. Nothing is sent until that is through. */
-  #disconnect(error: CopseError): void {
+  /**
+   * Leaves the present connection, if there is one, and goes for another. Nothing is sent until that is through. It is given up at once: a
+   * peer that does not answer would not answer our close either.
+   */
+  #disconnect(error: CopseError, reason: string): void {
     const phase = this.#phase;
     if (phase.kind === "waiting" || phase.kind === "closed") return;
     this.#cancelConnect();
-    this.#ping = null;
-    this.#phase = { kind: "waiting", cancel: this.#ports.after(this.#endpoints.failed(), () => this.#open()) };
+    this.#liveness.disconnect();
+    this.#reason = reason;
+    this.#nextTryMs = Math.round(this.#endpoints.failed());
+    this.#phase = { kind: "waiting", cancel: this.#ports.after(this.#nextTryMs, () => this.#open()) };
     this.#outbox.rewind();
     phase.socket.close();
-    this.#connection.abort(error);
+    this.#connection.end(error);
   }
 
-  /** The newest proof of life counts from when it was sent. */
-  #proveAlive(sentAt: number): void {
-    this.#deadline = Math.max(this.#deadline, sentAt + (this.#timeoutMs * 2) / 3);
-  }
-
-  /** The host slept, or has its network back: looks at the clock, and does not wait out a back-off. */
+  /** The host slept, or its network is another or back: asks at once whether the connection lives, and does not wait out a back-off. */
   #wake(): void {
     this.#look();
+    if (this.#phase.kind === "open") return this.#sendPing();
     if (this.#phase.kind !== "waiting") return;
     this.#phase.cancel();
     this.#open();
@@ -296,40 +350,29 @@ export class ClientSession {
     return this.#credentials !== null || (this.#options.isReadOnly && this.#phase.kind === "open");
   }
 
-  /**
-   * Looks at the clock: a ping is due, an answer is overdue, or the session is over. A ping that is not answered within a sixth
-   * of the timeout ends the connection, which leaves another sixth to resume on a new one.
-   */
+  /** Looks at the clocks: a ping is due, an answer is overdue, or the session is over. */
   #look(): void {
     if (this.#state === "closed" || !this.#isWatched) return;
-    const now = this.#ports.now();
-    if (this.#credentials !== null && now >= this.#deadline) {
-      return this.#expire("the session could not be kept alive");
-    }
-    if (this.#phase.kind === "open") {
-      const third = this.#timeoutMs / 3;
-      if (this.#ping !== null && now - this.#ping.sentAt >= third / 2) return this.#lost(abandonedCode);
-      if (this.#ping === null && now >= this.#deadline - third) this.#sendPing();
-    }
+    const verdict = this.#liveness.verdict(this.#phase.kind === "open", this.#credentials !== null);
+    if (verdict === "over") return this.#expire("the session could not be kept alive");
+    if (verdict === "silent") return this.#lost("a ping was not answered");
+    if (verdict === "due") this.#sendPing();
     this.#scheduleLook();
   }
 
   #sendPing(): void {
-    if (this.#phase.kind !== "open" || !this.#isWatched || this.#ping !== null) return;
-    this.#ping = { id: this.#outbox.nextId(), sentAt: this.#ports.now() };
-    this.#phase.socket.send(JSON.stringify({ id: this.#ping.id, op: "ping" }));
+    if (this.#phase.kind !== "open" || !this.#isWatched || this.#liveness.isPinging) return;
+    const id = this.#outbox.nextId();
+    this.#liveness.ping(id);
+    this.#phase.socket.send(JSON.stringify({ id, op: "ping" }));
     this.#scheduleLook();
   }
 
   #scheduleLook(): void {
     if (!this.#isWatched || this.#state === "closed") return;
-    const third = this.#timeoutMs / 3;
-    const now = this.#ports.now();
-    const due = this.#ping === null ? this.#deadline - third : this.#ping.sentAt + third / 2;
-    const isOpen = this.#phase.kind === "open";
-    const next = !isOpen ? this.#deadline : this.#credentials === null ? due : Math.min(due, this.#deadline);
     this.#cancelLook();
-    this.#cancelLook = this.#ports.after(Math.max(1, next - now), () => this.#look());
+    const ms = this.#liveness.untilLook(this.#phase.kind === "open", this.#credentials !== null);
+    this.#cancelLook = this.#ports.after(ms, () => this.#look());
   }
 
   /** The session is over. Its connection ends first: nothing of the next session may travel on it. */
@@ -337,8 +380,8 @@ export class ClientSession {
     if (this.#state === "closed") return;
     const error = new CopseError("SESSION_EXPIRED", why);
     this.#credentials = null;
-    this.#disconnect(error);
-    this.#life.abort(error);
+    this.#disconnect(error, why);
+    this.#life.end(error);
     for (const { settle, sentAt } of this.#outbox.dropWrites()) {
       settle(new CopseError("SESSION_EXPIRED", why, { outcome: sentAt === undefined ? "none" : "unknown" }));
     }

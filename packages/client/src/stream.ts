@@ -4,6 +4,7 @@
  * Invariant: it never holds more than `itemsMax` items; past that it is emptied and holds one `resync` item instead, so a
  * slow loop learns that it has missed something and never grows the memory. Leaving the loop stops the source.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 export class Stream<T> implements AsyncIterableIterator<T, undefined> {
   #items: T[] = [];
   readonly #waiting: ((result: IteratorResult<T, undefined>) => void)[] = [];

@@ -22,7 +22,8 @@ export interface LiveZnode {
 }
 
 export interface Change {
-  readonly kind: ChangeKind | "resync";
+  /** resync: some were lost. denied: the znode is there, and may not be read. */
+  readonly kind: ChangeKind | "resync" | "denied";
   readonly path: string;
   readonly zxid: number;
   /** The znode behind the change; null after deleted, and with resync. */
@@ -32,8 +33,11 @@ export interface Change {
 }
 
 export interface Observer {
-  /** The whole state: at first, and again after a gap. The map is live; it must not be changed. */
-  state(znodes: ReadonlyMap<string, LiveZnode>, zxid: number): void;
+  /**
+   * The whole state: at first, and again after a gap. The map is live; it must not be changed.
+   * @param isHidden the znode at the path is there, and this client may not see it
+   */
+  state(znodes: ReadonlyMap<string, LiveZnode>, zxid: number, isHidden: boolean): void;
   /** All changes of one zxid, already in the map. */
   changes(changes: readonly Change[], zxid: number): void;
   /** The server refused; nothing more comes. */
@@ -66,6 +70,7 @@ class Feed {
   /** The newest zxid that is complete in the mirror. */
   since = 0;
   isWhole = false;
+  isHidden = false;
   /** What a state in pieces or a change in frames has brought so far. */
   arriving: Map<string, LiveZnode> | null = null;
   partial: SubscriptionChange[] = [];
@@ -99,7 +104,7 @@ export class Subscriptions {
     joined.observers.add(observer);
     if (joined.isWhole) {
       queueMicrotask(() => {
-        if (joined.observers.has(observer) && joined.isWhole) observer.state(joined.znodes, joined.since);
+        if (joined.observers.has(observer) && joined.isWhole) observer.state(joined.znodes, joined.since, joined.isHidden);
       });
     }
     return () => {
@@ -113,7 +118,7 @@ export class Subscriptions {
   dispatch(message: SubscriptionChange | SubscriptionPiece): void {
     const feed = this.#bySub.get(message.sub);
     if (feed === undefined) return;
-    if ("nodes" in message) this.#takePiece(feed, message.nodes, message.zxid, message.more === true, message.reset === true);
+    if ("nodes" in message) this.#takePiece(feed, message, message.reset === true);
     else this.#takeChange(feed, message);
   }
 
@@ -165,7 +170,7 @@ export class Subscriptions {
     feed.sub = reply.sub!;
     if (feed.observers.size === 0) return this.#unsubscribe(feed);
     this.#bySub.set(reply.sub!, feed);
-    if (reply.resumed !== true) this.#takePiece(feed, reply.nodes ?? [], reply.zxid, reply.more === true, true);
+    if (reply.resumed !== true) this.#takePiece(feed, reply as Reply & SubscriptionPiece, true);
   }
 
   /** The client is closed. */
@@ -179,19 +184,20 @@ export class Subscriptions {
     feed.observers.clear();
   }
 
-  #takePiece(feed: Feed, nodes: readonly SubscribedZnode[], zxid: number, hasMore: boolean, isFirst: boolean): void {
+  #takePiece(feed: Feed, { nodes, zxid, more, denied }: SubscriptionPiece, isFirst: boolean): void {
     if (isFirst || feed.arriving === null) {
       feed.arriving = new Map();
       feed.isWhole = false;
       feed.partial = [];
     }
     for (const node of nodes) feed.arriving.set(node.path, liveZnode(node));
-    if (hasMore) return;
+    if (more === true) return;
     feed.znodes = feed.arriving;
+    feed.isHidden = denied === true;
     feed.arriving = null;
     feed.isWhole = true;
     feed.since = zxid;
-    for (const observer of [...feed.observers]) callListener(() => observer.state(feed.znodes, zxid));
+    for (const observer of [...feed.observers]) callListener(() => observer.state(feed.znodes, zxid, feed.isHidden));
   }
 
   #takeChange(feed: Feed, message: SubscriptionChange): void {

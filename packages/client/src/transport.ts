@@ -10,7 +10,7 @@ export interface Socket {
 export interface SocketEvents {
   opened(): void;
   received(text: string): void;
-  /** The last event. `code` is the WebSocket close code, 1006 where there was none. */
+  /** The last event. `code` is the WebSocket close code, 1006 where there was none; `reason` says why for people, "" where nothing is known. */
   closed(code: number, reason: string): void;
 }
 
@@ -19,8 +19,10 @@ export type Transport = (url: string, events: SocketEvents) => Socket;
 
 /** The time that a client lives in: its host's, or a test's. */
 export interface Clock {
-  /** Milliseconds on a clock that never jumps. */
+  /** Milliseconds on a clock that never jumps. It may stand still while the machine sleeps. */
   readonly now: () => number;
+  /** Milliseconds on the wall clock, which counts sleep and may be set; absent where the other counts sleep too. */
+  readonly wallNow?: () => number;
   /** Calls `run` after `ms`; gives what cancels it. */
   readonly after: (ms: number, run: () => void) => () => void;
 }
@@ -29,6 +31,6 @@ export interface ClientPorts extends Clock {
   readonly transport: Transport;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Calls `look` whenever the host may have slept or come back; gives what stops that. */
+  /** Calls `look` whenever the host may have slept, or has another network; gives what stops that. */
   readonly onWake: (look: () => void) => () => void;
 }

@@ -8,11 +8,15 @@ const subprotocol = "copse.v1";
 
 const transport: Transport = (url, events) => {
   const socket = new WebSocket(url, subprotocol);
+  let failure = "";
   socket.onopen = () => events.opened();
   socket.onmessage = (event) => events.received(String(event.data));
-  socket.onclose = (event) => events.closed(event.code, event.reason);
-  // A close event with the code follows; the error itself says nothing.
-  socket.onerror = () => {};
+  socket.onclose = (event) => events.closed(event.code, event.reason || failure);
+  // A close event with the code follows. Node says here what has failed; a browser tells its console alone.
+  socket.onerror = (event) => {
+    const { message, error } = event as { message?: string; error?: { code?: string } };
+    failure = message || error?.code || "could not connect: the browser's console says why";
+  };
   return {
     send: (text) => {
       if (socket.readyState === 1) socket.send(text);
@@ -22,13 +26,14 @@ const transport: Transport = (url, events) => {
   };
 };
 
-/** What makes a page or worker look at the clock: timers sleep in hidden tabs, these do not. */
+/** What makes a page or worker look at the clock, and at its connection: timers sleep in hidden tabs, these do not. */
 function onWake(look: () => void): () => void {
   const pageEvents: [EventTarget | undefined, string][] = [
     [globalThis.document, "visibilitychange"],
     [globalThis.document, "resume"],
     [globalThis.document && globalThis.window, "pageshow"],
     [globalThis.document && globalThis.window, "online"],
+    [(globalThis.navigator as { connection?: EventTarget } | undefined)?.connection, "change"],
   ];
   for (const [target, name] of pageEvents) target?.addEventListener(name, look);
   return () => {
@@ -36,28 +41,15 @@ function onWake(look: () => void): () => void {
   };
 }
 
-/** A jump of the wall clock against the other that is taken for a sleep, in milliseconds. */
-const sleepMsMin = 1_000;
-let sleptMs = 0;
-let lookedAt = { steady: performance.now(), wall: Date.now() };
-
-/**
- * The steady clock, which on many hosts stands still while the machine sleeps; the wall clock says for how long. A wall clock that is set
- * forward looks like a sleep: a session may be given up early by it, never late.
- */
-function wakingNow(): number {
-  const [steady, wall] = [performance.now(), Date.now()];
-  const ahead = wall - lookedAt.wall - (steady - lookedAt.steady);
-  if (ahead >= sleepMsMin) sleptMs += ahead;
-  lookedAt = { steady, wall };
-  return steady + sleptMs;
-}
+/** The longest time that a host's timer can wait, in milliseconds; a longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
 
 export const hostPorts: ClientPorts = {
   transport,
-  now: wakingNow,
+  now: () => performance.now(),
+  wallNow: () => Date.now(),
   after: (ms, run) => {
-    const timer = setTimeout(run, ms);
+    const timer = setTimeout(run, Math.min(ms, timerMsMax));
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),

@@ -43,4 +43,6 @@ export interface SubscriptionPiece {
   readonly nodes: readonly SubscribedZnode[];
   readonly more?: boolean;
   readonly reset?: boolean;
+  /** The znode at the subscription's own path is there, and hidden. */
+  readonly denied?: boolean;
 }

@@ -9,6 +9,7 @@
  * Failure story: who crashes while gathering is not counted any more; who crashes inside counts as having left, once its session
  * expires. Waiting for the beginning takes one event for all (who came while a round runs looks again as its participants leave); waiting for the end, one znode of another participant.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Copse, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";

@@ -51,7 +51,7 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
       continue;
     }
     try {
-      yield { ...held, resign: held.close };
+      yield Object.assign(held, { resign: held.close });
     } finally {
       await held.close();
     }

@@ -1,9 +1,11 @@
 /**
- * A signal that aborts with the first of several, and lets go of them then.
+ * A signal that aborts with the first of several, and lets go of them then. A look at it looks at them first.
  *
  * Made by hand, because a session's signal lives for days and `AbortSignal.any` leaves something on it for each signal that was ever made of
  * it, in some Nodes for good. Invariant: no listener stays on a source once the joined signal has aborted or was stopped.
  */
+import { lookingSignal } from "@copse/client";
+
 export interface Joined {
   readonly signal: AbortSignal;
   /** It is not needed any more: the sources are let go. */
@@ -25,7 +27,8 @@ export function joined(...given: readonly (AbortSignal | undefined)[]): Joined {
     if (source.aborted) listeners[at]!();
     else source.addEventListener("abort", listeners[at]!, { once: true });
   }
-  return { signal: controller.signal, stop };
+  // A look at a source tells its listeners where it aborts by that.
+  return { signal: lookingSignal(controller, () => void sources.some((source) => source.aborted)), stop };
 }
 
 /** Runs `work` with a signal that aborts with the first of these, and lets go of them behind it. */

@@ -26,9 +26,10 @@ export function liveChildren<T>(copse: Copse, path: string, parse: (znode: LiveZ
       path,
       { scope: "children" },
       {
-        state: (znodes) => {
+        state: (znodes, _zxid, isHidden) => {
           mirror = znodes;
-          show(mirror);
+          if (isHidden || znodes.get(path)?.isDenied === true) sink.denied(path);
+          else show(mirror);
         },
         changes: (changes) => {
           if (changes.some((change) => change.path !== path)) show(mirror);

@@ -9,23 +9,20 @@
  */
 import type { Copse, Guard } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
+import { type Handle, heldBy } from "./handle.ts";
 import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
 import { type Held, ignoreFailure } from "./predecessor.ts";
 
-export interface MultiLock {
+export interface MultiLock extends Handle {
   /** In the order in which they were locked. */
   readonly paths: readonly string[];
   /** The newest of the locks' tokens. */
   readonly token: number;
-  /** Aborts before anyone else can hold any of them. */
-  readonly signal: AbortSignal;
   /** Makes a write hold only while all are held. */
   readonly guard: readonly Guard[];
   /** The fencing token for what this path protects. @throws RangeError for a path that was not locked */
   tokenOf(path: string): number;
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** As many guards as one write takes. */
@@ -52,18 +49,17 @@ export function multiLock(copse: Copse, paths: readonly string[], options: WaitO
       throw error;
     }
     const tokens = new Map(sorted.map((path, at) => [path, held[at]!.token]));
-    return {
+    const facts = {
       paths: sorted,
       token: Math.max(...tokens.values()),
       signal: joined(...held.map((one) => one.signal)).signal,
       guard: held.map((one) => one.guard),
-      tokenOf: (path) => {
+      tokenOf: (path: string): number => {
         const token = tokens.get(path);
         if (token === undefined) throw new RangeError(`${path} is not one of the locks`);
         return token;
       },
-      close,
-      [Symbol.asyncDispose]: close,
     };
+    return heldBy(facts, close);
   });
 }

@@ -7,6 +7,7 @@
  * Failure story: after a crash it goes with its session; after a lost session it is missing from its expiry until the new session has
  * made it again.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { whileNone } from "./joined.ts";

@@ -7,6 +7,7 @@
  */
 
 import { type Copse, CopseError, compareSequences, type Guard, isCopseError, type Stat } from "@copse/client";
+import { type Handle, heldBy } from "./handle.ts";
 import { joined, whileNone } from "./joined.ts";
 import { createOwned, type OwnedOptions } from "./owned.ts";
 import { pause, steadily } from "./steadily.ts";
@@ -40,18 +41,13 @@ export function exclusive(prefix: string): PlaceKind {
 }
 
 /** A place at the head: what a lock and a term have in common. */
-export interface Held {
+export interface Held extends Handle {
   /** The znode that stands for this place. */
   readonly path: string;
   /** Grows with each holder: hand it to whatever the place protects, and let it refuse smaller ones. */
   readonly token: number;
-  /** Aborts before anyone else can hold the place. */
-  readonly signal: AbortSignal;
   /** Makes a write hold only while the place is held. */
   readonly guard: Guard;
-  /** Gives the place up. */
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -154,16 +150,8 @@ export class Place {
 
   /** The handle of a place that has reached the head. */
   hold(): Held {
-    const { path, token, guard } = this;
     void this.#watchOwn();
-    return {
-      path,
-      token,
-      signal: this.#lost,
-      guard,
-      close: () => this.leave(),
-      [Symbol.asyncDispose]: () => this.leave(),
-    };
+    return heldBy({ path: this.path, token: this.token, guard: this.guard, signal: this.#lost }, () => this.leave());
   }
 
   /** Deletes the place. It resolves also where the session ends, and the place with it. */

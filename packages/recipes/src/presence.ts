@@ -1,14 +1,16 @@
 /**
  * Presence: who else is here, and whether they look.
  *
- * Each participant is an ephemeral below the room's path, with what it says of itself and its state: `online`, `hidden` while its
+ * Each tab of a participant is an ephemeral below the room's path, with what it says of itself and its state: `online`, `hidden` while its
  * page is in the background, `suspended` once its page was frozen or put aside, `gone` for a moment after it has left.
+ * Tabs that say the same id are one participant, in the state of the tab that is looked at most, and saying what was said last.
  * Invariants: a participant is seen by all from the moment `presence` resolves; it comes back by itself after a lost session, as the
  * same participant. Whoever vanishes is shown as gone for `goneMs`, so that nobody flickers over a reload.
  *
  * Failure story: a page that crashes is seen in its last state until its session expires. While this client has no
  * connection, `others` stays as it was; `others.status` and the client's state say so.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, liveStore, type Store } from "@copse/client";
 import { nanoid } from "nanoid";
 import { liveChildren, nameOf } from "./live-children.ts";
@@ -32,7 +34,7 @@ export interface Attention {
 export interface PresenceOptions<User> extends KeepOptions {
   /** What the others are to know, as JSON. */
   readonly user: User;
-  /** The same in every session; random unless given. */
+  /** The same in every session, and in every tab that is to be the same participant; random unless given. */
   readonly id?: string;
   /** How long those who left are shown as gone, in milliseconds; 3 000 unless said otherwise. */
   readonly goneMs?: number;
@@ -54,11 +56,12 @@ export interface Room<User> {
 
 /** Enters the room at `path`. Resolves once the others can see it. */
 export async function presence<User>(copse: Copse, path: string, options: PresenceOptions<User>): Promise<Room<User>> {
-  const { id = nanoid(), goneMs = 3_000, attention = pageAttention, signal, acl } = options;
+  const tab = nanoid(12);
+  const { id = tab, goneMs = 3_000, attention = pageAttention, signal, acl } = options;
   let { user } = options;
   let state = attention.state();
-  const said = (): string => JSON.stringify({ user, state });
-  const kept = await persistentEphemeral(copse, `${path}/${id}`, said(), { signal, acl });
+  const said = (): string => JSON.stringify({ id, user, state });
+  const kept = await persistentEphemeral(copse, `${path}/${tab}`, said(), { signal, acl });
   const look = (): void => {
     const now = attention.state();
     if (now === state) return;
@@ -86,22 +89,53 @@ export async function presence<User>(copse: Copse, path: string, options: Presen
   };
 }
 
+/** What one tab says of its participant, and when it said so. */
+interface Tab<User> {
+  readonly participant: Participant<User>;
+  readonly mzxid: number;
+}
+
+const attentionOf: readonly PresenceState[] = ["suspended", "hidden", "online"];
+
+/** One for each id; one that says what it said before is the same object. */
+function participantsOf<User>(tabs: readonly Tab<User>[], before: readonly Participant<User>[]): readonly Participant<User>[] {
+  const newest = new Map<string, Tab<User>>();
+  for (const tab of tabs) {
+    const { id, state } = tab.participant;
+    const known = newest.get(id);
+    if (known === undefined) {
+      newest.set(id, tab);
+      continue;
+    }
+    const last = tab.mzxid > known.mzxid ? tab : known;
+    const most = attentionOf.indexOf(state) > attentionOf.indexOf(known.participant.state) ? state : known.participant.state;
+    newest.set(id, last.participant.state === most ? last : { ...last, participant: { ...last.participant, state: most } });
+  }
+  return [...newest.values()].map(({ participant }) => {
+    const known = before.find(({ id }) => id === participant.id);
+    return known?.user === participant.user && known.state === participant.state ? known : participant;
+  });
+}
+
 function othersIn<User>(copse: Copse, path: string, own: string, goneMs: number): Store<readonly Participant<User>[]> {
-  const present = liveChildren(copse, path, (znode): Participant<User> | undefined => {
-    const id = nameOf(znode.path);
-    const { user, state } = JSON.parse(znode.data ?? "") as { user: User; state: unknown };
-    return id === own ? undefined : { id, user, state: state === "hidden" || state === "suspended" ? state : "online" };
+  const tabs = liveChildren(copse, path, (znode): Tab<User> | undefined => {
+    const { id = nameOf(znode.path), user, state } = JSON.parse(znode.data ?? "") as { id?: string; user: User; state: unknown };
+    const shown = state === "hidden" || state === "suspended" ? state : "online";
+    return id === own ? undefined : { participant: { id, user, state: shown }, mzxid: znode.stat.mzxid };
   });
   return liveStore<readonly Participant<User>[]>([], (sink) => {
     let before: readonly Participant<User>[] = [];
+    let present: readonly Participant<User>[] = [];
     const gone = new Map<string, { readonly participant: Participant<User>; readonly cancel: () => void }>();
     const show = (): void => {
       const left = [...gone.values()].map(({ participant }) => participant);
-      sink.live([...present.get(), ...left].sort((a, b) => (a.id < b.id ? -1 : 1)));
+      sink.live([...present, ...left].sort((a, b) => (a.id < b.id ? -1 : 1)));
     };
-    const stop = present.subscribe((now) => {
+    const stop = tabs.subscribe((shown) => {
       // Before the first answer it says what it knew when it was last followed.
-      if (present.status === "waiting") return;
+      if (tabs.status === "waiting") return;
+      const now = participantsOf(shown, present);
+      present = now;
       const ids = new Set(now.map(({ id }) => id));
       for (const participant of before) {
         if (ids.has(participant.id) || gone.has(participant.id) || goneMs <= 0) continue;
@@ -116,7 +150,8 @@ function othersIn<User>(copse: Copse, path: string, own: string, goneMs: number)
         gone.delete(id);
       }
       before = now;
-      if (present.error !== null && present.status === "failed") sink.failed(present.error);
+      if (tabs.status === "denied") sink.denied(path);
+      else if (tabs.error !== null && tabs.status === "failed") sink.failed(tabs.error);
       else show();
     });
     return () => {

@@ -31,5 +31,5 @@ export function readLock(copse: Copse, path: string, options: WaitOptions = {}):
 /** Waits until nobody before reads or writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
 export async function writeLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<WriteLock> {
   const place = await acquirePlace(copse, path, writer, options);
-  return { ...place.hold(), downgrade: async () => (await place.turnInto(reader)).hold() };
+  return Object.assign(place.hold(), { downgrade: async () => (await place.turnInto(reader)).hold() });
 }

@@ -8,6 +8,7 @@
  * Failure story: an instance that crashes is picked until its session expires: try another where a call fails. While the
  * client has no connection, it picks among those that it knew last.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, CopseError, type Store } from "@copse/client";
 import { nanoid } from "nanoid";
 import { liveChildren, nameOf } from "./live-children.ts";

@@ -12,6 +12,8 @@ export interface CachedZnode {
   readonly path: string;
   readonly data: string | null;
   readonly bytes: Uint8Array | null;
+  /** Its data may not be read: what was read last stays here. */
+  readonly isDenied: boolean;
   readonly stat: Stat;
   /** By name, in no particular order. */
   readonly children: ReadonlyMap<string, CachedZnode>;
@@ -19,8 +21,20 @@ export interface CachedZnode {
 
 enableMapSet();
 
-/** The subtree at `path`; null while there is no such znode. */
-export function treeCache(copse: Copse, path: string, { data = true }: { readonly data?: boolean } = {}): Store<CachedZnode | null> {
+export interface TreeCacheOptions {
+  /** With data; true unless said otherwise. */
+  readonly data?: boolean;
+  /** What is shown of a znode that may no longer be read: what was read last, or nothing. Default "keep". */
+  readonly whenDenied?: "keep" | "drop";
+}
+
+/** The subtree at `path`; null while there is no such znode. Where that znode itself may not be read, the status is `denied`. */
+export function treeCache(
+  copse: Copse,
+  path: string,
+  { data = true, whenDenied = "keep" }: TreeCacheOptions = {},
+): Store<CachedZnode | null> {
+  const isKept = whenDenied === "keep";
   let known: CachedZnode | null = null;
   return liveStore<CachedZnode | null>(null, (sink) => {
     const show = (next: CachedZnode | null): void => {
@@ -32,7 +46,10 @@ export function treeCache(copse: Copse, path: string, { data = true }: { readonl
       path,
       { scope: "tree", data },
       {
-        state: (znodes) => show(built(znodes, path, known)),
+        state: (znodes, _zxid, isHidden) => {
+          if (isHidden || znodes.get(path)?.isDenied === true) return sink.denied(path, !isKept);
+          show(built(znodes, path, known, isKept));
+        },
         changes: (changes) => show(changes.reduce((root, change) => changed(root, change, path), known)),
         failed: (error) => sink.failed(error),
       },
@@ -40,37 +57,42 @@ export function treeCache(copse: Copse, path: string, { data = true }: { readonl
   });
 }
 
-/** The tree that a whole state says; what `before` says too is taken from there. */
-function built(znodes: ReadonlyMap<string, LiveZnode>, path: string, before: CachedZnode | null): CachedZnode | null {
-  const childrenOf = new Map<string, LiveZnode[]>();
-  for (const znode of znodes.values()) {
-    if (znode.path === path) continue;
-    const parent = znode.path.slice(0, znode.path.lastIndexOf("/")) || "/";
-    const siblings = childrenOf.get(parent);
-    if (siblings === undefined) childrenOf.set(parent, [znode]);
-    else siblings.push(znode);
+/** The tree that a whole state says, parents before their children; what `before` says too is taken from there. */
+function built(znodes: ReadonlyMap<string, LiveZnode>, path: string, before: CachedZnode | null, isKept: boolean): CachedZnode | null {
+  const top = znodes.get(path);
+  if (top === undefined) return null;
+  interface Place {
+    readonly znode: LiveZnode;
+    readonly known: CachedZnode | undefined;
+    readonly above: Place | null;
+    readonly children: Map<string, CachedZnode>;
   }
-  const build = (znode: LiveZnode, known: CachedZnode | undefined): CachedZnode => {
-    const children = new Map<string, CachedZnode>();
-    for (const child of childrenOf.get(znode.path) ?? []) {
-      const name = nameOf(child.path);
-      children.set(name, build(child, known?.children.get(name)));
-    }
+  const places = new Map<string, Place>([[path, { znode: top, known: before ?? undefined, above: null, children: new Map() }]]);
+  for (const znode of znodes.values()) {
+    const above = places.get(znode.path.slice(0, znode.path.lastIndexOf("/")) || "/");
+    if (znode.path === path || above === undefined) continue;
+    places.set(znode.path, { znode, known: above.known?.children.get(nameOf(znode.path)), above, children: new Map() });
+  }
+  // From the last to the first, each is done before the one above it: no depth is too deep.
+  let root: CachedZnode | null = null;
+  for (const { znode, known, above, children } of [...places.values()].reverse()) {
+    const inOrder = new Map([...children].reverse());
     const isSame =
       known !== undefined &&
       isSameZnode(known, znode) &&
-      known.children.size === children.size &&
-      [...children].every(([name, child]) => known.children.get(name) === child);
-    return isSame ? known : { ...cached(znode), children };
-  };
-  const root = znodes.get(path);
-  return root === undefined ? null : freeze(build(root, before ?? undefined), true);
+      known.children.size === inOrder.size &&
+      [...inOrder].every(([name, child]) => known.children.get(name) === child);
+    const next = isSame ? known : freeze({ ...cached(znode, isKept ? known : undefined), children: freeze(inOrder) });
+    if (above === null) root = next;
+    else above.children.set(nameOf(znode.path), next);
+  }
+  return root;
 }
 
 function changed(root: CachedZnode | null, { path: at, kind, znode }: Change, path: string): CachedZnode | null {
   if (at === path) {
     if (kind === "deleted" || znode === null) return null;
-    return freeze({ ...cached(znode), children: root?.children ?? new Map() }, true);
+    return freeze({ ...cached(znode, root ?? undefined), children: root?.children ?? new Map() }, true);
   }
   if (root === null) return null;
   return produce(root, (draft) => {
@@ -83,12 +105,15 @@ function changed(root: CachedZnode | null, { path: at, kind, znode }: Change, pa
     if (kind === "deleted") parent.children.delete(name);
     else if (znode === null) return;
     else if (present === undefined) parent.children.set(name, { ...cached(znode), children: new Map() });
-    else Object.assign(present, cached(znode));
+    else Object.assign(present, cached(znode, present as CachedZnode));
   });
 }
 
-function cached({ path, data, bytes, stat }: LiveZnode): Omit<CachedZnode, "children"> {
-  return { path, data, bytes, stat };
+/** @param known what was read last, for one that may no longer be read */
+function cached(znode: LiveZnode, known?: CachedZnode): Omit<CachedZnode, "children"> {
+  const { path, isDenied, stat } = znode;
+  const { data, bytes } = isDenied && known !== undefined ? known : znode;
+  return { path, data, bytes, isDenied, stat };
 }
 
 /** Data is compared too: another cluster may say something else at the same zxid. */
@@ -101,7 +126,7 @@ function isSameZnode(one: CachedZnode, other: LiveZnode): boolean {
     isSame("pzxid") &&
     isSame("aversion") &&
     isSame("mtime") &&
-    one.data === other.data &&
-    areSameBytes
+    one.isDenied === other.isDenied &&
+    (other.isDenied || (one.data === other.data && areSameBytes))
   );
 }

@@ -8,8 +8,9 @@
  * Failure story: a worker that crashes keeps its job until its session expires; then it is given again, at its place in the order, with the next
  * `attempt`. What the worker did before it crashed, happened: give `token` to whatever the job changes, or make it harmless to repeat.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 
-import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
+import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError, lookingSignal } from "@copse/client";
 import { type WaitOptions, withinTime } from "./acquire.ts";
 import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
@@ -121,8 +122,11 @@ function hold(
 ): Job {
   const { guard } = job;
   const ended = new AbortController();
-  const { signal } = joined(session, ended.signal);
+  const until = leaseMs === undefined ? Number.POSITIVE_INFINITY : copse.clock.now() + leaseMs;
+  let isEnded = false;
+  let cancel = (): void => {};
   const end = (code: "CLOSED" | "TIMEOUT" | "SESSION_EXPIRED", why: string): void => {
+    isEnded = true;
     cancel();
     ended.abort(new CopseError(code, why, { path: job.path }));
   };
@@ -133,7 +137,12 @@ function hold(
     end("TIMEOUT", `the job was held for ${leaseMs} ms`);
     release().catch(ignoreFailure);
   };
-  const cancel = leaseMs === undefined ? (): void => {} : copse.clock.after(leaseMs, late);
+  if (leaseMs !== undefined) cancel = copse.clock.after(leaseMs, late);
+  // A look at the signal finds a lease that is over, however late the timer is.
+  const look = (): void => {
+    if (!isEnded && copse.clock.now() >= until) late();
+  };
+  const { signal } = joined(session, lookingSignal(ended, look));
   vanished(copse, guard.path, signal).then(() => end("SESSION_EXPIRED", "the lease was deleted"), ignoreFailure);
   const close = async (): Promise<void> => {
     if (ended.signal.aborted) return;

@@ -22,6 +22,11 @@ export function changesSight(change: Change, caller: Caller): boolean {
   return change.before !== null && mayDo(change.before, "read", caller) !== mayDo(change.acl, "read", caller);
 }
 
+/** True for a znode that is created or deleted, and was not shown or will not be. */
+export function comesOrGoesUnseen({ kind, acl, parentAcl }: Change, caller: Caller): boolean {
+  return (kind === "created" || kind === "deleted") && sight(acl, parentAcl, caller) === 0;
+}
+
 /** 0: hidden; 1: shown without its data; 2: shown. */
 export function sight(acl: Acl, parentAcl: Acl | null, caller: Caller): 0 | 1 | 2 {
   if (mayDo(acl, "read", caller)) return 2;

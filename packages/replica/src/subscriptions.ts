@@ -9,7 +9,7 @@
 import { chunk, encodeStat, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
 import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
 import type { Budgets } from "./budgets.ts";
-import { ChangeEncoder, changesSight, shownData, sight } from "./change-encoder.ts";
+import { ChangeEncoder, changesSight, comesOrGoesUnseen, shownData, sight } from "./change-encoder.ts";
 import type { Answer, Connection } from "./connection.ts";
 import type { Happened, History } from "./history.ts";
 import { backlogBytesLow } from "./ports.ts";
@@ -131,8 +131,9 @@ export class Subscriptions {
     const head = `,"zxid":${this.#tree.zxid},"sub":${number}`;
     if (missed !== null) return { body: `${head},"resumed":true`, after: () => this.#replay(subscription, missed) };
     this.#stream(subscription, false);
+    const denied = this.#deniedOf(subscription);
     const { nodes, isLast } = this.#piece(subscription);
-    return { body: `${head},"resumed":false,"nodes":[${nodes}]${isLast ? "" : ',"more":true'}` };
+    return { body: `${head},"resumed":false,"nodes":[${nodes}]${denied}${isLast ? "" : ',"more":true'}` };
   }
 
   /** False if the connection has no such subscription. */
@@ -228,11 +229,19 @@ export class Subscriptions {
     if (state.kind !== "streaming") return;
     const isReset = state.isReset && state.isFirstPiece;
     const { zxid } = state.reader;
+    const denied = this.#deniedOf(subscription);
     const { nodes, isLast } = this.#piece(subscription);
-    const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]`;
+    const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]${denied}`;
     subscription.connection.send(chunk(`${head}${isLast ? "" : ',"more":true'}}`));
     if (isLast) this.#catchUp(subscription, zxid);
     else this.#yieldPlace(subscription);
+  }
+
+  /** Says that the znode at the subscription's own path is there and hidden: an empty state would look like none. */
+  #deniedOf({ path, connection }: Subscription): string {
+    const znode = this.#tree.find(path);
+    const isHidden = znode !== undefined && sight(znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
+    return isHidden ? ',"denied":true' : "";
   }
 
   /** Lets the others have their pieces before this one has its next. */
@@ -244,7 +253,9 @@ export class Subscriptions {
   #tell(subscription: Subscription, changes: readonly Change[], encoder: ChangeEncoder): void {
     const { connection } = subscription;
     if (subscription.state.kind !== "live") return;
-    if (connection.isCongested || changes.some((change) => changesSight(change, connection.caller))) return this.#reset(subscription);
+    const isOther = (change: Change): boolean =>
+      changesSight(change, connection.caller) || (change.path === subscription.path && comesOrGoesUnseen(change, connection.caller));
+    if (connection.isCongested || changes.some(isOther)) return this.#reset(subscription);
     for (const message of encoder.encode(subscription, changes)) connection.send(message);
   }
 

@@ -4,6 +4,7 @@
  * What travels takes no time and needs no help: a call that the members can answer is answered. What needs time (an
  * election, an expiry, a back-off, a lock's `waitMs`) needs `advance`, or `until`. No socket, no file, no real waiting.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type ClientPorts, type ConnectOptions, Copse } from "@copse/client";
 import { defaultLimits, type Limits } from "@copse/protocol";
 import type { Member } from "@copse/replica";
