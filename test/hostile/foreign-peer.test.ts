@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Hub, startHub } from "../support/hub.ts";
 import type { Message } from "../support/raw-client.ts";
 import { Relay } from "../support/relay.ts";
-import { type Answer, ForeignPeer, rubbishAnswers } from "./foreign-peer.ts";
+import { type Answer, rubbishAnswers } from "../support/rubbish.ts";
+import { ForeignPeer } from "./foreign-peer.ts";
 
 const answersWanted = process.env["COPSE_FULL"] === "1" ? 100_000 : 10_000;
 const clients = 16;

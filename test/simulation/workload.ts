@@ -7,6 +7,7 @@
 import { Copse, isCopseError, type MemberWanted } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
 import type { Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
+import { BadHosts } from "./bad-hosts.ts";
 import { type Invariants, violate } from "./checkers/invariants.ts";
 import type { Followed, Outcomes, Written } from "./checkers/outcomes.ts";
 import { Secrets } from "./secrets.ts";
@@ -29,6 +30,7 @@ export class Workload {
   #tokens: number[] = [];
   #count = 0;
   #secrets: Secrets | null = null;
+  #badHosts: BadHosts | null = null;
   #isOver = false;
   #running = 0;
   /** Operations that ended, for the report. */
@@ -65,9 +67,16 @@ export class Workload {
     this.#run(secrets.spy());
   }
 
+  /** Clients whose hosts and whose endpoints are not what they should be (S20, S21). */
+  haveBadHosts(random: Prng): void {
+    this.#badHosts = new BadHosts(this.#world, random, (speed) => this.#ensemble.clientPorts(speed), urlsOf(this.#ensemble)[0]!);
+    for (const work of this.#badHosts.work()) this.#run(work);
+  }
+
   /** Clients begin nothing new. */
   stop(): void {
     this.#isOver = true;
+    this.#badHosts?.stop();
     this.#secrets?.stop();
   }
 

@@ -8,6 +8,7 @@ import { recipeMutations } from "./recipes.js";
 const raft = "packages/raft/src";
 const replica = "packages/replica/src";
 const tree = "packages/tree/src";
+const client = "packages/client/src";
 
 export const mutations = [
   {
@@ -317,6 +318,30 @@ export const mutations = [
     what: "a session keeps the replies that its client has",
     seed: 6,
     patches: [{ file: `${tree}/session-table.ts`, from: "this.#replies[0]!.id <= id", to: "this.#replies[0]!.id < 0" }],
+  },
+  {
+    name: "M26",
+    what: "a signal says what it was told last, and does not look",
+    seed: 22,
+    patches: [{ file: `${client}/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
+  },
+  {
+    name: "M27",
+    what: "another cluster where a member was said to be is a new beginning",
+    seed: 14,
+    patches: [{ file: `${client}/session.ts`, from: "if (isNewCluster && !(", to: "if (isNewCluster && this.zxid < 0 && !(" }],
+  },
+  {
+    name: "M28",
+    what: "what a peer sends is believed",
+    seed: 94,
+    patches: [
+      {
+        file: `${client}/received.ts`,
+        from: "return messages.every(fits) ? messages.filter(isKnown) : null;",
+        to: "return messages as Message[];",
+      },
+    ],
   },
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 46, R6: 6, R7: 1, R8: 9 }),
 ];
