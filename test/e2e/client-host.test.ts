@@ -10,11 +10,15 @@ import { temporaryFolder } from "../support/hub.ts";
 import { freePort, killAll, root, type ServedHub, serve } from "../support/processes.ts";
 
 let hub: ServedHub;
+const children: ChildProcess[] = [];
 
 beforeAll(async () => {
   hub = await serve(temporaryFolder("host"), await freePort());
 });
-afterAll(killAll);
+afterAll(async () => {
+  for (const child of children) child.kill("SIGKILL");
+  await killAll();
+});
 
 /** Runs nothing else for so many milliseconds. */
 function block(ms: number): void {
@@ -42,19 +46,25 @@ describe("a lock's signal", () => {
       import { lock } from "@copse/recipes/lock";
       const client = await connect(${JSON.stringify(hub.url)}, { timeoutMs: 4_000 });
       const held = await lock(client, "/locks/stopped");
-      console.log("held");
       let last = performance.now();
+      console.log("held");
       for (;;) {
-        for (let at = 0; at < 1e5; at++) if (performance.now() - last > 1_000) {
-          console.log(held.signal.aborted ? "lost" : "HELD");
-          process.exit(0);
-        } else last = performance.now();
+        for (let at = 0; at < 1e5; at++) {
+          const now = performance.now();
+          if (now - last > 2_000) {
+            console.log(held.signal.aborted ? "lost" : "HELD");
+            process.exit(0);
+          }
+          last = now;
+        }
         await new Promise(setImmediate);
       }`;
     const child: ChildProcess = spawn(process.execPath, ["--input-type=module", "-e", script], {
       cwd: `${root}/test`,
       stdio: ["ignore", "pipe", "inherit"],
     });
+    children.push(child);
+    const closed = once(child, "close");
     const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
     expect((await lines.next()).value).toBe("held");
     child.kill("SIGSTOP");
@@ -62,7 +72,7 @@ describe("a lock's signal", () => {
     const next = await lock(other, "/locks/stopped");
     child.kill("SIGCONT");
     expect((await lines.next()).value).toBe("lost");
-    await once(child, "close");
+    await closed;
     await next.close();
     await other.close();
   });

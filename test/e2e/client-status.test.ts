@@ -6,8 +6,8 @@ import { type AddressInfo, createServer as createTcpServer, connect as dial } fr
 import { type ClientStatus, type ConnectOptions, connect, isCopseError, SessionEvent } from "@copse/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { CertificateAuthority } from "../support/certificates.ts";
-import { type Hub, startHub } from "../support/hub.ts";
-import { freePort } from "../support/processes.ts";
+import { type Hub, startHub, temporaryFolder } from "../support/hub.ts";
+import { freePort, serve } from "../support/processes.ts";
 import { Relay } from "../support/relay.ts";
 
 let hub: Hub;
@@ -88,6 +88,22 @@ describe("a connect that does not come through gives up, and says why:", () => {
     relay.mend();
     await (await connecting).close();
     relay.close();
+  });
+});
+
+describe("a hub that refuses new connections", () => {
+  it("says so in its log, by reason, once a minute at most", async () => {
+    const own = await serve(temporaryFolder("refusing"), await freePort(), "--log-level", "warn");
+    const refused = async (path: string): Promise<void> => {
+      await expect(connect(`${own.page}${path}`, { timeoutMs: 4_000, connectTimeoutMs: 500 })).rejects.toThrow("404");
+    };
+    await refused("/elsewhere");
+    await own.process.printed(/"refused":\{"path":\d+\}/);
+    const text = await (await fetch(`${own.page}/metrics`)).text();
+    expect(text).toMatch(/copse_upgrades_refused_total\{reason="path"\} [1-9]/);
+    await refused("/again");
+    expect(`${own.process.out}${own.process.err}`.match(/new connections were refused/g)).toHaveLength(1);
+    await own.process.kill9();
   });
 });
 

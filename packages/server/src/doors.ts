@@ -15,6 +15,8 @@ export interface DoorLimits {
   readonly handshakes: Rate;
 }
 
+/** Milliseconds between two reports of what was refused. */
+const reportMs = 60_000;
 /** Addresses whose rate is kept; past it the oldest is forgotten, and begins anew. */
 const addressesMax = 65_536;
 
@@ -27,6 +29,9 @@ export class Doors {
   #size = 0;
   /** New connections that were refused, by reason: for metrics. */
   readonly refusals: Map<string, number> = new Map();
+  /** Those that no report has said yet, and when the newest report was. */
+  readonly #unsaid: Map<string, number> = new Map();
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
   constructor(limits: DoorLimits) {
     this.limits = limits;
@@ -43,8 +48,18 @@ export class Doors {
   }
 
   refused<Status extends number>(reason: string, status: Status): Status {
-    this.refusals.set(reason, (this.refusals.get(reason) ?? 0) + 1);
+    countUp(this.refusals, reason);
+    countUp(this.#unsaid, reason);
     return status;
+  }
+
+  /** For the log: what was refused since the last report, by reason; null where nothing was, or a report came less than a minute ago. */
+  report(now: number): Readonly<Record<string, number>> | null {
+    if (this.#unsaid.size === 0 || now - this.#reportedAt < reportMs) return null;
+    this.#reportedAt = now;
+    const said = Object.fromEntries(this.#unsaid);
+    this.#unsaid.clear();
+    return said;
   }
 
   /** A socket that is no WebSocket yet. False where its address has as many of them as it may have connections. */

@@ -180,6 +180,8 @@ async function serve(
   let isRootLookedAt = false;
   const timer = setInterval(() => {
     running.submit({ kind: "tick" });
+    const refused = doors.report(performance.now());
+    if (refused !== null) logger.warn({ refused }, "new connections were refused: how many, by reason");
     // What is in the log is known once it serves.
     if (isRootLookedAt || !running.isServing || running.tree.ensemble.version === 0) return;
     isRootLookedAt = true;

@@ -104,6 +104,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
   }
 
   #answer(response: UwsResponse, request: UwsRequest): void {
+    const isElsewhere = request.getUrl() !== endpoint && request.getHeader("upgrade").toLowerCase() === "websocket";
+    if (isElsewhere) return refuse(response, this.#options.doors.refused("path", 404));
     const method = request.getMethod().toUpperCase();
     const answer = this.#options.http(method, request.getUrl());
     if (!(answer instanceof Promise)) return write(response, method, answer);

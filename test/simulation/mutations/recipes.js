@@ -46,7 +46,7 @@ const list = [
   {
     name: "R5",
     what: "the client expires itself too late",
-    patches: [{ file: `${client}/session.ts`, from: "sentAt + (this.#timeoutMs * 2) / 3", to: "sentAt + this.#timeoutMs * 2" }],
+    patches: [{ file: `${client}/liveness.ts`, from: "return (this.#timeoutMs * 2) / 3;", to: "return this.#timeoutMs * 2;" }],
   },
   {
     name: "R6",
