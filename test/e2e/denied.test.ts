@@ -5,7 +5,7 @@ import { treeCache } from "@copse/recipes/tree-cache";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Hub, startHub } from "../support/hub.ts";
 
-const all = ["read", "write", "create", "delete", "admin"];
+const all = ["read", "write", "create", "delete", "admin"] as const;
 const owner: AclItem = { scheme: "auth", id: "", perms: all };
 const open: AclItem = { scheme: "world", id: "anyone", perms: all };
 

@@ -2,8 +2,7 @@
  * One znode that is readable by turns, and who would like to know (S17): what it holds while nobody may read it
  * never travels to any client.
  */
-import { type Copse, isCopseError } from "@copse/client";
-import type { AclItem } from "@copse/protocol";
+import { type AclItem, type Copse, isCopseError } from "@copse/client";
 import type { Prng, World } from "@copse/testing/simulation";
 import { violate } from "./checkers/invariants.ts";
 

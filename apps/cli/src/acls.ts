@@ -50,5 +50,6 @@ function itemOf(text: string): AclItem {
   if (first < 1 || last === first || perms.length === 0 || perms.includes("")) {
     throw new UsageError(`${text} is not scheme:id:permissions, with ${permissions.join(", ")} or their letters rwcda`);
   }
-  return { scheme: text.slice(0, first), id: text.slice(first + 1, last), perms };
+  // Which schemes and permissions there are is for the hub to say: it may be newer than this command.
+  return { scheme: text.slice(0, first) as AclItem["scheme"], id: text.slice(first + 1, last), perms: perms as AclItem["perms"] };
 }

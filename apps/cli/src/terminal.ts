@@ -1,7 +1,7 @@
 /**
  * Where the command writes, and how it asks for a connection: one place for all subcommands.
  */
-import { type Copse, CopseError, type Credential, connect } from "@copse/client";
+import { type Copse, CopseError, type Credential, connect, isCopseError } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
 
 export interface Shared {
@@ -41,10 +41,9 @@ export async function withClient(shared: Shared, options: { readOnly?: boolean }
     if (!/^(wss?|https?):\/\//.test(one) || !URL.canParse(one))
       throw new UsageError(`${one} is not an address such as ws://127.0.0.1:7181`);
   }
-  const deadline = AbortSignal.timeout(waitMs);
   const auth = credentials.length === 0 ? {} : { auth: () => [...credentials] };
-  const copse = await connect(url.split(","), { ...options, ...auth, signal: deadline }).catch((error: unknown) => {
-    throw deadline.aborted ? new CopseError("UNAVAILABLE", `nothing answered at ${url} within ${waitMs} ms`) : error;
+  const copse = await connect(url.split(","), { ...options, ...auth, connectTimeoutMs: waitMs }).catch((error: unknown) => {
+    throw isCopseError(error, "TIMEOUT") ? new CopseError("UNAVAILABLE", error.message.replace(/^TIMEOUT: /, "")) : error;
   });
   try {
     await work(copse);

@@ -5,7 +5,8 @@
  * ended first. Times are milliseconds.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { AclItem, Credential, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { Credential, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { AclItem } from "./acl.ts";
 import { Endpoints } from "./endpoints.ts";
 import { CopseError, closedError, errorOf, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";

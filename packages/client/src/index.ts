@@ -1,4 +1,5 @@
-export type { AclItem, Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
+export type { Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
+export type { AclItem, Permission, Scheme } from "./acl.ts";
 export { type ConnectOptions, Copse, type Updated } from "./client.ts";
 export { connect } from "./connect.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";

@@ -4,7 +4,8 @@
  * Each rejects with a CopseError whose code is the protocol's. Calls are sent in the order in which they are made and
  * answered in that order. How a request travels is not known here.
  */
-import type { AclItem, Credential, Identity, Reply, Stat } from "@copse/protocol";
+import type { Credential, Identity, Reply, Stat } from "@copse/protocol";
+import type { AclItem } from "./acl.ts";
 import { decodeBase64, encodeBase64 } from "./base64.ts";
 import { CopseError, isCopseError } from "./errors.ts";
 import type { MemberStats, Page, SearchPage, ShownEnsemble, ShownQueue, ShownSession, ShownWatcher } from "./inspection.ts";

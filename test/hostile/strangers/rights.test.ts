@@ -252,7 +252,7 @@ describe("identities", () => {
 describe("recipes with an ACL", () => {
   it("keep strangers from adding to them and taking from them", async () => {
     const own = await startHub();
-    const acl = [{ perms: ["read", "write", "create", "delete", "admin"], scheme: "auth", id: "" }];
+    const acl = [{ perms: ["read", "write", "create", "delete", "admin"], scheme: "auth", id: "" }] as const;
     const options = { auth: () => [{ scheme: "digest", credential: "worker:its password" }], acl };
     const worker = await connect(own.url, options);
     const outside = await RawClient.connect(own.url);
