@@ -151,7 +151,7 @@ describe("the status of a client", () => {
   });
 });
 
-describe("a hub behind a proxy's prefix", () => {
+describe("a hub that a proxy serves under a prefix", () => {
   it("is reached by a URL that names the prefix alone", async () => {
     const proxy = createServer();
     proxy.on("upgrade", (request, near, head) => {

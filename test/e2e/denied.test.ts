@@ -35,7 +35,7 @@ describe.each([
   ["denied below what one may list", true],
   ["hidden with its parent", false],
 ])("a znode that is %s", (_name, isListed) => {
-  it("is denied in a store, whose last good value stays; and is live again with the right", async () => {
+  it("makes a store denied; its last good value stays, and it is live again once reading is allowed", async () => {
     const { own, reader, settled } = await world(isListed);
     await own.create("/dir/a", "1", { acl: [open] });
     const kept = reader.store(defineNode<number>("/dir/a"), { initial: 0 });

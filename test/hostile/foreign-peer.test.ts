@@ -73,6 +73,15 @@ describe("a client at a peer that is none of ours", () => {
     await Promise.all([peer.stop(), own.destroy()]);
   });
 
+  it("that gives a reason without end is quoted in part", async () => {
+    const message = "no".repeat(500_000);
+    const peer = await ForeignPeer.start(hub.url, ({ id }) => [JSON.stringify({ id, zxid: 1, error: { code: "EINVAL", message } })]);
+    const error = await connect(peer.url, { connectTimeoutMs: 500 }).catch((reason: unknown) => reason as Error);
+    expect((error as Error).message).toContain("EINVAL: nono");
+    expect((error as Error).message.length).toBeLessThan(1_000);
+    await peer.stop();
+  });
+
   it(`throws nothing and hangs nowhere under ${answersWanted} answers from a seed`, { timeout: 600_000 }, async () => {
     const seed = Number(process.env["COPSE_SEED"] ?? Date.now() % 1_000_000_000);
     console.log(`again with COPSE_SEED=${seed}`);

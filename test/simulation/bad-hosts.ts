@@ -1,9 +1,9 @@
 /**
- * Clients in a bad world: their event loops are blocked for seconds, their wall clocks are set, and where members are said to be, others
- * answer: of another cluster, or of no cluster at all.
+ * Clients in a bad world: their event loops are blocked for seconds, their wall clocks are set, and foreign servers answer at the addresses
+ * of members.
  *
- * S20: a client acts on one cluster only. S21: at no look is the signal of a lost lock unaborted: whoever gets the lock looks at all who
- * held it, before any overdue timer of theirs has run.
+ * S20: a client acts on one cluster only. S21: a lost lock's signal is never found unaborted. Each client that gets the lock looks at the
+ * signals of all earlier holders before their overdue timers have run.
  */
 import { type ClientPorts, Copse, isCopseError, type SocketEvents } from "@copse/client";
 import { lock } from "@copse/recipes/lock";

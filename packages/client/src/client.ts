@@ -209,8 +209,8 @@ export class Copse extends Operations {
   }
 
   /**
-   * The changes of a part of the tree from now on. A `resync` item says that some were lost; a `denied` one, at first and behind a `resync`,
-   * that a znode is there and may not be read. Leaving the loop ends it.
+   * The changes of a part of the tree from now on. A `resync` item says that some were lost. A `denied` item says that a znode exists but may
+   * not be read; these come at the start and after each `resync`. Leaving the loop ends it.
    */
   changes(path: string, options: { scope?: Scope; data?: boolean; signal?: AbortSignal } = {}): AsyncIterableIterator<Change> {
     const resync = (): Change => ({ kind: "resync", path, zxid: this.zxid, znode: null, stat: null, data: null });

@@ -52,6 +52,8 @@ type Phase =
 /** How long a connection may take to open and greet: a third of the timeout, within these bounds, in milliseconds. */
 const connectMsMin = 1_000;
 const connectMsMax = 10_000;
+/** UTF-16 units of a reason that are kept: a peer may say anything. */
+const reasonUnitsMax = 500;
 /** What a WebSocket says of a connection that ended without a close frame. */
 const abandonedCode = 1006;
 
@@ -111,7 +113,7 @@ export class ClientSession {
     return Object.freeze({ state, endpoint: this.#endpoints.present.url, attempt: this.#attempt, reason, nextTryMs });
   }
 
-  /** Ends the session if its time is over: whoever asks for anything finds the truth, however late the timers are. */
+  /** Ends the session if its time is over. Called before each answer, so that a late timer misleads nobody. */
   look(): void {
     if (this.#credentials !== null && this.#liveness.isOver) this.#expire("the session could not be kept alive");
   }
@@ -328,7 +330,7 @@ export class ClientSession {
     if (phase.kind === "waiting" || phase.kind === "closed") return;
     this.#cancelConnect();
     this.#liveness.disconnect();
-    this.#reason = reason;
+    this.#reason = reason.slice(0, reasonUnitsMax);
     this.#nextTryMs = Math.round(this.#endpoints.failed());
     this.#phase = { kind: "waiting", cancel: this.#ports.after(this.#nextTryMs, () => this.#open()) };
     this.#outbox.rewind();

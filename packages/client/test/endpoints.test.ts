@@ -52,7 +52,7 @@ describe("learned endpoints", () => {
 });
 
 describe("a URL", () => {
-  it("has the protocol's path added, behind a proxy's prefix too", () => {
+  it("gets the protocol's path, also after the prefix of a proxy", () => {
     const urlOf = (given: string): string => new Endpoints([given], () => 0).next().url;
     expect(urlOf("https://a.example.com")).toBe("wss://a.example.com/v1");
     expect(urlOf("wss://a.example.com/prefix")).toBe("wss://a.example.com/prefix/v1");

@@ -3,7 +3,7 @@
  *
  * Each tab of a participant is an ephemeral below the room's path, with what it says of itself and its state: `online`, `hidden` while its
  * page is in the background, `suspended` once its page was frozen or put aside, `gone` for a moment after it has left.
- * Tabs that say the same id are one participant, in the state of the tab that is looked at most, and saying what was said last.
+ * Tabs with the same id are one participant. Its state is that of the tab with the most attention, its `user` the one written last.
  * Invariants: a participant is seen by all from the moment `presence` resolves; it comes back by itself after a lost session, as the
  * same participant. Whoever vanishes is shown as gone for `goneMs`, so that nobody flickers over a reload.
  *
@@ -111,17 +111,18 @@ function participantsOf<User>(tabs: readonly Tab<User>[], before: readonly Parti
     const most = attentionOf.indexOf(state) > attentionOf.indexOf(known.participant.state) ? state : known.participant.state;
     newest.set(id, last.participant.state === most ? last : { ...last, participant: { ...last.participant, state: most } });
   }
+  const known = new Map(before.map((participant) => [participant.id, participant]));
   return [...newest.values()].map(({ participant }) => {
-    const known = before.find(({ id }) => id === participant.id);
-    return known?.user === participant.user && known.state === participant.state ? known : participant;
+    const same = known.get(participant.id);
+    return same?.user === participant.user && same.state === participant.state ? same : participant;
   });
 }
 
 function othersIn<User>(copse: Copse, path: string, own: string, goneMs: number): Store<readonly Participant<User>[]> {
   const tabs = liveChildren(copse, path, (znode): Tab<User> | undefined => {
-    const { id = nameOf(znode.path), user, state } = JSON.parse(znode.data ?? "") as { id?: string; user: User; state: unknown };
+    const { id = nameOf(znode.path), user, state } = JSON.parse(znode.data ?? "") as { id?: unknown; user: User; state: unknown };
     const shown = state === "hidden" || state === "suspended" ? state : "online";
-    return id === own ? undefined : { participant: { id, user, state: shown }, mzxid: znode.stat.mzxid };
+    return id === own || typeof id !== "string" ? undefined : { participant: { id, user, state: shown }, mzxid: znode.stat.mzxid };
   });
   return liveStore<readonly Participant<User>[]>([], (sink) => {
     let before: readonly Participant<User>[] = [];
