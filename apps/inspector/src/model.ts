@@ -5,7 +5,7 @@
  * znode has one subscription (names and stats), the selected one another (with data). Listeners are told at most once
  * for each animation frame, and twice a second while very much happens or the page is paused; a page that is paused moves no row.
  */
-import { type Copse, CopseError, type LiveZnode, type SessionState, type Stat } from "@copse/client";
+import type { Copse, CopseError, LiveZnode, SessionState, Stat } from "@copse/client";
 import { ChangeLog } from "./change-log.ts";
 import { ChildList, parentOf } from "./child-list.ts";
 import type { Edit } from "./edit.ts";
@@ -16,6 +16,8 @@ export type FlashKind = "created" | "changed" | "deleted";
 export type Selected =
   | { readonly kind: "loading" }
   | { readonly kind: "missing" }
+  /** It is there, and hidden from this identity. */
+  | { readonly kind: "hidden" }
   | { readonly kind: "refused"; readonly error: CopseError }
   | { readonly kind: "present"; readonly znode: LiveZnode };
 
@@ -185,8 +187,8 @@ export class Model {
         path,
         { scope: "node" },
         {
-          state: (znodes, _zxid, isHidden) => this.#show(path, znodes.get(path) ?? null, isHidden),
-          changes: (changes) => this.#show(path, changes[changes.length - 1]?.znode ?? null),
+          state: (znodes, _zxid, isHidden) => this.#show(znodes.get(path) ?? null, isHidden),
+          changes: (changes) => this.#show(changes[changes.length - 1]?.znode ?? null),
           failed: (error) => {
             this.selected = { kind: "refused", error };
             this.#changed();
@@ -217,9 +219,8 @@ export class Model {
     return this.#hidden.get(path) ?? 0;
   }
 
-  #show(path: string, znode: LiveZnode | null, isHidden = false): void {
-    const denied = { kind: "refused", error: new CopseError("NO_AUTH", "your identity may not see this znode", { path }) } as const;
-    this.selected = isHidden ? denied : znode === null ? { kind: "missing" } : { kind: "present", znode };
+  #show(znode: LiveZnode | null, isHidden = false): void {
+    this.selected = znode !== null ? { kind: "present", znode } : { kind: isHidden ? "hidden" : "missing" };
     this.#changed();
   }
 

@@ -130,6 +130,9 @@ export class ZnodeView extends LitElement {
       case "refused":
         return html`<h2>${path}</h2>
           <p class="notice bad" role="alert">${sentence(selected.error)}</p>`;
+      case "hidden":
+        return html`<h2>${path}</h2>
+          <p class="notice bad" role="alert">Your identity may not read this znode.</p>`;
       case "missing":
         return html`<h2>${path}</h2>
           <p class="notice warn" role="status">There is no such znode now. It is shown here as soon as it is created.</p>
