@@ -1,7 +1,7 @@
 /** The order contract on each engine there is. */
 import { recover, SnapshotStore, Wal } from "@copse/log";
 import { emptyConfiguration } from "@copse/raft";
-import { defaultElectionTimes, defaultRaftSizes, type OrderEvent, orderedEntry, RaftOrder } from "@copse/replica";
+import { defaultElectionTimes, defaultRaftSizes, type OrderEvent, orderedEntry, RaftOrder, StateTime } from "@copse/replica";
 import { describe } from "vitest";
 import { memoryDisk } from "../support/memory-disk.ts";
 import { settled } from "../support/settled.ts";
@@ -14,6 +14,7 @@ async function alone(): Promise<OrderUnderTest> {
   const onError = (error: Error): void => {
     throw error;
   };
+  const clock = { now: () => 1, wall: () => Date.now() };
   const events: OrderEvent[] = [];
   let waiting: (() => void)[] = [];
   const order: RaftOrder = new RaftOrder(
@@ -24,7 +25,8 @@ async function alone(): Promise<OrderUnderTest> {
       sizes: defaultRaftSizes,
       wal: new Wal(disk, [], 0, { directory, nextIndex: 1, onError }),
       store: new SnapshotStore(disk, [], null, directory, onError),
-      clock: { now: () => 1, wall: () => Date.now() },
+      clock,
+      time: new StateTime(clock, { time: 0 }),
       random: () => 0,
       deliver: (event) => events.push(event),
       send: () => {},

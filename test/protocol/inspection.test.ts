@@ -102,6 +102,14 @@ describe("an inspection", () => {
     expect(snapshotAgeMs).toBe(null);
   });
 
+  it("[T3] steps the state's time to the member's clock, whatever a client says, and in no multi", async () => {
+    const before = Date.now();
+    const { time } = await client.ask({ op: "stepTime", time: before + 1e9 });
+    expect(time).toBeGreaterThanOrEqual(before);
+    expect(time).toBeLessThanOrEqual(Date.now() + 1);
+    expect(await client.ask({ op: "multi", ops: [{ op: "stepTime" }] })).toMatchObject({ error: { code: "BAD_ARGUMENTS" } });
+  });
+
   it("[I3] orders places by their numbers, also past ten digits", async () => {
     for (const name of ["lock-10000000000", "write-9999999999", "lock-0000000007"])
       await client.ask({ op: "create", path: `/locks/far/${name}`, ephemeral: true, parents: true });

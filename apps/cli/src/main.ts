@@ -10,6 +10,7 @@ import { printPasswordHash } from "./password.ts";
 import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./quotas.ts";
 import { type ServeFlags, serve } from "./serve.ts";
 import { note, type Shared } from "./terminal.ts";
+import { showTime, stepTime } from "./time.ts";
 import { exportTree, importTree } from "./transfer.ts";
 import { create, get, list, remove, set, stat, tree, watch } from "./znodes.ts";
 
@@ -211,6 +212,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command("remove <id>")
     .description("take a member out")
     .action((id: string) => removeMember(id, shared()));
+
+  const time = program
+    .command("time")
+    .description("the state's time, and how far the clock of the member that answers is from it")
+    .action(() => showTime(shared()));
+  time
+    .command("step")
+    .description("move the state's time ahead to that member's clock: TTLs that are over by then come due")
+    .action(() => stepTime(shared()));
 
   try {
     await program.parseAsync(argv);

@@ -74,6 +74,9 @@ export interface MemberStats {
   /** The newest log entry that this member has applied, and that it knows to be committed. */
   readonly index: number;
   readonly committed: number;
+  /** The state's time, in milliseconds since the epoch, and how far the member's wall clock is ahead of it. */
+  readonly time: number;
+  readonly wallOffsetMs: number;
   readonly connections: number;
   readonly sessions: number;
   readonly znodes: number;

@@ -80,6 +80,8 @@ export function isReplyTo(request: Message, reply: Reply): boolean {
       return isListOf(shown[request["op"]], isObject);
     case "stats":
       return isObject(shown["stats"]);
+    case "stepTime":
+      return isCount(shown["time"]);
     default:
       return isResult(request, shown);
   }

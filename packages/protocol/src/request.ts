@@ -137,7 +137,8 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
     case "delete":
     case "setAcl":
     case "multi":
-    case "reconfig": {
+    case "reconfig":
+    case "stepTime": {
       const write = decodeWrite(message, limits);
       if (isRefusal(write)) return write;
       const guards = decodeGuards(message, limits);

@@ -62,9 +62,16 @@ export interface Multi {
   readonly ops: readonly SingleWrite[];
 }
 
+/** Moves the state's time ahead at once. */
+export interface StepTime {
+  readonly op: "stepTime";
+  /** Where to, in milliseconds since the epoch: the member that takes the request says it. */
+  readonly time: number;
+}
+
 /** A write that a multi may hold. */
 export type SingleWrite = Create | SetValue | Delete | SetAcl | Check;
-export type Write = Exclude<SingleWrite, Check> | Multi | Reconfig;
+export type Write = Exclude<SingleWrite, Check> | Multi | Reconfig | StepTime;
 
 /** The write holds only if this znode exists with this czxid. */
 export interface Guard {
@@ -133,9 +140,10 @@ function decodeCreate(reader: MemberReader): Create | Refusal {
   return reader.fault ?? { op: "create", path, value, isEphemeral, isSequential, isContainer, ttl, acl, parents };
 }
 
-/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig. */
+/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig, stepTime. */
 export function decodeWrite(message: Record<string, unknown>, limits: Limits): Write | Refusal {
   if (message["op"] === "reconfig") return decodeReconfig(message, limits);
+  if (message["op"] === "stepTime") return decodeStepTime(message, limits);
   if (message["op"] !== "multi") return decodeSingleWrite(message, limits) as Write | Refusal;
   const members = message["ops"];
   if (!Array.isArray(members)) return refuse("BAD_ARGUMENTS", "ops must be an array");
@@ -174,10 +182,18 @@ export function isMessage(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A client says no time; what the log holds has one. */
+function decodeStepTime(message: Record<string, unknown>, limits: Limits): StepTime | Refusal {
+  const reader = new MemberReader(message, limits);
+  const time = reader.integer("time", 0, 0);
+  return reader.fault ?? { op: "stepTime", time };
+}
+
 /** A write as JSON text, in the words of the wire. */
 export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "multi") return `{"op":"multi","ops":[${write.ops.map(encodeWrite).join(",")}]}`;
   if (write.op === "reconfig") return encodeReconfig(write);
+  if (write.op === "stepTime") return JSON.stringify(write);
   let text = `{"op":"${write.op}","path":${literal(write.path)}`;
   if (write.op === "create" || write.op === "set") text += encodeValue(write.value);
   if (write.op === "create") {

@@ -66,7 +66,7 @@ const asked: Readonly<Record<SingleWrite["op"], readonly [Permission, "own" | "p
 /** The identity that an ACL names for this write; of a multi's, that of the first op for which one does. */
 function grantedTo(write: Write | Authenticate, caller: Caller, tree: Tree): Identity | null {
   if (write.op === "auth") return write.identities[0] ?? null;
-  if (write.op === "reconfig") return grantee(tree.root.acl, "admin", caller);
+  if (write.op === "reconfig" || write.op === "stepTime") return grantee(tree.root.acl, "admin", caller);
   for (const op of write.op === "multi" ? write.ops.slice(0, pathsMax) : [write]) {
     const [permission, whose] = asked[op.op];
     const znode = tree.find(whose === "own" || op.path === "/" ? op.path : parentOf(op.path));

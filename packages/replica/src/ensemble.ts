@@ -20,9 +20,11 @@ import {
   type TreeLimits,
   txnFormats,
 } from "@copse/tree";
+import type { PeerMessage } from "./peer-message.ts";
 import type { Clock, PeerAddress, Random } from "./ports.ts";
 import type { Proposals } from "./proposals.ts";
 import type { Coordinator } from "./sessions.ts";
+import type { StateTime } from "./state-time.ts";
 
 /** What members tell each other when they meet. */
 export interface PeerFacts {
@@ -42,6 +44,8 @@ export interface PeerFacts {
   readonly founders: readonly string[];
   /** The newest format of txns that it reads; the handshake says it. */
   readonly reads?: number;
+  /** The state's time, in milliseconds since the epoch; 0 where it does not know it. */
+  readonly time: number;
 }
 
 export interface EnsembleOptions {
@@ -79,6 +83,7 @@ export interface EnsembleState {
   readonly membership: Membership;
   readonly proposals: Proposals;
   readonly clock: Clock;
+  readonly time: StateTime;
   readonly random: Random;
   readonly takeSnapshot: () => void;
   /** Founds the ensemble with these members. */
@@ -113,9 +118,21 @@ export class Ensemble {
     const { member, url, directory, founders } = this.#options;
     const peer = this.ownAddress;
     const isFounded = this.#isFounding || this.#state.membership.isFounded;
-    const { version } = this.#state.tree.ensemble;
+    const { tree, time } = this.#state;
+    const { version } = tree.ensemble;
     const ids = founders.map(({ id }) => id).sort();
-    return { member, url, peer, directory, cluster: this.#cluster, isFounded, version, founders: ids, reads: txnFormats[1] };
+    return {
+      member,
+      url,
+      peer,
+      directory,
+      cluster: this.#cluster,
+      isFounded,
+      version,
+      founders: ids,
+      reads: txnFormats[1],
+      time: time.told,
+    };
   }
 
   /** Where its peers reach this member, or "". */
@@ -152,6 +169,7 @@ export class Ensemble {
 
   up(facts: PeerFacts): void {
     this.#peers.set(facts.member, { facts, zxid: this.#peers.get(facts.member)?.zxid ?? 0 });
+    this.#state.time.learn(facts.time);
     this.#foundIfAllAreNew();
   }
 
@@ -159,8 +177,10 @@ export class Ensemble {
     this.#peers.delete(member);
   }
 
-  /** A member says how far it is. */
-  said(member: string, zxid: number): void {
+  /** A member says how far it is. What the coordinator says of the time is the time. */
+  said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
+    if (member === this.#coordinator.member) this.#state.time.follow(time);
+    else this.#state.time.learn(time);
     const peer = this.#peers.get(member);
     if (peer !== undefined) peer.zxid = zxid;
   }

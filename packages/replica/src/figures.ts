@@ -8,6 +8,9 @@ export interface Figures {
   readonly zxid: number;
   readonly index: number;
   readonly pending: number;
+  /** The state's time, in milliseconds since the epoch, and how far this machine's wall clock is ahead of it. */
+  readonly time: number;
+  readonly wallOffsetMs: number;
   /** Quotas past one of their soft bounds. */
   readonly quotasOverSoftBound: number;
   readonly snapshots: number;

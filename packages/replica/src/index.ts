@@ -27,3 +27,4 @@ export {
   type Random,
 } from "./ports.ts";
 export type { Proof } from "./proof.ts";
+export { StateTime } from "./state-time.ts";

@@ -20,6 +20,7 @@ import { Outbox } from "./outbox.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import type { Gateway, Mesh } from "./ports.ts";
 import { Replica, type ReplicaOptions } from "./replica.ts";
+import { StateTime } from "./state-time.ts";
 
 export interface MemberOptions extends ReplicaOptions {
   readonly disk: Disk;
@@ -60,6 +61,7 @@ export class Member {
   readonly #order: RaftOrder;
   readonly #wal: Wal;
   readonly #tree: Tree;
+  readonly #time: StateTime;
   readonly #outbox: Outbox;
   /** What start-up found in the data directory. */
   readonly recovered: Pick<Recovered, "snapshot" | "tornBytes"> & { readonly entries: number };
@@ -85,6 +87,8 @@ export class Member {
     const tree = restorer.finish() ?? new Tree();
     this.recovered = { snapshot: recovered.snapshot, tornBytes: recovered.tornBytes, entries: recovered.entries.length };
     this.#tree = tree;
+    this.#time = new StateTime(clock, tree);
+    const time = this.#time;
     const applier = new Applier(tree, history, recovered.snapshot.term);
     const start = startOf(recovered, Number(options.member));
     const lastIndex = recovered.snapshot.index + recovered.entries.length;
@@ -106,6 +110,7 @@ export class Member {
         wal: this.#wal,
         store: this.#store,
         clock,
+        time,
         random: options.chance,
         deliver,
         send: (to, message) => this.#post(to, message),
@@ -141,6 +146,7 @@ export class Member {
     this.#outbox = new Outbox(options.gateway, options.deliveriesMax, (connection, backlog) => this.#replica.backlog(connection, backlog));
     this.#replica = new Replica(options, {
       tree,
+      time,
       history,
       applier,
       order: this.#order,
@@ -191,6 +197,11 @@ export class Member {
   /** True for a member that is known to read no format of txns newer than those of the first builds. */
   isOlder(member: string): boolean {
     return this.#replica.ensemble.isOlder(member);
+  }
+
+  /** The state's time, for tests and metrics. Read only. */
+  get time(): StateTime {
+    return this.#time;
   }
 
   /** The engine, for tests and tools that look at how members agree. Read only. */
@@ -319,7 +330,8 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
-    for (const { id } of this.#replica.ensemble.addresses) this.#post(Number(id), { kind: "status", zxid: this.#tree.zxid });
+    for (const { id } of this.#replica.ensemble.addresses)
+      this.#post(Number(id), { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
   }
 
   #post(to: MemberId, message: PeerMessage): void {

@@ -3,7 +3,7 @@
  *
  * Invariants. Nothing that promises durability (a vote, an acknowledgement, the leader's own count) leaves before the write
  * it speaks of is synced; what promises nothing leaves at once, so the leader's sync runs beside its followers'. Entries
- * are given in index order, each once, and only committed ones. The leader stamps a proposal with its time when it takes
+ * are given in index order, each once, and only committed ones. The leader stamps a proposal with the state's time when it takes
  * it. A hub alone is the same with one voter.
  */
 import type { SnapshotPlace, SnapshotStore, Wal } from "@copse/log";
@@ -29,6 +29,7 @@ import type { PeerMessage } from "./peer-message.ts";
 import type { Clock } from "./ports.ts";
 import { SnapshotExchange } from "./snapshot-exchange.ts";
 import type { Restorer } from "./snapshot-receiving.ts";
+import type { StateTime } from "./state-time.ts";
 import { SyncTimes } from "./sync-times.ts";
 
 /** How consensus keeps time: by ticks of its host. */
@@ -52,6 +53,8 @@ export interface RaftOrderOptions {
   readonly wal: Wal;
   readonly store: SnapshotStore;
   readonly clock: Clock;
+  /** What a leader stamps proposals with. */
+  readonly time: StateTime;
   /** In [0, below). */
   readonly random: (below: number) => number;
   /** Takes what comes back, from outside of any call into this object. */
@@ -291,7 +294,7 @@ export class RaftOrder implements Order, Membership {
   }
 
   #stamped(payload: string): string {
-    return `${this.#options.clock.wall()} ${payload}`;
+    return `${this.#options.time.now()} ${payload}`;
   }
 
   #ask(): void {

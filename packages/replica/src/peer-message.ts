@@ -18,7 +18,8 @@ export type PeerMessage =
   | { readonly kind: "piece"; readonly index: number; readonly number: number; readonly text: string }
   /** So many pieces were all; the message takes the snapshot into the log. */
   | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message }
-  | { readonly kind: "status"; readonly zxid: number };
+  /** How far a member is. `time`: the state's time, 0 where it does not know it. */
+  | { readonly kind: "status"; readonly zxid: number; readonly time: number };
 
 /** Text of several messages, for one frame. */
 export function encodePeerMessages(messages: readonly PeerMessage[]): string {
@@ -109,7 +110,7 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
         message: decodeMessage(head["message"], take),
       };
     case "status":
-      return { kind: "status", zxid: count(head["zxid"]) };
+      return { kind: "status", zxid: count(head["zxid"]), time: count(head["time"] ?? 0) };
     default:
       throw new Error("a peer's message is of an unknown kind");
   }

@@ -9,7 +9,7 @@ import { type DecodedFrame, decodeFrame, type RawMessage } from "@copse/protocol
 /** Bytes that a frame takes beside its text, however short it is. */
 const frameBytesEach = 256;
 
-const writes: ReadonlySet<unknown> = new Set(["create", "set", "delete", "setAcl", "multi", "reconfig"]);
+const writes: ReadonlySet<unknown> = new Set(["create", "set", "delete", "setAcl", "multi", "reconfig", "stepTime"]);
 
 const ended: DecodedFrame = { messages: [], fault: null };
 

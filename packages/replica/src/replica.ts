@@ -26,6 +26,7 @@ import { Queues } from "./queues.ts";
 import { Reaper } from "./reaper.ts";
 import { Requests } from "./requests.ts";
 import { type Coordinator, Sessions } from "./sessions.ts";
+import type { StateTime } from "./state-time.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { Turn } from "./turn.ts";
 import { Waits } from "./waits.ts";
@@ -48,6 +49,7 @@ export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, 
 
 export interface ReplicaState {
   readonly tree: Tree;
+  readonly time: StateTime;
   readonly history: History;
   readonly applier: Applier;
   readonly order: Order;
@@ -86,7 +88,7 @@ export class Replica {
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
     this.#state = state;
-    const { tree, history, order, membership, compaction, found } = state;
+    const { tree, time, history, order, membership, compaction, found } = state;
     const { clock, random, hash, limits, isReadOnly } = options;
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
     this.#waits = new Waits(order);
@@ -102,11 +104,20 @@ export class Replica {
     this.#queues = new Queues(tree);
     this.#watches = new WatchTable(this.#budgets, limits.watches);
     this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, options.isWorldAdmin);
-    const common = { tree, history, proposals: this.#proposals, waits: this.#waits, effects: this.#effects, clock, audit: options.audit };
+    const common = {
+      tree,
+      time,
+      history,
+      proposals: this.#proposals,
+      waits: this.#waits,
+      effects: this.#effects,
+      clock,
+      audit: options.audit,
+    };
     const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
       { ...options, limits: { ephemerals, recursiveDeletes, identities } },
-      { tree, membership, proposals: this.#proposals, clock, random, found, takeSnapshot: () => compaction.take() },
+      { tree, time, membership, proposals: this.#proposals, clock, random, found, takeSnapshot: () => compaction.take() },
     );
     this.#reaper = new Reaper(common, options.reapMs);
     this.#sessions = new Sessions(options.cluster, {
@@ -181,7 +192,7 @@ export class Replica {
       case "peer-down":
         return this.ensemble.down(input.member);
       case "peer":
-        for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message.zxid);
+        for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message);
         return;
       case "performed":
         return input.next();
@@ -272,7 +283,7 @@ export class Replica {
 
   /** Figures for metrics. */
   get figures(): Figures {
-    const { tree } = this.#state;
+    const { tree, time } = this.#state;
     return {
       connections: this.#connections.size,
       sessions: tree.sessions.size,
@@ -282,6 +293,8 @@ export class Replica {
       zxid: tree.zxid,
       index: tree.index,
       pending: this.#proposals.size,
+      time: Math.floor(time.peek()),
+      wallOffsetMs: Math.round(time.wallOffsetMs),
       get quotasOverSoftBound() {
         return tree.quotas.overSoftBound;
       },
@@ -309,7 +322,7 @@ export class Replica {
       ...figures,
       committed: this.#state.committed(),
       pendingTxns: pending,
-      snapshotAgeMs: newestTime === 0 ? null : Math.max(0, this.#options.clock.wall() - newestTime),
+      snapshotAgeMs: newestTime === 0 ? null : Math.max(0, figures.time - newestTime),
       syncMsP99: this.#state.syncMsP99(),
       requests: Object.fromEntries(requests),
       refusals: Object.fromEntries(refusals),

@@ -25,8 +25,8 @@ import {
   encodeOperation,
   encodeTxn,
   expandedFault,
+  formatNeeded,
   isJudgedAnew,
-  needsFormat3,
   printOf,
   renewed,
   type Tree,
@@ -180,13 +180,14 @@ export class Requests {
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
-    const { proposals, sessions, canUse } = this.#state;
+    const { proposals, sessions, clock, canUse } = this.#state;
     // Here and not where it is applied: members of different builds apply the same txn.
-    const plain = write.op === "auth" ? write : withUniqueAcls(write);
+    const plain = write.op === "auth" ? write : write.op === "stepTime" ? { ...write, time: clock.wall() } : withUniqueAcls(write);
     const fault = plain.op === "auth" || request.id <= connection.lastWriteId ? null : expandedFault(plain, connection.caller);
     if (fault !== null) return connection.answer(slot, { body: this.#error(fault) });
+    const needed = formatNeeded(write);
+    if (needed > 1 && !canUse(needed)) return this.#refuseUnread(connection, slot);
     const isAnew = isJudgedAnew(write) && canUse(3);
-    if (!isAnew && needsFormat3(write) && !canUse(3)) return this.#refuseUnread(connection, slot);
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
@@ -203,7 +204,8 @@ export class Requests {
 
   #judgedAnew(txn: WriteTxn): WriteTxn {
     const { isWorldAdmin } = this.#state;
-    return txn.write.op === "reconfig" ? { ...txn, format: 3, isWorldAdmin } : { ...txn, format: 3 };
+    const { op } = txn.write;
+    return op === "reconfig" || op === "stepTime" ? { ...txn, format: 3, isWorldAdmin } : { ...txn, format: 3 };
   }
 
   /** A write that some member would not understand: it waits, with its connection, until all do. */

@@ -40,6 +40,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("has_quorum", "1 while this member serves with a quorum behind it", () => (member.isServing ? 1 : 0));
   gauge("term", "The term of the newest leader that this member knows of", () => member.order.raft.term);
   gauge("committed_index", "The newest log entry that this member knows to be committed", () => member.order.raft.log.committed);
+  gauge("wall_offset_seconds", "How far the wall clock is ahead of the state's time", () => member.figures.wallOffsetMs / 1_000);
   gauge("quotas_over_soft_bound", "Quotas past one of their soft bounds", () => member.figures.quotasOverSoftBound);
   gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
   gauge("turn_max_seconds", "The longest turn of the loop since the last scrape", () => member.takeLongestTurnMs() / 1_000);

@@ -171,8 +171,9 @@ export class Handshake {
     const { member, url, peer, directory, cluster } = given;
     if (member !== this.#peer) return this.#refuse("it says two different ids");
     const version = Number.isSafeInteger(given.version) ? given.version : 0;
+    const time = Number.isSafeInteger(given.time) && given.time >= 0 ? given.time : 0;
     const isFounded = given.isFounded === true;
-    const facts = { member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String) };
+    const facts = { member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String), time };
     const refusal = this.#options.refusal(facts);
     return refusal === null ? facts : this.#refuse(refusal);
   }

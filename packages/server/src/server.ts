@@ -11,6 +11,7 @@ import { AuditLog } from "./audit-log.ts";
 import { budgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./client-address.ts";
 import type { ClientListener, ListenerOptions } from "./client-listener.ts";
+import { ClockAlarm } from "./clock-alarm.ts";
 import { isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { CredentialProver } from "./credentials.ts";
@@ -178,8 +179,10 @@ async function serve(
   }
   running.start();
   let isRootLookedAt = false;
+  const clockAlarm = new ClockAlarm(logger);
   const timer = setInterval(() => {
     running.submit({ kind: "tick" });
+    clockAlarm.look(running.time.wallOffsetMs);
     const refused = doors.report(performance.now());
     if (refused !== null) logger.warn({ refused }, "new connections were refused: how many, by reason");
     // What is in the log is known once it serves.

@@ -15,6 +15,7 @@ const factsOf = (member: string): PeerFacts => ({
   isFounded: true,
   version: 3,
   founders: ["1", "2"],
+  time: 0,
 });
 
 interface Meeting {

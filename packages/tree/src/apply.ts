@@ -5,8 +5,9 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, type Identity, madeValue, type Refusal, refuse, type Write } from "@copse/protocol";
+import { type ErrorCode, errorBody, type Identity, madeValue, type Refusal, refuse, type StepTime, type Write } from "@copse/protocol";
 import { type Caller, mayDo } from "./acl.ts";
+import { isAdmin } from "./admin.ts";
 import type { Change } from "./change.ts";
 import { configPath } from "./ensemble.ts";
 import { joined, renewed } from "./identities.ts";
@@ -117,7 +118,15 @@ function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
 function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: string): Members | Refusal {
   if (write.op === "multi") return operateAll(work, write, caller, session);
   if (write.op === "reconfig") return reconfigure(work, write, caller, txn.isWorldAdmin === true);
+  if (write.op === "stepTime") return stepTime(work, write, caller, txn.isWorldAdmin === true);
   return operate(work, write, caller, session);
+}
+
+/** Moves the state's time ahead; where it is ahead already, it stays, as it never goes back. */
+function stepTime({ tree }: Work, { time }: StepTime, caller: Caller, isWorldAdmin: boolean): Members | Refusal {
+  if (!isAdmin(tree, caller, isWorldAdmin)) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
+  tree.time = Math.max(tree.time, time);
+  return `,"time":${tree.time}`;
 }
 
 /** The identities of a session that has proved some, or null where they would be too many. */

@@ -45,7 +45,7 @@ export interface WriteTxn {
   readonly write: Write | Authenticate;
   /** By which rules it is judged: those of the oldest builds where it is absent. */
   readonly format?: 3;
-  /** With reconfig: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
+  /** With reconfig and stepTime: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
   readonly isWorldAdmin?: boolean;
 }
 
@@ -101,11 +101,13 @@ export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | ReapTxn | ConfigureT
 /**
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
  * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
+ * 4: steps of the state's time.
  */
-export const txnFormats = [1, 3] as const;
+export const txnFormats = [1, 4] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
+  if (txn.kind === "write" && txn.write.op === "stepTime") return 4;
   if ("format" in txn && txn.format !== undefined) return txn.format;
   return txn.kind === "write" && touchesQuota(txn.write) ? 2 : 1;
 }
@@ -115,6 +117,7 @@ export function isJudgedAnew(write: Write | Authenticate | SingleWrite): boolean
   switch (write.op) {
     case "auth":
     case "reconfig":
+    case "stepTime":
       return true;
     case "multi":
       return write.ops.some(isJudgedAnew);
@@ -129,10 +132,18 @@ export function isJudgedAnew(write: Write | Authenticate | SingleWrite): boolean
   }
 }
 
-/** True for what older builds don't know at all: it waits until all members do. */
-export function needsFormat3(write: Write | Authenticate | SingleWrite): boolean {
-  if (write.op === "multi") return write.ops.some(needsFormat3);
-  return write.op === "setAcl" && write.defaultAcl != null;
+/** The format that all members have to read before this may be proposed: older builds don't know it at all. */
+export function formatNeeded(write: Write | Authenticate | SingleWrite): number {
+  switch (write.op) {
+    case "multi":
+      return write.ops.reduce((most, op) => Math.max(most, formatNeeded(op)), 1);
+    case "setAcl":
+      return write.defaultAcl != null ? 3 : 1;
+    case "stepTime":
+      return 4;
+    default:
+      return 1;
+  }
 }
 
 function touchesQuota(write: Write | Authenticate | SingleWrite): boolean {

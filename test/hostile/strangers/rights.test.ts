@@ -59,6 +59,7 @@ describe("a new cluster that strangers may reach", () => {
     expect(await code(stranger, { op: "watchers", path: "/" })).toBe("NO_AUTH");
     expect(await code(stranger, { op: "search", path: "/", contains: "x" })).toBe("NO_AUTH");
     expect(await code(stranger, { op: "reconfig", add: [{ id: "9", peer: "127.0.0.1:9", url: "ws://evil.example.com" }] })).toBe("NO_AUTH");
+    expect(await code(stranger, { op: "stepTime", time: 2 ** 50 })).toBe("NO_AUTH");
     for (const op of ["sessions", "queues", "stats"]) expect([op, await code(operator, { op })]).toEqual([op, undefined]);
     expect((await stranger.ask({ op: "whoami" }))["admin"]).toBe(false);
     expect((await operator.ask({ op: "whoami" }))["admin"]).toBe(true);

@@ -3,13 +3,14 @@
  *
  * The committed entries that any member shows are one list; the product's own state machine, run over that list once,
  * says what every member's state, every reply and every event has to be. A violation is an error that names the invariant
- * (reliability: S1 to S19) and ends the run.
+ * (reliability: S1 to S22) and ends the run.
  */
 import { recover } from "@copse/log";
 import type { Configuration, Entry } from "@copse/raft";
 import { orderedEntry, type PeerMessage } from "@copse/replica";
 import type { ClientConnection, EnsembleWatcher, SimulatedEnsemble, SimulatedMember, World } from "@copse/testing/simulation";
 import { type Applied, apply, decodeTxns, digestOf, Tree, type Txn } from "@copse/tree";
+import { StateTimeCheck } from "./state-time.ts";
 
 export class Violation extends Error {
   override readonly name: string = "Violation";
@@ -64,6 +65,7 @@ export class Invariants implements EnsembleWatcher {
   readonly #ends: Map<number, { readonly index: number; readonly term: number }> = new Map();
   readonly #votes: Map<string, number> = new Map();
   readonly #promised: Map<string, number> = new Map();
+  readonly #stateTime: StateTimeCheck = new StateTimeCheck();
   readonly #sniffed: Map<number, Sniffed> = new Map();
   /** When each session has last shown that it lives, as its client knows, and its timeout. */
   readonly proven: Map<string, { at: number; timeoutMs: number }> = new Map();
@@ -74,6 +76,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   turned(node: SimulatedMember): void {
+    this.#stateTime.look(this.ensemble);
     const { raft } = node.member!.order;
     if (raft.role === "leader") {
       const known = this.leaders.get(raft.term);
@@ -195,6 +198,8 @@ export class Invariants implements EnsembleWatcher {
     if (entry.index !== this.committed.length + 2) violate("S3", `entry ${entry.index} is committed behind ${this.committed.length + 1}`);
     this.committed.push(entry);
     const { payload, time } = orderedEntry(entry);
+    const excess = this.#stateTime.excess(time, this.#world.now);
+    if (excess > 0) violate("S22", `the time of entry ${entry.index} is ${Math.round(excess)} ms later than clocks have run`);
     for (const txn of payload === "" ? [] : decodeTxns(payload.slice(payload.indexOf(" ") + 1))) {
       const applied = apply(this.reference, txn, time, entry.term);
       this.happened.push({ index: entry.index, zxid: applied.zxid, txn, applied, at: this.#world.now });

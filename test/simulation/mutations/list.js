@@ -343,5 +343,17 @@ export const mutations = [
       },
     ],
   },
+  {
+    name: "M29",
+    what: "entries are stamped with the leader's wall clock",
+    seed: 48,
+    patches: [{ file: `${replica}/order-raft.ts`, from: "this.#options.time.now()", to: "this.#options.clock.wall()" }],
+  },
+  {
+    name: "M30",
+    what: "a new leader begins at its own clock, whatever the time was",
+    seed: 53,
+    patches: [{ file: `${replica}/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
+  },
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
 ];
