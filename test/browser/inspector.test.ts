@@ -375,6 +375,7 @@ describe("the connection", () => {
     await page.getByText("Live", { exact: true }).waitFor();
     await own.process.kill9();
     await page.getByText("Reconnecting").waitFor();
+    await page.getByText("could not connect: the browser's console says why").waitFor();
     expect(await page.getByRole("button", { name: "Edit" }).isDisabled()).toBe(true);
     const again = await serve(data, port, "--log-level", "error");
     await copse(again.url, "set", "/before", "new");

@@ -36,6 +36,23 @@ function row(page: Page, path: string): ReturnType<Page["locator"]> {
   return page.locator(`[role=treeitem][data-path="${path}"]`);
 }
 
+describe("the tree", () => {
+  it("says of a znode that may not be read that its children are not listed", async () => {
+    const perms = ["read", "write", "create", "delete", "admin"] as const;
+    await copse.create("/vault", null);
+    const acl = [{ scheme: "digest", id: "ann:28CharactersOfSomething=", perms }] as const;
+    await copse.create("/vault/inside", null, { acl });
+    await copse.setAcl("/vault", acl);
+    const opened = await open("");
+    const { page } = opened;
+    await row(page, "/vault").locator(".twist").click();
+    await row(page, "/vault").getByText("its children may not be listed").waitFor();
+    expect(await row(page, "/vault/inside").count()).toBe(0);
+    expectNoComplaints(opened);
+    await page.close();
+  });
+});
+
 describe("the changes", () => {
   it("come as they happen, from when the page was opened on, and can be filtered and held still", async () => {
     const opened = await open("#/changes");

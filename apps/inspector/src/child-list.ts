@@ -39,6 +39,11 @@ export class ChildList {
     return this.#mirror?.get(this.path)?.stat ?? null;
   }
 
+  /** True where there are children, and none of them is shown: the znode may not be read. */
+  get isHidden(): boolean {
+    return this.isWhole && this.children?.length === 0 && (this.ownStat?.numChildren ?? 0) > 0;
+  }
+
   /** True if the child is there now. */
   has(path: string): boolean {
     return this.#mirror?.has(path) === true;

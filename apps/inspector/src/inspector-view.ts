@@ -109,6 +109,13 @@ export class InspectorView extends LitElement {
       .expired .dot {
         background: var(--bad);
       }
+      .reason {
+        max-width: 24rem;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        color: var(--muted);
+      }
       .zxid {
         font-family: var(--mono);
         color: var(--muted);
@@ -216,6 +223,7 @@ export class InspectorView extends LitElement {
         <div class="state ${connection}">
           <span class="dot" aria-hidden="true"></span>
           <span role="status">${connection === "connected" && model.copse.isReadOnly ? "Live · read-only" : stateWords[connection]}</span>
+          ${model.reason === null ? nothing : html`<span class="reason" title=${model.reason}>${model.reason}</span>`}
           <span class="zxid" title="The newest change this page has seen">zxid ${model.copse.zxid}</span>
         </div>
         ${

@@ -6,4 +6,4 @@ import "./inspector-view.ts";
 import { Model } from "./model.ts";
 
 const view = document.querySelector("copse-inspector");
-if (view !== null) view.model = new Model(new Copse([location.origin], { timeoutMs: 10_000 }));
+if (view !== null) view.model = new Model(new Copse([location.origin], { sessionTimeoutMs: 10_000 }));

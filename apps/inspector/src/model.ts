@@ -60,13 +60,18 @@ export class Model {
     this.copse = copse;
     this.changes = new ChangeLog(copse);
     this.changes.listen(({ path }) => this.#noteHidden(path));
-    copse.onState(() => this.#changed());
+    copse.status.subscribe(() => this.#changed());
     this.expand("/");
     this.select("/");
   }
 
   get connection(): SessionState {
     return this.copse.state;
+  }
+
+  /** Why there is no connection, or null. */
+  get reason(): string | null {
+    return this.connection === "connected" ? null : this.copse.status.get().reason;
   }
 
   /** Calls `listener` behind each change; gives what stops that. */

@@ -13,6 +13,8 @@ export interface Place {
   readonly stat: Stat;
   readonly isExpanded: boolean;
   readonly isLoading: boolean;
+  /** True for a znode that is expanded and may not be read. */
+  readonly isHidden: boolean;
   /** Position among the siblings that are shown, from 1, and how many they are. */
   readonly position: number;
   readonly siblings: number;
@@ -111,5 +113,6 @@ function below(level: Level, index: number): Place {
 }
 
 function placeOf(path: string, name: string, depth: number, stat: Stat, inner: Level | null, position: number, siblings: number): Place {
-  return { path, name, depth, stat, isExpanded: inner !== null, isLoading: inner?.list.children === null, position, siblings };
+  const { children = [], isHidden = false } = inner?.list ?? {};
+  return { path, name, depth, stat, isExpanded: inner !== null, isLoading: children === null, isHidden, position, siblings };
 }

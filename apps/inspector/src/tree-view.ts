@@ -241,7 +241,7 @@ export class TreeView extends LitElement {
   }
 
   #row(place: Place, start: number): TemplateResult {
-    const { path, name, depth, stat, isExpanded, isLoading, position, siblings } = place;
+    const { path, name, depth, stat, isExpanded, isLoading, isHidden, position, siblings } = place;
     const flash = this.model.flashOf(path);
     const isSelected = path === this.model.selectedPath;
     const hasChildren = stat.numChildren > 0;
@@ -267,6 +267,7 @@ export class TreeView extends LitElement {
         ${hasChildren ? html`<span class="note">${stat.numChildren.toLocaleString("en")}</span>` : nothing}
         ${stat.ephemeralOwner !== null ? html`<span class="note">ephemeral</span>` : nothing}
         ${isLoading ? html`<span class="note">loading …</span>` : nothing}
+        ${isHidden ? html`<span class="note">its children may not be listed</span>` : nothing}
         ${hidden > 0 ? html`<span class="note hidden-changes" title="Changes below, since it was last looked at">${hidden.toLocaleString("en")} changed below</span>` : nothing}
         ${flash !== null ? html`<span class="mark" role="img" aria-label=${flash}>${glyph[flash]}</span>` : nothing}
       </div>
