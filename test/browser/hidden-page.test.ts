@@ -12,7 +12,7 @@ const timeoutMs = 4_000;
 
 /** What the page's own script keeps for us to look at. */
 interface Page {
-  copse: { state: string; sessionId: string; timeoutMs: number; create(path: string, data: string): Promise<unknown> };
+  copse: { state: string; sessionId: string; sessionTimeoutMs: number; create(path: string, data: string): Promise<unknown> };
   held: { signal: AbortSignal };
   store: { get(): string };
   ticks: number[];
@@ -28,7 +28,7 @@ const script = (hub: string): string => `
   import { lock } from "@copse/recipes/lock";
   const log = [], ticks = [], toldInTime = [];
   const note = (what) => log.push(what);
-  const copse = await connect(${JSON.stringify(hub)}, { timeoutMs: ${timeoutMs} });
+  const copse = await connect(${JSON.stringify(hub)}, { sessionTimeoutMs: ${timeoutMs} });
   copse.onState((state) => note("state " + state));
   const held = await lock(copse, "/locks/" + Math.random());
   const store = copse.store("/value");

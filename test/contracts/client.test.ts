@@ -93,7 +93,7 @@ describe("subscriptions", () => {
 
   it("and watches end with the client, and are told of another cluster", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 9_000, allowClusterChange: true });
+    const copse = await hub.connect({ sessionTimeoutMs: 9_000, allowClusterChange: true });
     await copse.create("/s", "old");
     const store = copse.store("/s");
     store.subscribe(() => {});
@@ -122,7 +122,7 @@ describe("subscriptions", () => {
 describe("writes", () => {
   it("made while the session ends happen once", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 3_000 });
+    const copse = await hub.connect({ sessionTimeoutMs: 3_000 });
     await copse.create("/q");
     const created: Promise<{ path: string }>[] = [];
     copse.onState((state) => {
@@ -136,7 +136,7 @@ describe("writes", () => {
 
   it("give up when told, and the session stays", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 30_000 });
+    const copse = await hub.connect({ sessionTimeoutMs: 30_000 });
     hub.cutOff();
     const late = copse.create("/late", null, { timeoutMs: 500 }).catch((error: unknown) => error);
     const controller = new AbortController();
@@ -307,7 +307,7 @@ describe("locks and elections", () => {
 
   it("pass from leader to leader, and a candidate can withdraw while it has no connection", async () => {
     const hub = new TestEnsemble();
-    const [first, second] = [await hub.connect(), await hub.connect({ timeoutMs: 9_000 })];
+    const [first, second] = [await hub.connect(), await hub.connect({ sessionTimeoutMs: 9_000 })];
     const terms = election(first, "/e", { data: "first" });
     const term = (await terms.next()).value!;
     const controller = new AbortController();

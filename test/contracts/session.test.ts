@@ -13,7 +13,7 @@ const timeoutMs = 9_000;
 describe("a session", () => {
   it("lives as long as its client does, with nothing to do", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const { sessionId, sessionSignal } = copse;
     await hub.advance(10 * timeoutMs);
     expect([copse.state, copse.sessionId, sessionSignal.aborted]).toEqual(["connected", sessionId, false]);
@@ -22,7 +22,7 @@ describe("a session", () => {
 
   it.each([0.9, 1, 1.1])("that is cut off ends at the client before the server, clocks %d apart", async (speed) => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs, speed });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs, speed });
     const { sessionSignal } = copse;
     await hub.advance(timeoutMs / 2);
     const from = hub.now();
@@ -44,7 +44,7 @@ describe("a session", () => {
   it("never expires before its full timeout, and at most one tick later", async () => {
     for (const timeout of [1_000, 4_000, 7_777, 30_000]) {
       const hub = new TestEnsemble();
-      await hub.connect({ timeoutMs: timeout });
+      await hub.connect({ sessionTimeoutMs: timeout });
       const sessions = hub.member().figures.sessions;
       hub.cutOff();
       const from = hub.now();
@@ -56,7 +56,7 @@ describe("a session", () => {
 
   it("survives a short cut: resumed, and a lock is still held", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const held = await lock(copse, "/lock");
     const { sessionId } = copse;
     hub.dropConnections();
@@ -70,7 +70,7 @@ describe("a session", () => {
 
   it("is begun anew after it was lost, and what stood in the outbox says that its outcome is unknown", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const states: string[] = [];
     copse.onState((state) => states.push(state));
     await copse.create("/e", null, { ephemeral: true });
@@ -88,7 +88,7 @@ describe("a session", () => {
 
   it("of a frozen page is judged by the clock, not by ticks: the first look finds the truth", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const { sessionSignal } = copse;
     hub.cutOff();
     hub.freeze(timeoutMs);
@@ -99,7 +99,7 @@ describe("a session", () => {
 
   it("is not expired by a server that was paused itself, until its timeout has passed anew", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     hub.cutOff();
     hub.freeze(10 * timeoutMs);
     await hub.advance(300);
@@ -113,7 +113,7 @@ describe("a session", () => {
 
   it("has its full timeout again after a restart of the server", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     await copse.create("/kept", "x", { ephemeral: true });
     await hub.advance(timeoutMs * 0.9);
     hub.restart();

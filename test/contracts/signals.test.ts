@@ -30,7 +30,7 @@ const kinds: Record<string, (copse: Awaited<ReturnType<TestEnsemble["connect"]>>
 describe("after a pause longer than the session", () => {
   it.each(Object.entries(kinds))("the first look at %s finds it lost", async (_name, take) => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const held = await hub.until(take(copse));
     held.check?.();
     expect([held.signal.aborted, held.isHeld]).toEqual([false, true]);
@@ -47,7 +47,7 @@ describe("after a pause longer than the session", () => {
 
   it.each(["throwIfAborted", "reason", "state", "a call", "run"])("%s finds it as well as aborted does", async (look) => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const held = await hub.until(lock(copse, "/lock"));
     const { sessionId } = copse;
     hub.freeze(timeoutMs);
@@ -74,14 +74,14 @@ describe("after a pause longer than the session", () => {
 
   it("work that has lost its lock on the way gives no result", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs });
+    const copse = await hub.connect({ sessionTimeoutMs: timeoutMs });
     const held = await hub.until(lock(copse, "/lock"));
     await expect(held.run(() => hub.freeze(timeoutMs))).rejects.toMatchObject({ code: "SESSION_EXPIRED" });
   });
 
   it("a job whose lease has an end of its own is found over", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 30_000 });
+    const copse = await hub.connect({ sessionTimeoutMs: 30_000 });
     const queue = workQueue(copse, "/queue", { leaseMs: 2_000 });
     await hub.until(queue.put("job"));
     const job = await hub.until(queue.take());

@@ -45,7 +45,7 @@ describe("an ensemble for tests", () => {
 
   it("expires one session, and no other", async () => {
     await using ensemble = new TestEnsemble();
-    const [one, other] = [await ensemble.connect({ timeoutMs: 10_000 }), await ensemble.connect({ timeoutMs: 10_000 })];
+    const [one, other] = [await ensemble.connect({ sessionTimeoutMs: 10_000 }), await ensemble.connect({ sessionTimeoutMs: 10_000 })];
     const held = await lock(one, "/lock");
     const { sessionId } = other;
     const next = lock(other, "/lock");

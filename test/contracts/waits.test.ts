@@ -32,7 +32,7 @@ describe("a call that is given up", () => {
 
   it("as a read leaves no room taken, however often that happens, and a reconnect restores what it has to", async () => {
     const hub = new TestEnsemble();
-    const copse = await hub.connect({ timeoutMs: 4_000 });
+    const copse = await hub.connect({ sessionTimeoutMs: 4_000 });
     await copse.create("/a", "1");
     const store = copse.store("/a");
     store.subscribe(() => {});
@@ -53,7 +53,7 @@ describe("a call that is given up", () => {
 describe("without a quorum for longer than an election", () => {
   it("live values, holders and leases go on in the same session", async () => {
     const ensemble = await testEnsemble({ members: 3 });
-    const copse = await ensemble.connect({ timeoutMs: 60_000 });
+    const copse = await ensemble.connect({ sessionTimeoutMs: 60_000 });
     const { sessionId } = copse;
     await copse.create("/value", "1");
     const queue = workQueue(copse, "/q", { leaseMs: 20_000 });

@@ -29,7 +29,7 @@ describe("a lock's signal", () => {
   it("is found aborted by the first look after the event loop was blocked for longer than the session lives", {
     timeout: 60_000,
   }, async () => {
-    const client = await connect(hub.url, { timeoutMs: 4_000 });
+    const client = await connect(hub.url, { sessionTimeoutMs: 4_000 });
     const held = await lock(client, "/locks/blocked");
     held.check();
     block(4_500);
@@ -44,7 +44,7 @@ describe("a lock's signal", () => {
     const script = `
       import { connect } from "@copse/client";
       import { lock } from "@copse/recipes/lock";
-      const client = await connect(${JSON.stringify(hub.url)}, { timeoutMs: 4_000 });
+      const client = await connect(${JSON.stringify(hub.url)}, { sessionTimeoutMs: 4_000 });
       const held = await lock(client, "/locks/stopped");
       let last = performance.now();
       console.log("held");
@@ -88,7 +88,7 @@ describe("a connection whose network may be another", () => {
         return () => {};
       },
     };
-    const client: Copse = await connect(hub.url, { timeoutMs: 60_000, ports });
+    const client: Copse = await connect(hub.url, { sessionTimeoutMs: 60_000, ports });
     const pings = (): Promise<number> => metric(hub.port, 'copse_requests_total{op="ping"}').then((count) => count || 0);
     const before = await pings();
     wake();

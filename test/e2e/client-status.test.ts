@@ -23,7 +23,7 @@ afterAll(async () => {
 
 /** Why a connect to there gave up. */
 async function refusal(url: string, options: ConnectOptions = {}): Promise<Error> {
-  const error = await connect(url, { timeoutMs: 4_000, connectTimeoutMs: 2_500, ...options }).catch((reason: unknown) => reason);
+  const error = await connect(url, { sessionTimeoutMs: 4_000, connectTimeoutMs: 2_500, ...options }).catch((reason: unknown) => reason);
   expect(isCopseError(error, "TIMEOUT") && error.retryable).toBe(true);
   return error as Error;
 }
@@ -95,7 +95,7 @@ describe("a hub that refuses new connections", () => {
   it("says so in its log, by reason, once a minute at most", async () => {
     const own = await serve(temporaryFolder("refusing"), await freePort(), "--log-level", "warn");
     const refused = async (path: string): Promise<void> => {
-      await expect(connect(`${own.page}${path}`, { timeoutMs: 4_000, connectTimeoutMs: 500 })).rejects.toThrow("404");
+      await expect(connect(`${own.page}${path}`, { sessionTimeoutMs: 4_000, connectTimeoutMs: 500 })).rejects.toThrow("404");
     };
     await refused("/elsewhere");
     await own.process.printed(/"refused":\{"path":\d+\}/);

@@ -15,8 +15,8 @@ describe("kill -9", () => {
     const data = temporaryFolder("kill");
     const port = await freePort();
     let hub = await serve(data, port, "--log-level", "error");
-    const writer = await connect(hub.url, { timeoutMs: 30_000 });
-    const follower = await connect(hub.url, { timeoutMs: 30_000 });
+    const writer = await connect(hub.url, { sessionTimeoutMs: 30_000 });
+    const follower = await connect(hub.url, { sessionTimeoutMs: 30_000 });
     const states: string[] = [];
     follower.onState((state) => states.push(state));
     await writer.create("/log", "");
@@ -152,7 +152,7 @@ describe("a data directory", () => {
       `ulimit -f 200; exec "${process.execPath}" "${command}" serve --data "${data}" --listen 127.0.0.1:${port}`,
     ]);
     await limited.printed(/copse serves/);
-    const client = await connect(`ws://127.0.0.1:${port}`, { timeoutMs: 60_000 });
+    const client = await connect(`ws://127.0.0.1:${port}`, { sessionTimeoutMs: 60_000 });
     const acknowledged: string[] = [];
     const writes = Array.from({ length: 60 }, async (_, at) => {
       await client.create(`/n${String(at).padStart(3, "0")}`, "x".repeat(10_000));

@@ -140,7 +140,7 @@ describe("three members", () => {
       ({ data }) => data,
       () => "no answer",
     );
-    await new Promise((resolve) => setTimeout(resolve, live.timeoutMs * 1.5));
+    await new Promise((resolve) => setTimeout(resolve, live.sessionTimeoutMs * 1.5));
     leader.process.child.kill("SIGCONT");
     expect(["new", "no answer"]).toContain(await asked);
     await until(async () => (await onLeader.get("/value", { linearizable: true }).catch(() => null))?.data === "new");

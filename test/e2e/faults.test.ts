@@ -200,7 +200,7 @@ describe("a network that parts", () => {
       ]);
       await member.printed(/copse serves/);
     }
-    const client = await connect(urls, { timeoutMs: 6_000 });
+    const client = await connect(urls, { sessionTimeoutMs: 6_000 });
     await client.create("/n", "before");
     const { leader } = (await client.ensemble()) as { leader: string };
     const away = Number(leader);

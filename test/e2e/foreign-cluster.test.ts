@@ -32,7 +32,7 @@ const refusedByOther = async (): Promise<number> => {
 
 describe("a client whose way to its hub is cut", () => {
   it("[C16] asks what it has learned, is refused by another cluster there, and loses nothing", { timeout: 60_000 }, async () => {
-    const client = await connect(url, { timeoutMs: 20_000 });
+    const client = await connect(url, { sessionTimeoutMs: 20_000 });
     const reader = await connect(url, { readOnly: true });
     await client.create("/mine", "own");
     const held = await lock(client, "/locks/a");

@@ -60,7 +60,7 @@ describe("a client at a peer that is none of ours", () => {
     const own = await startHub({ advertise: peer.url });
     const relay = new Relay();
     relay.to = own.port;
-    const client = await connect(`ws://127.0.0.1:${await relay.listen()}`, { timeoutMs: 20_000 });
+    const client = await connect(`ws://127.0.0.1:${await relay.listen()}`, { sessionTimeoutMs: 20_000 });
     await client.create("/a", "own", { ephemeral: true });
     const { sessionId } = client;
     relay.cut();
@@ -89,7 +89,11 @@ describe("a client at a peer that is none of ours", () => {
     const strange: unknown[] = [];
     let isOver = false;
     const working = Array.from({ length: clients }, async () => {
-      const client = await connect(peer.url, { timeoutMs: 4_000, allowClusterChange: true, connectTimeoutMs: Number.POSITIVE_INFINITY });
+      const client = await connect(peer.url, {
+        sessionTimeoutMs: 4_000,
+        allowClusterChange: true,
+        connectTimeoutMs: Number.POSITIVE_INFINITY,
+      });
       const stops = [
         client.observe("/a", { scope: "tree" }, { state: () => {}, changes: () => {}, failed: () => {} }),
         client.store("/a").subscribe(() => {}),

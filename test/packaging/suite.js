@@ -194,7 +194,7 @@ const checks = {
 
 /** Runs all checks against the hub at `url`. Gives their names, and throws at the first that fails. */
 export async function runSuite(url) {
-  const open = () => connect(url, { timeoutMs: 10_000, signal: AbortSignal.timeout(10_000) });
+  const open = () => connect(url, { sessionTimeoutMs: 10_000, signal: AbortSignal.timeout(10_000) });
   const [a, b] = await Promise.all([open(), open()]);
   const run = Math.random().toString(36).slice(2);
   const done = [];

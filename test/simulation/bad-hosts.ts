@@ -164,7 +164,7 @@ export class BadHosts {
   }
 
   async #contend(host: Host): Promise<void> {
-    const client = new Copse([this.#given], { timeoutMs, ports: host.ports });
+    const client = new Copse([this.#given], { sessionTimeoutMs: timeoutMs, ports: host.ports });
     client.observe(path, { scope: "tree" }, { state: () => {}, changes: () => {}, failed: () => {} });
     while (!this.#isOver) {
       await host.pause(this.#random.between(10, 300));

@@ -148,7 +148,7 @@ class Run {
     this.running.add(name);
     const ports = this.#ensemble.clientPorts(this.#random.between(0.92, 1.08));
     const urls = this.#ensemble.nodes.map(({ id }) => `ws://member-${id}`);
-    const copse = new Copse(urls, { timeoutMs: this.#random.pick([3_000, 4_000, 6_000]), ports });
+    const copse = new Copse(urls, { sessionTimeoutMs: this.#random.pick([3_000, 4_000, 6_000]), ports });
     const { clients } = this.#ensemble;
     const silence = (): void => {
       if (this.#isOver) return;

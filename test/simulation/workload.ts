@@ -96,7 +96,7 @@ export class Workload {
   #client(): Copse {
     const { random } = this.#world;
     const ports = this.#ensemble.clientPorts(random.between(0.92, 1.08));
-    return new Copse(urlsOf(this.#ensemble), { timeoutMs: random.pick([4_000, 6_000]), ports });
+    return new Copse(urlsOf(this.#ensemble), { sessionTimeoutMs: random.pick([4_000, 6_000]), ports });
   }
 
   #pause(ms: number): Promise<void> {
@@ -205,7 +205,7 @@ export class Workload {
   /** Reads on one member alone, whatever becomes of it: who believes that it leads has to find out that it does not. */
   async #readOn(id: string): Promise<void> {
     const { random } = this.#world;
-    const client = new Copse([`ws://member-${id}`], { readOnly: true, timeoutMs: 4_000, ports: this.#ensemble.clientPorts(1) });
+    const client = new Copse([`ws://member-${id}`], { readOnly: true, sessionTimeoutMs: 4_000, ports: this.#ensemble.clientPorts(1) });
     while (!this.#isOver) {
       await this.#pause(random.between(50, 200));
       await this.#get(client, registers[0]!).catch(ifCopseError);

@@ -31,7 +31,7 @@ export async function contend(options: {
 }): Promise<Contention> {
   const { speeds, rounds, holdMs, take } = options;
   const hub = new TestEnsemble();
-  const clients = await Promise.all(speeds.map((speed) => hub.connect({ timeoutMs: 3_000, speed })));
+  const clients = await Promise.all(speeds.map((speed) => hub.connect({ sessionTimeoutMs: 3_000, speed })));
   const holders = new Set<AbortSignal>();
   const tokens: number[] = [];
   let mostAtOnce = 0;

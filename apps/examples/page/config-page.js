@@ -15,7 +15,7 @@ if (hub !== "ws://127.0.0.1:7181") {
   command.textContent = command.textContent.replace("npx copse", `npx copse --url ${hub}`);
 }
 
-const copse = await connect(hub, { timeoutMs: 10_000, signal: AbortSignal.timeout(5_000) }).catch((error) => {
+const copse = await connect(hub, { sessionTimeoutMs: 10_000, signal: AbortSignal.timeout(5_000) }).catch((error) => {
   show("title", "Nothing to show yet");
   show("state", `Nothing answers at ${hub}. Is npm run demo running? Reload the page then.`);
   throw error;

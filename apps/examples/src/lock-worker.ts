@@ -42,7 +42,7 @@ function writeCounter(file: string, counter: Counter): void {
 }
 
 console.log(`${values.name} is process ${process.pid}`);
-const copse = await connect(values.url, { timeoutMs: 4_000 });
+const copse = await connect(values.url, { sessionTimeoutMs: 4_000 });
 for (let turn = 1; turn <= Number(values.turns); turn++) {
   try {
     await withLock(copse, "/locks/counter", { data: values.name }, async (lock) => {

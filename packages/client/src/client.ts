@@ -5,12 +5,13 @@
  * ended first. Times are milliseconds.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Credential, Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
-import type { AclItem } from "./acl.ts";
+import type { Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { CallOptions } from "./call.ts";
+import type { ConnectOptions } from "./connect-options.ts";
 import { Endpoints } from "./endpoints.ts";
 import { CopseError, closedError, errorOf, isCopseError } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./node-schema.ts";
-import { type CallOptions, Operations } from "./operations.ts";
+import { Operations } from "./operations.ts";
 import { Outbox } from "./outbox.ts";
 import { memberUrls } from "./received.ts";
 import { ClientSession } from "./session.ts";
@@ -21,28 +22,6 @@ import { type Change, type Observer, Subscriptions } from "./subscriptions.ts";
 import type { ClientPorts, Clock } from "./transport.ts";
 import { Watches, type WatchMode } from "./watches.ts";
 import { hostPorts } from "./web-socket-transport.ts";
-
-export interface ConnectOptions {
-  /** The server gives the session up after so many milliseconds without a sign; it may clamp this. Default 30 000. */
-  readonly timeoutMs?: number;
-  /** Only follow: no session, no writes, no load on the quorum. */
-  readonly readOnly?: boolean;
-  /** Asked anew at each connect. */
-  readonly auth?: () => Promise<readonly Credential[]> | readonly Credential[];
-  /** What znodes that this client and its recipes create get as their ACL, where a call says nothing else. */
-  readonly acl?: readonly AclItem[];
-  /** Gives up the first connect. */
-  readonly signal?: AbortSignal;
-  /** The first connect gives up after so many milliseconds, and says why; Infinity waits for as long as it takes. Default 15 000. */
-  readonly connectTimeoutMs?: number;
-  /**
-   * Another cluster at a URL that was given is a new beginning: the session is over, what is followed begins anew. Unless this is true the
-   * client ends with CLUSTER_CHANGED, because what it knows, and what it is about to write, is of another tree.
-   */
-  readonly allowClusterChange?: boolean;
-  /** For tests and unusual hosts. */
-  readonly ports?: ClientPorts;
-}
 
 /** The znode that says who the members are, with a watch. */
 const configWatch = { op: "get", path: "/copse/config", watch: true } as const;
@@ -83,7 +62,7 @@ export class Copse extends Operations {
       },
     });
     const session = {
-      timeoutMs: options.timeoutMs ?? 30_000,
+      timeoutMs: options.sessionTimeoutMs ?? options.timeoutMs ?? 30_000,
       isReadOnly: options.readOnly ?? false,
       allowsClusterChange: options.allowClusterChange ?? false,
       auth: async () => (await options.auth?.()) ?? [],
@@ -124,7 +103,7 @@ export class Copse extends Operations {
   }
 
   /** The session's timeout as the server agreed to it, in milliseconds. */
-  get timeoutMs(): number {
+  get sessionTimeoutMs(): number {
     return this.#session.timeoutMs;
   }
 
@@ -153,14 +132,21 @@ export class Copse extends Operations {
     return this.#session.connectionSignal;
   }
 
-  /** Calls `listener` at each change of state; gives what stops that. */
+  /**
+   * Calls `listener` at each change of state; gives what stops that.
+   * @example const off = copse.onState((state) => console.log(state));
+   */
   onState(listener: (state: SessionState) => void): () => void {
     const own = (event: Event): void => listener((event as SessionEvent).state);
     this.addEventListener("state", own);
     return () => this.removeEventListener("state", own);
   }
 
-  /** Resolves once connected. @throws CopseError TIMEOUT with the newest reason; the signal's reason */
+  /**
+   * Resolves once connected.
+   * @throws CopseError TIMEOUT with the newest reason; the signal's reason
+   * @example await copse.connected(AbortSignal.timeout(5_000));
+   */
   connected(signal?: AbortSignal, timeoutMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = (): void => {
@@ -191,6 +177,7 @@ export class Copse extends Operations {
   /**
    * Watches a znode (persistent) or a subtree (recursive) from this call on: a read made after it sees no gap.
    * A `resync` item says that events were lost. Leaving the loop ends the watch.
+   * @example for await (const { event, path } of copse.watch("/app", { mode: "recursive", signal })) console.log(event, path);
    */
   watch(path: string, options: { mode?: WatchMode; signal?: AbortSignal } = {}): AsyncIterableIterator<WatchEvent> {
     const stream = new Stream<WatchEvent>(streamItemsMax, () => ({ event: "resync", path, zxid: this.zxid }));
@@ -199,7 +186,10 @@ export class Copse extends Operations {
     return this.#open(stream, stop, options.signal);
   }
 
-  /** Follows a part of the tree: its state, then every change, gap-free. Gives what stops it. */
+  /**
+   * Follows a part of the tree: its state, then every change, gap-free. Gives what stops it.
+   * @example copse.observe("/app", { scope: "tree" }, { state: ({ size }) => console.log(size), changes: () => {}, failed: () => {} });
+   */
   observe(path: string, options: { scope?: Scope; data?: boolean }, observer: Observer): () => void {
     if (this.state === "closed") {
       queueMicrotask(() => observer.failed(closedError()));
@@ -211,6 +201,7 @@ export class Copse extends Operations {
   /**
    * The changes of a part of the tree from now on. A `resync` item says that some were lost. A `denied` item says that a znode exists but may
    * not be read; these come at the start and after each `resync`. Leaving the loop ends it.
+   * @example for await (const { kind, path, data } of copse.changes("/app", { scope: "tree", signal })) console.log(kind, path, data);
    */
   changes(path: string, options: { scope?: Scope; data?: boolean; signal?: AbortSignal } = {}): AsyncIterableIterator<Change> {
     const resync = (): Change => ({ kind: "resync", path, zxid: this.zxid, znode: null, stat: null, data: null });
@@ -232,7 +223,10 @@ export class Copse extends Operations {
     return this.#open(stream, stop, options.signal);
   }
 
-  /** A live value: text of a path, or what a definition makes of it. */
+  /**
+   * A live value: text of a path, or what a definition makes of it.
+   * @example const off = copse.store("/app/title").subscribe((text) => console.log(text));
+   */
   store(path: string, options?: StoreOptions<string>): Store<string>;
   store<T>(definition: NodeDefinition<T>, options: StoreOptions<T> & { initial: T }): Store<T>;
   store<T>(definition: NodeDefinition<T>, options?: StoreOptions<T>): Store<T | undefined>;
@@ -283,7 +277,10 @@ export class Copse extends Operations {
     }
   }
 
-  /** Ends the session, and with it the ephemerals, then the connection. */
+  /**
+   * Ends the session, and with it the ephemerals, then the connection.
+   * @example await (await connect(url)).close();
+   */
   async close(): Promise<void> {
     if (this.state === "closed") return;
     if (this.state === "connected") await this.#call({ op: "close" }, { timeoutMs: 2_000 }).catch(ignoreAnswer);

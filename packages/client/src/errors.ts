@@ -53,7 +53,14 @@ export class CopseError extends Error {
   }
 }
 
-/** True for a CopseError, of this code where one is given. */
+/**
+ * True for a CopseError, of this code where one is given.
+ * @example
+ * const title = await copse.get("/app/none").catch((error) => {
+ *   if (isCopseError(error, "NO_NODE")) return null;
+ *   throw error;
+ * });
+ */
 export function isCopseError<Code extends CopseErrorCode = CopseErrorCode>(
   error: unknown,
   code?: Code,

@@ -91,3 +91,23 @@ export interface MemberStats {
   readonly requests: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;
 }
+
+/** A bound on a subtree, and what is used of it: znodes, the path itself included, and bytes of data. Soft bounds only tell. */
+export interface ShownQuota {
+  readonly path: string;
+  readonly count?: number;
+  readonly bytes?: number;
+  readonly softCount?: number;
+  readonly softBytes?: number;
+  readonly used: { readonly count: number; readonly bytes: number };
+}
+
+/** A member to add, or to give another role or address. */
+export interface MemberWanted {
+  readonly id: string;
+  /** Where its peers reach it, HOST:PORT. */
+  readonly peer?: string;
+  /** Of no meaning any more: a member says itself what its clients are told. */
+  readonly url?: string;
+  readonly role?: "voter" | "observer";
+}

@@ -9,7 +9,10 @@ const { prototype } = AbortSignal;
 /**
  * The signal of a controller, which looks before it answers.
  * @param look aborts the controller where that is due; what it gives is not looked at
- * @example lookingSignal(controller, () => clock.now() >= until && controller.abort(new Error("too late"))).aborted
+ * @example
+ * const lease = new AbortController();
+ * const until = copse.clock.now() + 60_000;
+ * const held = lookingSignal(lease, () => copse.clock.now() >= until && lease.abort(new Error("the minute is over")));
  */
 export function lookingSignal({ signal }: AbortController, look: () => unknown): AbortSignal {
   const truth = (name: "aborted" | "reason"): PropertyDescriptor => ({

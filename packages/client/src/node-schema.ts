@@ -25,7 +25,12 @@ export interface NodeDefinition<T> {
   format(value: T): string;
 }
 
-/** Defines a znode that holds JSON. The schema has to be synchronous. */
+/**
+ * Defines a znode that holds JSON. The schema has to be synchronous.
+ * @example
+ * const limits = defineNode<{ limit: number }>("/app/limits");
+ * await copse.update(limits, (value = { limit: 20 }) => ({ limit: value.limit + 1 }));
+ */
 export function defineNode<T = unknown>(path: string, schema?: StandardSchema<T>): NodeDefinition<T> {
   const check = (value: unknown): T => {
     if (schema === undefined) return value as T;
@@ -50,7 +55,10 @@ export function defineNode<T = unknown>(path: string, schema?: StandardSchema<T>
   };
 }
 
-/** A znode that holds plain text. */
+/**
+ * A znode that holds plain text.
+ * @example const { value } = await copse.get(textNode("/app/title"));
+ */
 export function textNode(path: string): NodeDefinition<string> {
   return { path, parse: (data) => data ?? "", format: (value) => value };
 }

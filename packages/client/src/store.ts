@@ -89,6 +89,9 @@ export function createStore<T>(
 /**
  * A store over any source: for recipes, and for values of one's own.
  * @param follow begins to feed the store and gives what stops that; called when the first listener comes
+ * @example
+ * const states = liveStore<string>("connecting", ({ live }) => copse.onState((state) => live(state)));
+ * states.subscribe((state) => console.log(state))();
  */
 export function liveStore<T>(initial: T, follow: (sink: StoreSink<T>) => () => void): Store<T> {
   return new LiveStore(initial, follow);

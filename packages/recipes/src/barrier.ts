@@ -20,6 +20,14 @@ export interface Barrier {
   passed(options?: Pick<WaitOptions, "signal" | "waitMs">): Promise<void>;
 }
 
+/**
+ * A barrier at `path`, which holds callers of `passed` back while it is raised.
+ * @example
+ * const closed = barrier(copse, "/barriers/migration");
+ * await closed.raise();
+ * await closed.lower();
+ * await closed.passed();
+ */
 export function barrier(copse: Copse, path: string, { acl }: OwnedOptions = {}): Barrier {
   return {
     raise: ({ ephemeral = false } = {}) => unless("NODE_EXISTS", copse.create(path, null, { ephemeral, acl, parents: true })),

@@ -13,6 +13,10 @@ export interface Counter {
   add(amount: number, options?: CallOptions): Promise<number>;
 }
 
+/**
+ * A counter at `path`: its znode holds the number, and is made by the first `add`.
+ * @example const visits = await counter(copse, "/counters/visits").add(1);
+ */
 export function counter(copse: Copse, path: string): Counter {
   const checked = (value: unknown): number => {
     if (Number.isSafeInteger(value)) return value as number;

@@ -36,7 +36,16 @@ export interface Inside {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Waits until `count` have come. @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason */
+/**
+ * Waits until `count` have come.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason
+ * @example
+ * const [one, two] = await Promise.all([
+ *   doubleBarrier(copse, "/barriers/job", { count: 2 }),
+ *   doubleBarrier(other, "/barriers/job", { count: 2 }),
+ * ]);
+ * await Promise.all([one.leave(), two.leave()]);
+ */
 export async function doubleBarrier(copse: Copse, path: string, options: DoubleBarrierOptions): Promise<Inside> {
   const { count } = options;
   if (!Number.isSafeInteger(count) || count < 1) throw new RangeError("count is a positive integer");

@@ -29,7 +29,14 @@ export interface Leader {
 const kind = exclusive("candidate-");
 const neverAborts: AbortSignal = new AbortController().signal;
 
-/** Campaigns at `path`, again and again, until the loop is left or the signal aborts. */
+/**
+ * Campaigns at `path`, again and again, until the loop is left or the signal aborts.
+ * @example
+ * for await (const term of election(copse, "/election/cron", { data: "host-a" })) {
+ *   console.log("leads", term.token);
+ *   break; // resigns
+ * }
+ */
 export async function* election(copse: Copse, path: string, options: PlaceOptions = {}): AsyncGenerator<Term, void> {
   const { signal } = options;
   const isWithdrawn = (): boolean => signal?.aborted === true;
@@ -58,7 +65,10 @@ export async function* election(copse: Copse, path: string, options: PlaceOption
   }
 }
 
-/** Who leads at `path`, and each change of that; null while nobody does. Ends with the loop, the signal or the client. */
+/**
+ * Who leads at `path`, and each change of that; null while nobody does. Ends with the loop, the signal or the client.
+ * @example for await (const leader of observeLeader(copse, "/election/cron", { signal })) console.log(leader?.data);
+ */
 export async function* observeLeader(
   copse: Copse,
   path: string,

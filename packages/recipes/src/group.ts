@@ -30,6 +30,14 @@ export interface Group {
   join(data?: string | null, options?: KeepOptions & { readonly id?: string }): Promise<Membership>;
 }
 
+/**
+ * The group at `path`: who has joined, live, and a way to join.
+ * @example
+ * const workers = group(copse, "/groups/workers");
+ * const self = await workers.join("10.0.0.7");
+ * console.log(workers.members.get());
+ * await self.close();
+ */
 export function group(copse: Copse, path: string): Group {
   return {
     members: liveChildren(copse, path, (znode) => ({ id: nameOf(znode.path), data: znode.data, token: znode.stat.czxid })),

@@ -17,12 +17,23 @@ export type LockOptions = WaitOptions;
 
 const kind = exclusive("lock-");
 
-/** Waits for the lock at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+/**
+ * Waits for the lock at `path`.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason
+ * @example
+ * await using held = await lock(copse, "/locks/billing", { waitMs: 30_000 });
+ * await copse.set("/app/title", "Mine", { guard: held.guard });
+ */
 export function lock(copse: Copse, path: string, options: LockOptions = {}): Promise<Lock> {
   return acquire(copse, path, kind, options);
 }
 
-/** Takes the lock if it is free now; null if not. */
+/**
+ * Takes the lock if it is free now; null if not.
+ * @example
+ * const held = await tryLock(copse, "/locks/nightly");
+ * await held?.close();
+ */
 export async function tryLock(copse: Copse, path: string, options: PlaceOptions = {}): Promise<Lock | null> {
   const place = await takePlace(copse, path, kind, options);
   try {
@@ -36,7 +47,13 @@ export async function tryLock(copse: Copse, path: string, options: PlaceOptions 
   return null;
 }
 
-/** Runs `work` while holding the lock, and releases it however `work` ends. */
+/**
+ * Runs `work` while holding the lock, and releases it however `work` ends.
+ * @example
+ * await withLock(copse, "/locks/billing", { waitMs: 30_000 }, async ({ token, guard }) => {
+ *   await copse.set("/app/title", `Written under ${token}`, { guard });
+ * });
+ */
 export async function withLock<T>(copse: Copse, path: string, options: LockOptions, work: (lock: Lock) => Promise<T>): Promise<T> {
   const held = await lock(copse, path, options);
   try {

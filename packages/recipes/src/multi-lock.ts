@@ -28,7 +28,14 @@ export interface MultiLock extends Handle {
 /** As many guards as one write takes. */
 const pathsMax = 16;
 
-/** Waits for all the locks. @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason */
+/**
+ * Waits for all the locks.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason
+ * @example
+ * const held = await multiLock(copse, ["/locks/a", "/locks/b"]);
+ * console.log(held.tokenOf("/locks/a"));
+ * await held.close();
+ */
 export function multiLock(copse: Copse, paths: readonly string[], options: WaitOptions = {}): Promise<MultiLock> {
   const sorted = [...new Set(paths)].sort();
   if (sorted.length === 0 || sorted.length > pathsMax) throw new RangeError(`a multi-lock takes 1 to ${pathsMax} paths`);

@@ -43,6 +43,10 @@ const retryMs = 100;
 /**
  * Makes the znode, with missing ancestors, and keeps it. Resolves once it is there.
  * @throws CopseError NO_AUTH and whatever else the server refuses for good; the signal's reason
+ * @example
+ * const self = await persistentEphemeral(copse, "/hosts/10.0.0.7", "up");
+ * await self.set("busy");
+ * await self.close();
  */
 export async function persistentEphemeral(
   copse: Copse,

@@ -54,7 +54,13 @@ export interface Room<User> {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Enters the room at `path`. Resolves once the others can see it. */
+/**
+ * Enters the room at `path`. Resolves once the others can see it.
+ * @example
+ * const room = await presence(copse, "/presence/doc-42", { user: { name: "Ann" } });
+ * room.others.subscribe((users) => console.log(users.length))();
+ * await room.close();
+ */
 export async function presence<User>(copse: Copse, path: string, options: PresenceOptions<User>): Promise<Room<User>> {
   const tab = nanoid(12);
   const { id = tab, goneMs = 3_000, attention = pageAttention, signal, acl } = options;

@@ -23,12 +23,25 @@ const isReader = (name: string): boolean => name.startsWith("read-");
 const reader: PlaceKind = { prefix: "read-", waitsFor: isWriter };
 const writer: PlaceKind = { prefix: "write-", waitsFor: (name) => isWriter(name) || isReader(name) };
 
-/** Waits until nobody before writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+/**
+ * Waits until nobody before writes at `path`.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason
+ * @example
+ * const held = await readLock(copse, "/locks/report");
+ * await held.close();
+ */
 export function readLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<Held> {
   return acquire(copse, path, reader, options);
 }
 
-/** Waits until nobody before reads or writes at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason */
+/**
+ * Waits until nobody before reads or writes at `path`.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; the signal's reason
+ * @example
+ * const held = await writeLock(copse, "/locks/report", { waitMs: 30_000 });
+ * const reading = await held.downgrade();
+ * await reading.close();
+ */
 export async function writeLock(copse: Copse, path: string, options: WaitOptions = {}): Promise<WriteLock> {
   const place = await acquirePlace(copse, path, writer, options);
   return Object.assign(place.hold(), { downgrade: async () => (await place.turnInto(reader)).hold() });

@@ -22,7 +22,13 @@ export interface SemaphoreOptions extends WaitOptions {
 
 const kind = exclusive("lease-");
 
-/** Waits for a lease at `path`. @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason */
+/**
+ * Waits for a lease at `path`.
+ * @throws CopseError TIMEOUT, SESSION_EXPIRED; RangeError; the signal's reason
+ * @example
+ * const lease = await semaphore(copse, "/locks/downloads", { permits: 3 });
+ * await lease.close();
+ */
 export async function semaphore(copse: Copse, path: string, options: SemaphoreOptions): Promise<Held> {
   const { acl, permits } = options;
   if (!Number.isSafeInteger(permits) || permits < 1) throw new RangeError("permits is a positive integer");

@@ -60,7 +60,16 @@ export interface Services {
 
 const known: WeakMap<Copse, Map<string, Services>> = new WeakMap();
 
-/** The registry below `root`: one for each client and root. */
+/**
+ * The registry below `root`: one for each client and root.
+ * @example
+ * const self = await services(copse).register("payments", { url: "https://10.0.0.7:8443" });
+ * const found = services(copse).discover("payments");
+ * await found.ready();
+ * console.log(found.pick()?.url);
+ * found.close();
+ * await self.close();
+ */
 export function services(copse: Copse, { root = "/services" }: { readonly root?: string } = {}): Services {
   const byRoot = known.get(copse) ?? new Map<string, Services>();
   known.set(copse, byRoot);

@@ -28,7 +28,12 @@ export interface TreeCacheOptions {
   readonly whenDenied?: "keep" | "drop";
 }
 
-/** The subtree at `path`; null while there is no such znode. Where that znode itself may not be read, the status is `denied`. */
+/**
+ * The subtree at `path`; null while there is no such znode. Where that znode itself may not be read, the status is `denied`.
+ * @example
+ * const cache = treeCache(copse, "/app");
+ * cache.subscribe((tree) => console.log(tree?.children.size))();
+ */
 export function treeCache(
   copse: Copse,
   path: string,

@@ -53,6 +53,15 @@ export interface WorkQueue {
   size(options?: CallOptions): Promise<number>;
 }
 
+/**
+ * The queue at `path`: jobs are taken in the order in which they were put, each by one taker at a time.
+ * @example
+ * const jobs = workQueue(copse, "/queues/resize");
+ * await jobs.put("a.png");
+ * const job = await jobs.take({ waitMs: 30_000 });
+ * console.log(job.data, job.attempt);
+ * await job.done();
+ */
 export function workQueue(copse: Copse, path: string, { jobsMax = 10_000, leaseMs, acl = copse.acl }: WorkQueueOptions = {}): WorkQueue {
   const jobs = `${path}/jobs`;
   const size = async (options: CallOptions = {}): Promise<number> => (await copse.exists(jobs, options))?.numChildren ?? 0;

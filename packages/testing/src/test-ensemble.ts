@@ -96,13 +96,19 @@ export class TestEnsemble {
   /** Calls `run` after so many simulated milliseconds; gives what cancels it. */
   after = (ms: number, run: () => void): (() => void) => this.#world.after(ms, run);
 
-  /** Lets simulated time pass, with all that happens in it. */
+  /**
+   * Lets simulated time pass, with all that happens in it.
+   * @example await ensemble.advance(5_000); // all timers of the next five seconds run
+   */
   async advance(ms: number): Promise<void> {
     await hostSettled();
     await this.#run(this.#world.now + ms);
   }
 
-  /** Lets simulated time pass until the promise is settled, and gives what it gave. */
+  /**
+   * Lets simulated time pass until the promise is settled, and gives what it gave.
+   * @example const { stat } = await ensemble.until(copse.create("/late"));
+   */
   async until<T>(promise: Promise<T>): Promise<T> {
     let isOver = false;
     const over = promise.finally(() => {
@@ -119,12 +125,20 @@ export class TestEnsemble {
     return over;
   }
 
-  /** Time passes and no timer runs, as in a process or page that was frozen. */
+  /**
+   * Time passes and no timer runs, as in a process or page that was frozen.
+   * @example ensemble.freeze(2_000); // timers that came due meanwhile run late
+   */
   freeze(ms: number): void {
     this.#world.now += ms;
   }
 
-  /** A client that begins to connect. */
+  /**
+   * A client that begins to connect.
+   * @example
+   * const waiting = ensemble.client({ member: "1" });
+   * await ensemble.until(waiting.connected());
+   */
   client(options: TestClientOptions = {}): Copse {
     const { speed = 1, member, ...rest } = options;
     const ports = this.#ensemble.clientPorts(speed);
@@ -137,7 +151,10 @@ export class TestEnsemble {
     return copse;
   }
 
-  /** A client that is connected. Time passes only where that needs it: during an election, say. */
+  /**
+   * A client that is connected. Time passes only where that needs it: during an election, say.
+   * @example const one = await ensemble.connect({ sessionTimeoutMs: 10_000 });
+   */
   async connect(options: TestClientOptions = {}): Promise<Copse> {
     const copse = this.client(options);
     await this.until(copse.connected(options.signal));
@@ -154,7 +171,10 @@ export class TestEnsemble {
     return this.#ensemble.nodes.find(({ member }) => member?.order.coordinates === true)?.id ?? null;
   }
 
-  /** The member itself, for a look at its tree and figures: unless said otherwise the one that leads, or else any that runs. */
+  /**
+   * The member itself, for a look at its tree and figures: unless said otherwise the one that leads, or else any that runs.
+   * @example const { znodes } = ensemble.member().figures;
+   */
   member(id: string | null = this.leader): Member {
     const { nodes } = this.#ensemble;
     const member = (id === null ? nodes.find(({ isUp }) => isUp) : this.#node(id))?.member ?? null;
@@ -167,7 +187,12 @@ export class TestEnsemble {
     return this.#ensemble.clients.dialled;
   }
 
-  /** Breaks connections, of one client or of all, and says so to both ends: they come back by themselves. */
+  /**
+   * Breaks connections, of one client or of all, and says so to both ends: they come back by themselves.
+   * @example
+   * ensemble.dropConnections(copse);
+   * await ensemble.until(copse.connected());
+   */
   dropConnections(copse?: Copse): void {
     const client = copse === undefined ? null : this.#portsOf(copse);
     for (const connection of this.#ensemble.clients.open) {
@@ -175,12 +200,24 @@ export class TestEnsemble {
     }
   }
 
-  /** Nothing travels to or from one client, or all, and nobody is told. Behind `heal`, what was sent arrives, as TCP would have it. */
+  /**
+   * Nothing travels to or from one client, or all, and nobody is told. Behind `heal`, what was sent arrives, as TCP would have it.
+   * @example
+   * ensemble.cutOff(copse);
+   * await ensemble.advance(1_000);
+   * ensemble.heal();
+   */
   cutOff(copse?: Copse): void {
     for (const ports of copse === undefined ? this.#clients.values() : [this.#portsOf(copse)]) this.#ensemble.clients.hold(ports);
   }
 
-  /** Members of one group hear nothing from those of another. Clients reach them all. Links are known to be broken at once. */
+  /**
+   * Members of one group hear nothing from those of another. Clients reach them all. Links are known to be broken at once.
+   * @example
+   * ensemble.partition(["1"], ["2", "3"]);
+   * await ensemble.advance(5_000);
+   * ensemble.heal();
+   */
   partition(...groups: readonly (readonly string[])[]): void {
     const groupOf = (id: string): number => groups.findIndex((group) => group.includes(id));
     for (const from of this.members) {
@@ -188,31 +225,55 @@ export class TestEnsemble {
     }
   }
 
-  /** Ends `partition` and `cutOff`. */
+  /**
+   * Ends `partition` and `cutOff`.
+   * @example
+   * ensemble.heal();
+   * await ensemble.elected();
+   */
   heal(): void {
     this.#ensemble.heal();
     for (const ports of this.#clients.values()) this.#ensemble.clients.release(ports);
   }
 
-  /** Cuts a client off until the ensemble has given its session up, then heals it: what a sleeping laptop does. */
+  /**
+   * Cuts a client off until the ensemble has given its session up, then heals it: what a sleeping laptop does.
+   * @example await ensemble.expireSession(copse);
+   */
   async expireSession(copse: Copse): Promise<void> {
     this.cutOff(copse);
-    await this.advance(copse.timeoutMs + 2 * expiryTickMs);
+    await this.advance(copse.sessionTimeoutMs + 2 * expiryTickMs);
     this.#ensemble.clients.release(this.#portsOf(copse));
     if (copse.state !== "closed") await this.until(copse.connected());
   }
 
-  /** A member's process dies, with what its disk had not made durable. */
+  /**
+   * A member's process dies, with what its disk had not made durable.
+   * @example
+   * ensemble.kill("1");
+   * await ensemble.advance(1_000);
+   * ensemble.start("1");
+   */
   kill(id: string): void {
     this.#ensemble.crash(this.#node(id));
   }
 
-  /** Starts a member again on what its disk kept. */
+  /**
+   * Starts a member again on what its disk kept.
+   * @example
+   * ensemble.kill("2");
+   * ensemble.start("2");
+   */
   start(id: string): void {
     this.#ensemble.start(this.#node(id));
   }
 
-  /** Kills and starts all members. With `wiped`, their disks are empty: another cluster. */
+  /**
+   * Kills and starts all members. With `wiped`, their disks are empty: another cluster.
+   * @example
+   * ensemble.restart();
+   * await ensemble.elected();
+   */
   restart(options: { readonly wiped?: boolean } = {}): void {
     const { nodes } = this.#ensemble;
     for (const node of nodes) {
@@ -222,7 +283,12 @@ export class TestEnsemble {
     for (const node of nodes) this.#ensemble.start(node);
   }
 
-  /** Resolves once somebody leads. */
+  /**
+   * Resolves once somebody leads.
+   * @example
+   * await ensemble.elected();
+   * console.log(ensemble.leader);
+   */
   async elected(): Promise<void> {
     const end = this.#world.now + untilMsMax;
     while (this.leader === null) {
@@ -231,7 +297,12 @@ export class TestEnsemble {
     }
   }
 
-  /** Ends the clients' and the members' work. */
+  /**
+   * Ends the clients' and the members' work.
+   * @example
+   * const own = await testEnsemble();
+   * await own.close();
+   */
   async close(): Promise<void> {
     for (const copse of this.#clients.keys()) void copse.close();
     await this.advance(0);
@@ -278,7 +349,14 @@ export class TestEnsemble {
   }
 }
 
-/** Starts an ensemble and waits until it has a leader. */
+/**
+ * Starts an ensemble and waits until it has a leader.
+ * @example
+ * const own = await testEnsemble({ members: 3 });
+ * const client = await own.connect();
+ * await own.until(client.create("/app"));
+ * await own.close();
+ */
 export async function testEnsemble(options: TestEnsembleOptions = {}): Promise<TestEnsemble> {
   const ensemble = new TestEnsemble(options);
   await ensemble.elected();

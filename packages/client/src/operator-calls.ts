@@ -1,0 +1,122 @@
+/**
+ * What operators ask and change: quotas, members, sessions, queues, watchers, names, figures, time (SPEC I, O21, T).
+ *
+ * All but `quotas` and `ensemble` need admin on `/`.
+ */
+import type { Reply } from "@copse/protocol";
+import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
+import type {
+  MemberStats,
+  MemberWanted,
+  Page,
+  SearchPage,
+  ShownEnsemble,
+  ShownQueue,
+  ShownQuota,
+  ShownSession,
+  ShownWatcher,
+} from "./inspection.ts";
+
+export class OperatorCalls extends EventTarget {
+  readonly #call: Call;
+
+  constructor(call: Call) {
+    super();
+    this.#call = call;
+  }
+
+  /**
+   * The quotas that this session may read, by path, and what is used of each. They are set as znodes below `/copse/quota`.
+   * @example for (const { path, used } of await copse.quotas()) console.log(path, used.count, used.bytes);
+   */
+  async quotas(options: CallOptions = {}): Promise<readonly ShownQuota[]> {
+    return ((await this.#call({ op: "quotas" }, options, false)) as Reply & { quotas: readonly ShownQuota[] }).quotas;
+  }
+
+  /**
+   * The members, their roles and their state.
+   * @example const { leader, members } = await copse.ensemble();
+   */
+  async ensemble(options: CallOptions = {}): Promise<ShownEnsemble> {
+    const { id: _id, zxid: _zxid, ...rest } = await this.#call({ op: "ensemble" }, options, false);
+    return rest as unknown as ShownEnsemble;
+  }
+
+  /**
+   * All sessions, by id, in pages; `connection` is null where it is another member's.
+   * @throws CopseError NO_AUTH without admin on `/`
+   * @example const { sessions, total } = await copse.sessions({ limit: 100 });
+   */
+  sessions(options: PageOptions = {}): Promise<Page & { sessions: readonly ShownSession[] }> {
+    return this.#page("sessions", options);
+  }
+
+  /**
+   * The queues of locks and elections, by path, in pages.
+   * @throws CopseError NO_AUTH without admin on `/`
+   * @example const { queues } = await copse.queues();
+   */
+  queues(options: PageOptions = {}): Promise<Page & { queues: readonly ShownQueue[] }> {
+    return this.#page("queues", options);
+  }
+
+  /**
+   * Who watches this very path on the member that answers.
+   * @throws CopseError NO_AUTH without admin on `/`
+   * @example const addresses = (await copse.watchers("/app/title")).map(({ address }) => address);
+   */
+  async watchers(path: string, options: CallOptions = {}): Promise<readonly ShownWatcher[]> {
+    return ((await this.#call({ op: "watchers", path }, options, false)) as Reply & { watchers: readonly ShownWatcher[] }).watchers;
+  }
+
+  /**
+   * Names below `path` that contain a text, upper and lower case alike, a page at a time; one page may hold none and still have more behind it.
+   * @throws CopseError NO_AUTH without admin on `/`, NO_NODE
+   * @example const { paths, after } = await copse.search("/", "title");
+   */
+  async search(path: string, contains: string, { after, limit, ...options }: PageOptions = {}): Promise<SearchPage> {
+    const reply = (await this.#call({ op: "search", path, contains, after, limit }, options, false)) as Reply & SearchPage;
+    return { paths: reply.paths, looked: reply.looked, after: reply.after ?? null };
+  }
+
+  /**
+   * The figures of the member that answers (SPEC I5).
+   * @throws CopseError NO_AUTH without admin on `/`
+   * @example const { role, syncMsP99 } = await copse.stats();
+   */
+  async stats(options: CallOptions = {}): Promise<MemberStats> {
+    return ((await this.#call({ op: "stats" }, options, false)) as Reply & { stats: MemberStats }).stats;
+  }
+
+  /**
+   * Changes who is a member; for admins. A new voter votes once it runs and has caught up. `force` (super alone) does it although too few of
+   * the voters that stay are linked.
+   * @throws CopseError NO_AUTH, BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
+   * @example
+   * const { version } = await copse.ensemble();
+   * await copse.reconfig({ add: [{ id: "1", role: "voter" }], version });
+   */
+  async reconfig(
+    change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number; force?: boolean },
+    { guard, ...options }: WriteOptions = {},
+  ): Promise<Record<string, unknown>> {
+    const { id: _id, zxid: _zxid, ...rest } = await this.#call({ op: "reconfig", ...change, guard }, options, true);
+    return rest as Record<string, unknown>;
+  }
+
+  /**
+   * Moves the state's time (ctime, mtime, TTLs) ahead to the wall clock of the member that answers, at once; for admins. Without it the time
+   * runs a tenth faster until it meets the clock. It never goes back: a time that is ahead of the clock stays, and runs a tenth slower.
+   * @returns the state's time after it, in milliseconds since the epoch
+   * @throws CopseError NO_AUTH, UNAVAILABLE while a member is of a build that does not know this
+   * @example const now = new Date(await copse.stepTime());
+   */
+  async stepTime({ guard, ...options }: WriteOptions = {}): Promise<number> {
+    return ((await this.#call({ op: "stepTime", guard }, options, true)) as Reply & { time: number }).time;
+  }
+
+  async #page<T>(op: string, { after, limit, ...options }: PageOptions): Promise<Page & T> {
+    const reply = await this.#call({ op, after, limit }, options, false);
+    return { ...reply, more: reply.more === true } as unknown as Page & T;
+  }
+}
