@@ -2,18 +2,19 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { findFaults, readSources, type SourceFile } from "./tidy.ts";
+import { arrowsOf, findFaults, readSources, type SourceFile } from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
+const arrows = arrowsOf(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"));
 const head = "/** A file. */\n";
 
 function faultsWith(...added: SourceFile[]): string[] {
-  return findFaults([...readSources(root), ...added]);
+  return findFaults([...readSources(root), ...added], arrows);
 }
 
 describe("the sources", () => {
   it("keep the rules", () => {
-    expect(findFaults(readSources(root))).toEqual([]);
+    expect(findFaults(readSources(root), arrows)).toEqual([]);
   });
 });
 
@@ -33,6 +34,13 @@ describe("the rules notice", () => {
   it("an import that points up", () => {
     const bad = { path: "packages/tree/src/bad.ts", text: `${head}import { Replica } from "@copse/replica";\n` };
     expect(faultsWith(bad)).toEqual(["packages/tree/src/bad.ts imports @copse/replica: tree may not know replica"]);
+  });
+
+  it("an arrow that nothing needs, and a folder without rooms", () => {
+    const listed = new Map([...arrows, ["protocol", ["raft"]]]);
+    expect(findFaults(readSources(root), listed)).toEqual(["ARCHITECTURE.md lists protocol → raft, and nothing imports along it"]);
+    const many = Array.from({ length: 15 }, (_, at) => ({ path: `packages/log/src/more/file-${at}.ts`, text: head }));
+    expect(faultsWith(...many)).toEqual(["packages/log/src/more holds 15 files: make folders that say where one is"]);
   });
 
   it("a type import and a dynamic one that point up", () => {

@@ -25,21 +25,11 @@ export function readSources(root: string, folders: readonly string[] = ["package
   return folders.flatMap(walk);
 }
 
-/** What each part may import of the others: the arrows of ARCHITECTURE.md. */
-const allowed: Readonly<Record<string, readonly string[]>> = {
-  protocol: [],
-  raft: [],
-  tree: ["protocol"],
-  log: ["raft"],
-  client: ["protocol"],
-  replica: ["tree", "log", "raft", "protocol"],
-  recipes: ["client"],
-  server: ["replica", "log", "protocol"],
-  testing: ["replica", "tree", "log", "raft", "client", "protocol"],
-  cli: ["server", "recipes", "client"],
-  inspector: ["client", "protocol"],
-  examples: ["client", "recipes", "testing"],
-};
+/** What each part may import of the others: an arrow of ARCHITECTURE.md is a code span that reads `part → one, another`. */
+export function arrowsOf(architecture: string): ReadonlyMap<string, readonly string[]> {
+  const arrows = [...architecture.matchAll(/`([a-z]+) → ([a-z, ]+)`/g)];
+  return new Map(arrows.map(([, from = "", to = ""]) => [from, to.split(", ")]));
+}
 
 /** Parts whose code may know neither time nor chance nor the host. */
 const pure = ["protocol", "raft", "tree", "log", "replica"];
@@ -53,12 +43,16 @@ const forbiddenInPure: readonly (readonly [RegExp, string])[] = [
   [/from "node:/, "node:"],
 ];
 const lengthMax = 400;
+/** Files in one folder of sources; past it, folders say where one is. */
+const folderFilesMax = 14;
 const junkNames = ["utils", "util", "common", "shared", "helpers", "misc"];
 
-export function findFaults(files: readonly SourceFile[]): string[] {
+export function findFaults(files: readonly SourceFile[], arrows: ReadonlyMap<string, readonly string[]>): string[] {
   const sources = files.filter(({ path }) => /^(packages|apps)\/[^/]+\/src\//.test(path));
   return [
-    ...sources.flatMap(levelFaults),
+    ...sources.flatMap((file) => levelFaults(file, arrows)),
+    ...idleArrowFaults(sources, arrows),
+    ...folderFaults(sources),
     ...cycleFaults(sources),
     ...sources.flatMap(purityFaults),
     ...sources.flatMap(fileFaults),
@@ -84,14 +78,40 @@ function importsOf({ text }: SourceFile): string[] {
   );
 }
 
-function levelFaults(file: SourceFile): string[] {
-  const part = partOf(file.path);
+/** The other parts that a file imports, each with the specifier. */
+function partsOf(file: SourceFile): (readonly [part: string, specifier: string])[] {
   return importsOf(file).flatMap((imported) => {
-    const found = /^@copse\/([a-z]+)/.exec(imported);
-    if (found === null) return imported.includes("/test/") ? [`${file.path} imports a test: ${imported}`] : [];
-    const to = found[1] ?? "";
-    return to === part || allowed[part]?.includes(to) === true ? [] : [`${file.path} imports ${imported}: ${part} may not know ${to}`];
+    const part = /^@copse\/([a-z]+)/.exec(imported)?.[1];
+    return part === undefined || part === partOf(file.path) ? [] : [[part, imported] as const];
   });
+}
+
+function levelFaults(file: SourceFile, arrows: ReadonlyMap<string, readonly string[]>): string[] {
+  const own = partOf(file.path);
+  const tests = importsOf(file).filter((imported) => imported.includes("/test/"));
+  return [
+    ...tests.map((imported) => `${file.path} imports a test: ${imported}`),
+    ...partsOf(file)
+      .filter(([part]) => arrows.get(own)?.includes(part) !== true)
+      .map(([part, imported]) => `${file.path} imports ${imported}: ${own} may not know ${part}`),
+  ];
+}
+
+function idleArrowFaults(files: readonly SourceFile[], arrows: ReadonlyMap<string, readonly string[]>): string[] {
+  const used = new Set(files.flatMap((file) => partsOf(file).map(([part]) => `${partOf(file.path)} → ${part}`)));
+  const listed = [...arrows].flatMap(([from, parts]) => parts.map((to) => `${from} → ${to}`));
+  return listed.filter((arrow) => !used.has(arrow)).map((arrow) => `ARCHITECTURE.md lists ${arrow}, and nothing imports along it`);
+}
+
+function folderFaults(files: readonly SourceFile[]): string[] {
+  const counts = new Map<string, number>();
+  for (const { path } of files) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (path !== `${folder}/index.ts`) counts.set(folder, (counts.get(folder) ?? 0) + 1);
+  }
+  return [...counts]
+    .filter(([, count]) => count > folderFilesMax)
+    .map(([folder, count]) => `${folder} holds ${count} files: make folders that say where one is`);
 }
 
 function cycleFaults(files: readonly SourceFile[]): string[] {

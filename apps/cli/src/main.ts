@@ -2,17 +2,17 @@
  * The command line: names, flags and help; each subcommand's work is in a file of its own.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { getAcl, type SetAclFlags, setAcl } from "./acls.ts";
+import { getAcl, type SetAclFlags, setAcl } from "./commands/acls.ts";
+import { campaign, holdLock } from "./commands/holding.ts";
+import { type AddFlags, addMember, listMembers, removeMember } from "./commands/members.ts";
+import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./commands/quotas.ts";
+import { type ServeFlags, serve } from "./commands/serve.ts";
+import { showTime, stepTime } from "./commands/time.ts";
+import { exportTree, importTree } from "./commands/transfer.ts";
+import { create, get, list, remove, set, stat, tree, watch } from "./commands/znodes.ts";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
-import { campaign, holdLock } from "./holding.ts";
-import { type AddFlags, addMember, listMembers, removeMember } from "./members.ts";
 import { printPasswordHash } from "./password.ts";
-import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./quotas.ts";
-import { type ServeFlags, serve } from "./serve.ts";
 import { note, type Shared } from "./terminal.ts";
-import { showTime, stepTime } from "./time.ts";
-import { exportTree, importTree } from "./transfer.ts";
-import { create, get, list, remove, set, stat, tree, watch } from "./znodes.ts";
 
 function integer(text: string): number {
   const value = Number(text);

@@ -2,21 +2,21 @@
  * The page as a whole: the bar with the connection's state, the tree, the znode. The address names the selected znode.
  */
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import type { Asked } from "./dialogs.ts";
-import "./dialogs.ts";
-import "./changes-view.ts";
-import { joinPath } from "./child-list.ts";
-import "./ensemble-view.ts";
-import "./locks-view.ts";
-import type { Model } from "./model.ts";
-import { type Route, routeOf, type ViewName, viewHash, znodeHash } from "./route.ts";
-import "./search-view.ts";
-import "./sessions-view.ts";
-import { sentence } from "./sentence.ts";
-import { controls } from "./shared-styles.ts";
-import "./transfer-dialog.ts";
-import "./tree-view.ts";
-import "./znode-view.ts";
+import type { Asked } from "./dialogs/dialogs.ts";
+import "./dialogs/dialogs.ts";
+import "./views/changes-view.ts";
+import { joinPath } from "./model/child-list.ts";
+import "./views/ensemble-view.ts";
+import "./views/locks-view.ts";
+import type { Model } from "./model/model.ts";
+import { type Route, routeOf, type ViewName, viewHash, znodeHash } from "./model/route.ts";
+import "./views/search-view.ts";
+import "./views/sessions-view.ts";
+import { sentence } from "./parts/sentence.ts";
+import { controls } from "./parts/shared-styles.ts";
+import "./dialogs/transfer-dialog.ts";
+import "./views/tree-view.ts";
+import "./views/znode-view.ts";
 
 /** Names that are offered at once. */
 const offeredMax = 20;

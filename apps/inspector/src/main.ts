@@ -3,7 +3,7 @@
  */
 import { Copse } from "@copse/client";
 import "./inspector-view.ts";
-import { Model } from "./model.ts";
+import { Model } from "./model/model.ts";
 
 const view = document.querySelector("copse-inspector");
 if (view !== null) view.model = new Model(new Copse([location.origin], { sessionTimeoutMs: 10_000 }));

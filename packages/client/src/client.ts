@@ -6,21 +6,21 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
-import type { CallOptions } from "./call.ts";
+import type { CallOptions } from "./calls/call.ts";
+import { Operations } from "./calls/operations.ts";
 import type { ConnectOptions } from "./connect-options.ts";
-import { Endpoints } from "./endpoints.ts";
 import { CopseError, closedError, errorOf, isCopseError } from "./errors.ts";
-import { type NodeDefinition, textNode } from "./node-schema.ts";
-import { Operations } from "./operations.ts";
-import { Outbox } from "./outbox.ts";
-import { memberUrls } from "./received.ts";
-import { ClientSession } from "./session.ts";
-import { type ClientStatus, SessionEvent, type SessionState } from "./status.ts";
-import { createStore, type Store, type StoreOptions } from "./store.ts";
-import { Stream } from "./stream.ts";
-import { type Change, type Observer, Subscriptions } from "./subscriptions.ts";
+import { type NodeDefinition, textNode } from "./following/node-schema.ts";
+import { createStore, type Store, type StoreOptions } from "./following/store.ts";
+import { Stream } from "./following/stream.ts";
+import { type Change, type Observer, Subscriptions } from "./following/subscriptions.ts";
+import { Watches, type WatchMode } from "./following/watches.ts";
+import { Endpoints } from "./session/endpoints.ts";
+import { Outbox } from "./session/outbox.ts";
+import { memberUrls } from "./session/received.ts";
+import { ClientSession } from "./session/session.ts";
+import { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
 import type { ClientPorts, Clock } from "./transport.ts";
-import { Watches, type WatchMode } from "./watches.ts";
 import { hostPorts } from "./web-socket-transport.ts";
 
 /** The znode that says who the members are, with a watch. */

@@ -1,6 +1,6 @@
 /** What a client is told when it connects. Times are milliseconds. */
 import type { Credential } from "@copse/protocol";
-import type { AclItem } from "./acl.ts";
+import type { AclItem } from "./calls/acl.ts";
 import type { ClientPorts } from "./transport.ts";
 
 export interface ConnectOptions {

@@ -1,5 +1,5 @@
 export type { Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
-export type { AclItem, Permission, Scheme } from "./acl.ts";
+export type { AclItem, Permission, Scheme } from "./calls/acl.ts";
 export type {
   CallOptions,
   CreateKind,
@@ -12,11 +12,7 @@ export type {
   ReadOptions,
   WriteOptions,
   Znode,
-} from "./call.ts";
-export { Copse, type Updated } from "./client.ts";
-export { connect } from "./connect.ts";
-export type { ConnectOptions } from "./connect-options.ts";
-export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
+} from "./calls/call.ts";
 export type {
   MemberStats,
   MemberWanted,
@@ -28,14 +24,18 @@ export type {
   ShownQuota,
   ShownSession,
   ShownWatcher,
-} from "./inspection.ts";
-export { lookingSignal } from "./looking-signal.ts";
-export { isMasked } from "./masked.ts";
-export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./node-schema.ts";
-export { compareSequences } from "./sequence.ts";
-export { type ClientStatus, SessionEvent, type SessionState } from "./status.ts";
-export { liveStore, type Store, type StoreOptions, type StoreSink, type StoreStatus } from "./store.ts";
-export type { Change, LiveZnode, Observer } from "./subscriptions.ts";
+} from "./calls/inspection.ts";
+export { isMasked } from "./calls/masked.ts";
+export { compareSequences } from "./calls/sequence.ts";
+export { Copse, type Updated } from "./client.ts";
+export { connect } from "./connect.ts";
+export type { ConnectOptions } from "./connect-options.ts";
+export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
+export { defineNode, type NodeDefinition, type StandardSchema, textNode } from "./following/node-schema.ts";
+export { liveStore, type Store, type StoreOptions, type StoreSink, type StoreStatus } from "./following/store.ts";
+export type { Change, LiveZnode, Observer } from "./following/subscriptions.ts";
+export type { WatchMode } from "./following/watches.ts";
+export { lookingSignal } from "./session/looking-signal.ts";
+export { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
 export type { ClientPorts, Clock, Socket, SocketEvents, Transport } from "./transport.ts";
-export type { WatchMode } from "./watches.ts";
 export { hostPorts } from "./web-socket-transport.ts";

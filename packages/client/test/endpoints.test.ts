@@ -1,6 +1,6 @@
 /** Where a client goes next: what it was given, and of what it learned what is as safe. */
 import { describe, expect, it } from "vitest";
-import { Endpoints } from "../src/endpoints.ts";
+import { Endpoints } from "../src/session/endpoints.ts";
 
 /** The URLs that are tried, in turn, once a connection to what was given has taught these. */
 function tried(given: readonly string[], learned: readonly string[]): string[] {

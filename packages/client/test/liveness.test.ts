@@ -1,6 +1,6 @@
 /** What two clocks say of a session: the steady one decides, the wall clock makes the client ask. */
 import { describe, expect, it } from "vitest";
-import { Liveness } from "../src/liveness.ts";
+import { Liveness } from "../src/session/liveness.ts";
 
 const timeoutMs = 9_000;
 const lifeMs = 6_000;

@@ -1,6 +1,6 @@
 /** Names of sequential znodes, in the order in which their parent numbered them. */
 import { describe, expect, it } from "vitest";
-import { compareSequences } from "../src/sequence.ts";
+import { compareSequences } from "../src/calls/sequence.ts";
 
 describe("sequential names", () => {
   it("are ordered by their trailing number, of any length; names without one come last", () => {

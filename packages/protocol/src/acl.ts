@@ -1,8 +1,8 @@
 /**
  * Access control lists as they travel. Only their shape is judged here; whether a permission, scheme or id means
- * something is judged at apply (tree/acl), because `auth` and scrypt depend on the session.
+ * something is judged at apply (tree/access/acl), because `auth` and scrypt depend on the session.
  */
-import { type Refusal, refuse } from "./error-code.ts";
+import { type Refusal, refuse } from "./replies/error-code.ts";
 
 export interface AclItem {
   readonly perms: readonly string[];

@@ -5,9 +5,9 @@
  * what merely gets an error reply (request.ts). Encoding joins messages that are text already.
  */
 import { nestingMax } from "./limits.ts";
-import { isWireInteger } from "./member.ts";
-import { nestsWithin } from "./text.ts";
-import { isMessage } from "./write.ts";
+import { isWireInteger } from "./requests/member.ts";
+import { isMessage } from "./requests/write.ts";
+import { nestsWithin } from "./text/text.ts";
 
 /** A message with a usable id, not yet looked at further. */
 export interface RawMessage {

@@ -6,7 +6,7 @@
  * below every other unit.
  */
 import { sequenceDigits } from "./limits.ts";
-import { utf8Length } from "./text.ts";
+import { utf8Length } from "./text/text.ts";
 
 /** The root of what the system keeps for itself. */
 export const reservedRoot = "/copse";

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeFrame, encodeFrames } from "../src/frame.ts";
 import { defaultLimits, noLimits } from "../src/limits.ts";
-import { decodeRequest, type Request } from "../src/request.ts";
-import { decodeWrite, encodeWrite, type Write } from "../src/write.ts";
+import { decodeRequest, type Request } from "../src/requests/request.ts";
+import { decodeWrite, encodeWrite, type Write } from "../src/requests/write.ts";
 
 function decode(message: Record<string, unknown>): Request {
   return decodeRequest(message, 1, defaultLimits);

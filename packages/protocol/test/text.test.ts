@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { base64Decode, base64Encode, fingerprint, nestsWithin, utf8Decode, utf8Length } from "../src/text.ts";
+import { base64Decode, base64Encode, fingerprint, nestsWithin, utf8Decode, utf8Length } from "../src/text/text.ts";
 
 const units = fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 40 }).map((codes) => String.fromCharCode(...codes));
 const bytes = fc.uint8Array({ maxLength: 60 });

@@ -2,8 +2,8 @@
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isRefusal } from "../src/error-code.ts";
-import { textValue } from "../src/value.ts";
+import { isRefusal } from "../src/replies/error-code.ts";
+import { textValue } from "../src/text/value.ts";
 
 const bytesMax = 64;
 /** Of any units, lone surrogates among them, and of those that a look at the whole might take for plain. */

@@ -6,13 +6,13 @@
  * from those that may leave at once.
  */
 import { type Entry, type MemberId, nobody, type Proposal, type SnapshotHead } from "./entry.ts";
-import { Inflights } from "./inflights.ts";
-import { configurationOf, isJoint, type Members, noMembers, type Window } from "./membership.ts";
 import { isReply, type Message, type MessageKind, message } from "./message.ts";
-import { Progress } from "./progress.ts";
-import { jointCommitted, jointVoteResult, type VoteResult } from "./quorum.ts";
+import { Inflights } from "./quorum/inflights.ts";
+import { configurationOf, isJoint, type Members, noMembers, type Window } from "./quorum/membership.ts";
+import { Progress } from "./quorum/progress.ts";
+import { jointCommitted, jointVoteResult, type VoteResult } from "./quorum/quorum.ts";
+import { ReadIndex } from "./quorum/read-index.ts";
 import type { RaftLog } from "./raft-log.ts";
-import { ReadIndex } from "./read-index.ts";
 
 export type RoleName = "follower" | "pre-candidate" | "candidate" | "leader";
 

@@ -1,9 +1,9 @@
 export type { RaftOptions, ReadState, Role, RoleName, StepResult } from "./core.ts";
 export * from "./entry.ts";
-export * from "./membership.ts";
 export { isLocal, isReply, type Message, type MessageKind, message } from "./message.ts";
-export { Progress, type ProgressState } from "./progress.ts";
-export * from "./quorum.ts";
+export * from "./quorum/membership.ts";
+export { Progress, type ProgressState } from "./quorum/progress.ts";
+export * from "./quorum/quorum.ts";
 export { emptyStart, Raft, type RaftStart } from "./raft.ts";
 export type { RaftLog } from "./raft-log.ts";
 export type { Ready } from "./ready.ts";

@@ -5,8 +5,7 @@
  * `Ready` gathers all outstanding work, and taking it is apart from doing it. It knows neither time nor disks nor sockets,
  * and nothing of what it orders. Invariants: SPEC.md.
  */
-import { hup } from "./campaign.ts";
-import { candidate } from "./candidate.ts";
+
 import { Core, type RaftOptions, type RoleName, type StepResult } from "./core.ts";
 import {
   type Configuration,
@@ -20,13 +19,15 @@ import {
   type SnapshotHead,
   sizeOfAll,
 } from "./entry.ts";
-import { follower } from "./follower.ts";
-import { leader } from "./leader.ts";
-import { Changer, type Members, restoreMembers } from "./membership.ts";
 import { isLocal, type Message, message, transferContext } from "./message.ts";
+import { Changer, type Members, restoreMembers } from "./quorum/membership.ts";
 import { RaftLog } from "./raft-log.ts";
 import { mustStore, type Ready } from "./ready.ts";
-import { switchMembers } from "./replication.ts";
+import { hup } from "./roles/campaign.ts";
+import { candidate } from "./roles/candidate.ts";
+import { follower } from "./roles/follower.ts";
+import { leader } from "./roles/leader.ts";
+import { switchMembers } from "./roles/replication.ts";
 
 /** What a member starts from. */
 export interface RaftStart {

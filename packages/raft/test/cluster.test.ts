@@ -5,8 +5,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Configuration, type Entry, emptyConfiguration, type HardState, type SnapshotHead } from "../src/entry.ts";
-import { MembershipError } from "../src/membership.ts";
 import type { Message } from "../src/message.ts";
+import { MembershipError } from "../src/quorum/membership.ts";
 import { Raft } from "../src/raft.ts";
 
 interface Disk {

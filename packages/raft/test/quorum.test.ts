@@ -2,8 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { MemberChange } from "../src/entry.ts";
-import { Changer, configurationOf, isJoint, type Members, MembershipError, noMembers, restoreMembers } from "../src/membership.ts";
-import { committedBy, jointCommitted, jointVoteResult, voteResult } from "../src/quorum.ts";
+import { Changer, configurationOf, isJoint, type Members, MembershipError, noMembers, restoreMembers } from "../src/quorum/membership.ts";
+import { committedBy, jointCommitted, jointVoteResult, voteResult } from "../src/quorum/quorum.ts";
 
 const ids = fc.uniqueArray(fc.integer({ min: 1, max: 7 }), { maxLength: 7 });
 const window = { countMax: 10, bytesMax: 0 };

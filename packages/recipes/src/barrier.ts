@@ -6,10 +6,10 @@
  * raised it, unless it was raised as an ephemeral: then it falls with its session.
  */
 import { type Copse, isCopseError } from "@copse/client";
-import { type WaitOptions, withinTime } from "./acquire.ts";
-import type { OwnedOptions } from "./owned.ts";
-import { vanished } from "./predecessor.ts";
-import { steadily } from "./steadily.ts";
+import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
+import type { OwnedOptions } from "./waiting/owned.ts";
+import { vanished } from "./waiting/predecessor.ts";
+import { steadily } from "./waiting/steadily.ts";
 
 export interface Barrier {
   /** Puts it up; false if it was up already. */

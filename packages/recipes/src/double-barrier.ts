@@ -12,12 +12,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Copse, type Guard, isCopseError } from "@copse/client";
-import { type WaitOptions, withinTime } from "./acquire.ts";
-import { whileNone } from "./joined.ts";
-import { createOwned, type OwnedOptions } from "./owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
-import { steadily } from "./steadily.ts";
-import { untilSeen } from "./until-seen.ts";
+import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
+import { whileNone } from "./waiting/joined.ts";
+import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { steadily } from "./waiting/steadily.ts";
+import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface DoubleBarrierOptions extends Pick<WaitOptions, "acl" | "signal" | "waitMs"> {
   /** How many begin together: a positive integer, the same for all. */

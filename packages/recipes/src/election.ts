@@ -9,9 +9,9 @@
  * Failure story: a leader that crashes leads until its session expires; nobody leads meanwhile.
  */
 import { type Copse, isCopseError } from "@copse/client";
-import { exclusive, firstOf, type Held, ignoreFailure, type PlaceOptions, takePlace, vanished } from "./predecessor.ts";
-import { steadily } from "./steadily.ts";
-import { untilSeen } from "./until-seen.ts";
+import { exclusive, firstOf, type Held, ignoreFailure, type PlaceOptions, takePlace, vanished } from "./waiting/predecessor.ts";
+import { steadily } from "./waiting/steadily.ts";
+import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface Term extends Held {
   /** Ends the term; the next candidate leads. */

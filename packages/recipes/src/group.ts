@@ -8,8 +8,8 @@
  */
 import type { Copse, Store } from "@copse/client";
 import { nanoid } from "nanoid";
-import { liveChildren, nameOf } from "./live-children.ts";
 import { type KeepOptions, type PersistentEphemeral, persistentEphemeral } from "./persistent-ephemeral.ts";
+import { liveChildren, nameOf } from "./waiting/live-children.ts";
 
 export interface GroupMember {
   readonly id: string;

@@ -9,8 +9,8 @@
  * it if it resumes in time, and is told at its own deadline if not.
  */
 import type { Copse } from "@copse/client";
-import { acquire, type WaitOptions } from "./acquire.ts";
-import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { acquire, type WaitOptions } from "./waiting/acquire.ts";
+import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./waiting/predecessor.ts";
 
 export type Lock = Held;
 export type LockOptions = WaitOptions;

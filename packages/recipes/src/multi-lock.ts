@@ -8,11 +8,11 @@
  * Failure story: the lock's, for each. Whoever waits for one of them holds those before it.
  */
 import type { Copse, Guard } from "@copse/client";
-import { type WaitOptions, withinTime } from "./acquire.ts";
-import { type Handle, heldBy } from "./handle.ts";
-import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
-import { type Held, ignoreFailure } from "./predecessor.ts";
+import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
+import { type Handle, heldBy } from "./waiting/handle.ts";
+import { joined, whileNone } from "./waiting/joined.ts";
+import { type Held, ignoreFailure } from "./waiting/predecessor.ts";
 
 export interface MultiLock extends Handle {
   /** In the order in which they were locked. */

@@ -10,10 +10,10 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
-import { whileNone } from "./joined.ts";
-import { createOwned, type OwnedOptions } from "./owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
-import { pause } from "./steadily.ts";
+import { whileNone } from "./waiting/joined.ts";
+import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { pause } from "./waiting/steadily.ts";
 
 export interface PersistentEphemeral {
   readonly path: string;

@@ -13,8 +13,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, liveStore, type Store } from "@copse/client";
 import { nanoid } from "nanoid";
-import { liveChildren, nameOf } from "./live-children.ts";
 import { type KeepOptions, persistentEphemeral } from "./persistent-ephemeral.ts";
+import { liveChildren, nameOf } from "./waiting/live-children.ts";
 
 export type PresenceState = "online" | "hidden" | "suspended" | "gone";
 

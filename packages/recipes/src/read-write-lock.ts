@@ -10,8 +10,8 @@
  * Failure story: the lock's.
  */
 import type { Copse } from "@copse/client";
-import { acquire, acquirePlace, type WaitOptions } from "./acquire.ts";
-import type { Held, PlaceKind } from "./predecessor.ts";
+import { acquire, acquirePlace, type WaitOptions } from "./waiting/acquire.ts";
+import type { Held, PlaceKind } from "./waiting/predecessor.ts";
 
 export interface WriteLock extends Held {
   /** Goes on as a reader, at once and without a gap; this handle is done with. @throws CopseError where the lock is lost */

@@ -9,11 +9,11 @@
  * the others waiting for as long.
  */
 import type { Copse } from "@copse/client";
-import { type WaitOptions, withinTime } from "./acquire.ts";
-import { whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
-import { exclusive, type Held, ignoreFailure, takePlace } from "./predecessor.ts";
-import { untilSeen } from "./until-seen.ts";
+import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
+import { whileNone } from "./waiting/joined.ts";
+import { exclusive, type Held, ignoreFailure, takePlace } from "./waiting/predecessor.ts";
+import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface SemaphoreOptions extends WaitOptions {
   /** How many may hold a lease at once: a positive integer. */

@@ -11,8 +11,8 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, CopseError, type Store } from "@copse/client";
 import { nanoid } from "nanoid";
-import { liveChildren, nameOf } from "./live-children.ts";
 import { type KeepOptions, type PersistentEphemeral, persistentEphemeral } from "./persistent-ephemeral.ts";
+import { liveChildren, nameOf } from "./waiting/live-children.ts";
 
 export interface ServiceOffer {
   readonly url: string;

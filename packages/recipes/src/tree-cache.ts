@@ -6,7 +6,7 @@
  */
 import { type Change, type Copse, type LiveZnode, liveStore, type Stat, type Store } from "@copse/client";
 import { type Draft, enableMapSet, freeze, produce } from "immer";
-import { nameOf } from "./live-children.ts";
+import { nameOf } from "./waiting/live-children.ts";
 
 export interface CachedZnode {
   readonly path: string;

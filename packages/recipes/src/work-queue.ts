@@ -11,12 +11,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 
 import { type CallOptions, type Copse, CopseError, type Data, type Guard, isCopseError, lookingSignal } from "@copse/client";
-import { type WaitOptions, withinTime } from "./acquire.ts";
-import { joined, whileNone } from "./joined.ts";
 import { lock } from "./lock.ts";
-import { createOwned, type OwnedOptions } from "./owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./predecessor.ts";
-import { untilSeen } from "./until-seen.ts";
+import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
+import { joined, whileNone } from "./waiting/joined.ts";
+import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface WorkQueueOptions extends OwnedOptions {
   /** Jobs that may wait or run; more are refused. 10 000 unless said otherwise. Producers who put at once may pass it by their number. */

@@ -1,10 +1,12 @@
 export { txnFormats } from "@copse/tree";
-export type { Audit, AuditRecord } from "./audit.ts";
-export { accountKey, type BudgetLimits, openBudgets } from "./budgets.ts";
-export type { EnsembleOptions, PeerFacts } from "./ensemble.ts";
+export { accountKey, type BudgetLimits, openBudgets } from "./connections/budgets.ts";
+export { deliveriesMaxDefault } from "./connections/outbox.ts";
+export type { Proof } from "./connections/proof.ts";
+export type { EnsembleOptions, PeerFacts } from "./ensemble/ensemble.ts";
+export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";
-export type { Order, OrderEvent, OrderedEntry } from "./order.ts";
+export type { Order, OrderEvent, OrderedEntry } from "./order/order.ts";
 export {
   defaultElectionTimes,
   defaultRaftSizes,
@@ -13,9 +15,8 @@ export {
   RaftOrder,
   type RaftOrderOptions,
   type RaftSizes,
-} from "./order-raft.ts";
-export { deliveriesMaxDefault } from "./outbox.ts";
-export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./peer-message.ts";
+} from "./order/order-raft.ts";
+export { StateTime } from "./order/state-time.ts";
 export {
   backlogBytesHigh,
   backlogBytesLow,
@@ -26,5 +27,4 @@ export {
   type PeerAddress,
   type Random,
 } from "./ports.ts";
-export type { Proof } from "./proof.ts";
-export { StateTime } from "./state-time.ts";
+export type { Audit, AuditRecord } from "./requests/audit.ts";

@@ -1,10 +1,11 @@
 /**
  * Everything that can happen to a member. One queue takes them all, in the order in which they happened.
  */
-import type { PeerFacts } from "./ensemble.ts";
-import type { OrderEvent } from "./order.ts";
-import type { PeerMessage } from "./peer-message.ts";
-import type { Proof } from "./proof.ts";
+
+import type { Proof } from "./connections/proof.ts";
+import type { PeerFacts } from "./ensemble/ensemble.ts";
+import type { PeerMessage } from "./ensemble/peer-message.ts";
+import type { OrderEvent } from "./order/order.ts";
 
 export type Input =
   | { readonly kind: "opened"; readonly connection: number; readonly address: string }

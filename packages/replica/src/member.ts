@@ -8,19 +8,19 @@
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
 import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
 import { isRootOpen, Tree } from "@copse/tree";
-import { Applier } from "./applier.ts";
-import { Compaction, SnapshotRestorer } from "./compaction.ts";
-import type { PeerFacts } from "./ensemble.ts";
+import { Outbox } from "./connections/outbox.ts";
+import type { PeerFacts } from "./ensemble/ensemble.ts";
+import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { Figures } from "./figures.ts";
-import { History } from "./history.ts";
+import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
-import type { OrderEvent } from "./order.ts";
-import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order-raft.ts";
-import { Outbox } from "./outbox.ts";
-import type { PeerMessage } from "./peer-message.ts";
+import { Applier } from "./order/applier.ts";
+import type { OrderEvent } from "./order/order.ts";
+import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order/order-raft.ts";
+import { StateTime } from "./order/state-time.ts";
 import type { Gateway, Mesh } from "./ports.ts";
 import { Replica, type ReplicaOptions } from "./replica.ts";
-import { StateTime } from "./state-time.ts";
+import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 
 export interface MemberOptions extends ReplicaOptions {
   readonly disk: Disk;

@@ -2,7 +2,7 @@
  * What a member needs from the world, each port as small as its use.
  */
 import type { Chunk, Credential } from "@copse/protocol";
-import type { PeerMessage } from "./peer-message.ts";
+import type { PeerMessage } from "./ensemble/peer-message.ts";
 
 /** Where a member is reached by its peers. */
 export interface PeerAddress {

@@ -7,30 +7,30 @@
  */
 import { closeCode, connectWaitMs } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
-import { Admission, type AdmissionOptions } from "./admission.ts";
-import type { Applier } from "./applier.ts";
-import type { Audit } from "./audit.ts";
-import { type BudgetLimits, Budgets } from "./budgets.ts";
-import type { Compaction } from "./compaction.ts";
-import { Connection, type ConnectionHost } from "./connection.ts";
+import { type BudgetLimits, Budgets } from "./connections/budgets.ts";
+import { Connection, type ConnectionHost } from "./connections/connection.ts";
+import { Intake } from "./connections/intake.ts";
+import { Turn } from "./connections/turn.ts";
 import { type Effect, Effects } from "./effect.ts";
-import { Ensemble, type EnsembleOptions, type EnsembleState, type Membership } from "./ensemble.ts";
+import { Ensemble, type EnsembleOptions, type EnsembleState, type Membership } from "./ensemble/ensemble.ts";
 import type { Figures } from "./figures.ts";
-import type { History } from "./history.ts";
+import type { History } from "./following/history.ts";
+import { Subscriptions } from "./following/subscriptions.ts";
+import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
-import { Intake } from "./intake.ts";
-import type { Order, OrderEvent } from "./order.ts";
+import type { Applier } from "./order/applier.ts";
+import type { Order, OrderEvent } from "./order/order.ts";
+import { Proposals } from "./order/proposals.ts";
+import { Reaper } from "./order/reaper.ts";
+import type { StateTime } from "./order/state-time.ts";
 import type { Clock, Hash, Random } from "./ports.ts";
-import { Proposals } from "./proposals.ts";
-import { Queues } from "./queues.ts";
-import { Reaper } from "./reaper.ts";
-import { Requests } from "./requests.ts";
-import { type Coordinator, Sessions } from "./sessions.ts";
-import type { StateTime } from "./state-time.ts";
-import { Subscriptions } from "./subscriptions.ts";
-import { Turn } from "./turn.ts";
-import { Waits } from "./waits.ts";
-import { WatchTable } from "./watch-table.ts";
+import type { Audit } from "./requests/audit.ts";
+import { Queues } from "./requests/queues.ts";
+import { Requests } from "./requests/requests.ts";
+import { Waits } from "./requests/waits.ts";
+import { Admission, type AdmissionOptions } from "./sessions/admission.ts";
+import { type Coordinator, Sessions } from "./sessions/sessions.ts";
+import type { Compaction } from "./snapshots/compaction.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
   /** Differs each time the member starts. */

@@ -2,8 +2,8 @@
 import { chunk, closeCode } from "@copse/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Outbox } from "../src/connections/outbox.ts";
 import type { Effect } from "../src/effect.ts";
-import { Outbox } from "../src/outbox.ts";
 
 function opened(deliveriesMax: number): { outbox: Outbox; seen: string[]; backlogs: number[] } {
   const seen: string[] = [];

@@ -1,7 +1,7 @@
 /** The coordinator's timers, against the clock alone. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SessionExpiry } from "../src/session-expiry.ts";
+import { SessionExpiry } from "../src/sessions/session-expiry.ts";
 
 describe("session expiry", () => {
   it("gives each session once, never before its full timeout, at most one bucket late", () => {

@@ -3,7 +3,7 @@ import { madeValue } from "@copse/protocol";
 import { aclOf, apply, open, statOf, Tree, type WriteTxn } from "@copse/tree";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { StatTexts, statTextsMax } from "../src/stat-texts.ts";
+import { StatTexts, statTextsMax } from "../src/requests/stat-texts.ts";
 
 const paths = ["/a", "/b", "/a/c", "/a/d"];
 const path = fc.constantFrom(...paths);

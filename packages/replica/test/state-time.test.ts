@@ -1,7 +1,7 @@
 /** The state's time, against clocks that are set. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StateTime } from "../src/state-time.ts";
+import { StateTime } from "../src/order/state-time.ts";
 
 const start = 1_700_000_000_000;
 const hourMs = 3_600_000;

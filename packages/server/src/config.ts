@@ -7,12 +7,12 @@ import { type AclItem, defaultLimits, isMemberId, isPeerAddress, type Limits } f
 import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
 import type { Logger } from "pino";
 import { defaultBudgets, type ServerBudgets } from "./budgets.ts";
-import { TrustedProxies } from "./client-address.ts";
+import { TrustedProxies } from "./clients/client-address.ts";
+import type { Rate } from "./clients/token-bucket.ts";
+import type { UwsModule } from "./clients/uws.ts";
 import { ConfigError } from "./config-error.ts";
 import { isPasswordHash } from "./credentials.ts";
-import { secretsOf } from "./peer-secret.ts";
-import type { Rate } from "./token-bucket.ts";
-import type { UwsModule } from "./uws.ts";
+import { secretsOf } from "./peers/peer-secret.ts";
 
 /** A file of the page, ready to be sent. */
 export interface StaticFile {

@@ -10,7 +10,7 @@
 import { createHash, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Credential, Identity } from "@copse/protocol";
 import { accountKey, type Proof } from "@copse/replica";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "./clients/token-bucket.ts";
 
 const scryptBytes = 32;
 const scryptCost = { N: 16_384, r: 8, p: 1 } as const;

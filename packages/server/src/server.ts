@@ -6,28 +6,28 @@
  */
 import { defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
-import { AdminListener } from "./admin-listener.ts";
 import { AuditLog } from "./audit-log.ts";
 import { budgetsOf } from "./budgets.ts";
-import { TrustedProxies } from "./client-address.ts";
-import type { ClientListener, ListenerOptions } from "./client-listener.ts";
+import { TrustedProxies } from "./clients/client-address.ts";
+import type { ClientListener, ListenerOptions } from "./clients/client-listener.ts";
+import { Doors } from "./clients/doors.ts";
+import { OriginList } from "./clients/origin.ts";
+import { UwsListener } from "./clients/uws-listener.ts";
+import { WsListener } from "./clients/ws-listener.ts";
 import { ClockAlarm } from "./clock-alarm.ts";
 import { isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { CredentialProver } from "./credentials.ts";
-import { type DirectoryIdentity, openDataDirectory } from "./data-directory.ts";
-import { Doors } from "./doors.ts";
-import { FileDisk } from "./file-disk.ts";
+import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
+import { FileDisk } from "./disk/file-disk.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
 import { HeapWatch } from "./heap-watch.ts";
-import { createHttp } from "./http.ts";
-import { createMetrics } from "./metrics.ts";
-import { OriginList } from "./origin.ts";
-import { PeerMesh } from "./peer-mesh.ts";
-import { ownSecret, type PeerSecrets, secretsOf } from "./peer-secret.ts";
+import { AdminListener } from "./http/admin-listener.ts";
+import { createHttp } from "./http/http.ts";
+import { createMetrics } from "./http/metrics.ts";
+import { PeerMesh } from "./peers/peer-mesh.ts";
+import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
-import { UwsListener } from "./uws-listener.ts";
-import { WsListener } from "./ws-listener.ts";
 
 export interface Server {
   /** The WebSocket URL, the path included. */

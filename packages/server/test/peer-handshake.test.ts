@@ -4,7 +4,7 @@
  */
 import type { PeerFacts } from "@copse/replica";
 import { describe, expect, it } from "vitest";
-import { formats, Handshake, HandshakeError, type HandshakeOptions, type Met } from "../src/peer-handshake.ts";
+import { formats, Handshake, HandshakeError, type HandshakeOptions, type Met } from "../src/peers/peer-handshake.ts";
 
 const factsOf = (member: string): PeerFacts => ({
   member,

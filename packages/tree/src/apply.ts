@@ -6,15 +6,15 @@
  * repeated, or is fenced takes none.
  */
 import { type ErrorCode, errorBody, type Identity, madeValue, type Refusal, refuse, type StepTime, type Write } from "@copse/protocol";
-import { type Caller, mayDo } from "./acl.ts";
-import { isAdmin } from "./admin.ts";
-import type { Change } from "./change.ts";
+import { type Caller, mayDo } from "./access/acl.ts";
+import { isAdmin } from "./access/admin.ts";
+import { joined, renewed } from "./access/identities.ts";
 import { configPath } from "./ensemble.ts";
-import { joined, renewed } from "./identities.ts";
-import { operateAll } from "./multi.ts";
-import { isMembers, type Members, operate, removeEphemerals, Work } from "./operation.ts";
-import { reconfigure, showConfig } from "./reconfigure.ts";
-import { type ReplyBody, TextBody } from "./reply-body.ts";
+import type { Change } from "./operations/change.ts";
+import { operateAll } from "./operations/multi.ts";
+import { isMembers, type Members, operate, removeEphemerals, Work } from "./operations/operation.ts";
+import { reconfigure, showConfig } from "./operations/reconfigure.ts";
+import { type ReplyBody, TextBody } from "./operations/reply-body.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
 import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";

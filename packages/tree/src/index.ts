@@ -1,8 +1,11 @@
-export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, shownAcl } from "./acl.ts";
-export { AclTable } from "./acl-table.ts";
-export { isAdmin, isRootOpen } from "./admin.ts";
+export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, shownAcl } from "./access/acl.ts";
+export { AclTable } from "./access/acl-table.ts";
+export { isAdmin, isRootOpen } from "./access/admin.ts";
+export { joined, renewed } from "./access/identities.ts";
 export { type Applied, apply, isReapable } from "./apply.ts";
-export type { Change } from "./change.ts";
+export { PathTrie } from "./collections/path-trie.ts";
+export { ShardedMap } from "./collections/sharded-map.ts";
+export { SortedList, sortedStrings } from "./collections/sorted-list.ts";
 export { digestOf } from "./digest.ts";
 export {
   configPath,
@@ -14,14 +17,11 @@ export {
   type ShownRole,
   shownRole,
 } from "./ensemble.ts";
-export { joined, renewed } from "./identities.ts";
-export { PathTrie } from "./path-trie.ts";
-export { type Quota, type QuotaUse, quotaPath } from "./quota.ts";
+export type { Change } from "./operations/change.ts";
+export { type Quota, type QuotaUse, quotaPath } from "./operations/quota.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
-export { ShardedMap } from "./sharded-map.ts";
 export { type AclLine, AclLines, SnapshotLoader, SnapshotWriter, snapshotFormatOf } from "./snapshot.ts";
-export { SortedList, sortedStrings } from "./sorted-list.ts";
 export { Tree, type TreeLimits } from "./tree.ts";
 export {
   type Authenticate,

@@ -8,7 +8,7 @@
  * of `AsideBudget`; past it a view is overrun, and its readers must be given up.
  */
 import { comparePaths, isWithin, joinPath } from "@copse/protocol";
-import { SortedList } from "./sorted-list.ts";
+import { SortedList } from "./collections/sorted-list.ts";
 import { copyOf, type Znode } from "./znode.ts";
 
 /** A znode as a reader saw it. Use it before the next write: it may be the live one. */

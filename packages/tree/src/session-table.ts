@@ -6,9 +6,9 @@
  * `generation` grows with each resume and fences the connections before it. Nothing here knows when a session expires.
  */
 import type { Identity } from "@copse/protocol";
-import type { ReplyBody } from "./reply-body.ts";
-import { ShardedMap } from "./sharded-map.ts";
-import { type SortedList, sortedStrings } from "./sorted-list.ts";
+import { ShardedMap } from "./collections/sharded-map.ts";
+import { type SortedList, sortedStrings } from "./collections/sorted-list.ts";
+import type { ReplyBody } from "./operations/reply-body.ts";
 
 export interface KeptReply {
   readonly id: number;

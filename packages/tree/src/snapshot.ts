@@ -6,10 +6,10 @@
  * line it can't read means another format or a damaged file, and throws.
  */
 import { type AclItem, type Identity, madeValue, quotaRoot } from "@copse/protocol";
-import { type Acl, open } from "./acl.ts";
+import { type Acl, open } from "./access/acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
+import { TextBody } from "./operations/reply-body.ts";
 import type { TreeReader } from "./reader.ts";
-import { TextBody } from "./reply-body.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
 import { kindOf, Znode } from "./znode.ts";

@@ -6,10 +6,10 @@
  * kept, so that a multi can be undone. Whether a change is allowed is not decided here (operation.ts).
  */
 import { isWithin, nameOf, parentOf, quotaRoot, type Value, versionMax } from "@copse/protocol";
-import { type Acl, open } from "./acl.ts";
-import { AclTable } from "./acl-table.ts";
+import { type Acl, open } from "./access/acl.ts";
+import { AclTable } from "./access/acl-table.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
-import { QuotaTable } from "./quota.ts";
+import { QuotaTable } from "./operations/quota.ts";
 import { AsideBudget, copier, TreeReader, TreeView } from "./reader.ts";
 import { type Session, type SessionTable, sessionTable } from "./session-table.ts";
 import { persistent, Znode } from "./znode.ts";

@@ -20,7 +20,7 @@ import {
   type Write,
 } from "@copse/protocol";
 import type { EnsembleTable } from "./ensemble.ts";
-import { isQuotaPath } from "./quota.ts";
+import { isQuotaPath } from "./operations/quota.ts";
 import type { TreeLimits } from "./tree.ts";
 
 /** Adds proved identities to the session. */

@@ -6,8 +6,8 @@
  */
 import type { Stat, Value } from "@copse/protocol";
 import { joinPath } from "@copse/protocol";
-import type { Acl } from "./acl.ts";
-import { SortedList } from "./sorted-list.ts";
+import type { Acl } from "./access/acl.ts";
+import { SortedList } from "./collections/sorted-list.ts";
 
 /** How a znode ends, other than by a delete. */
 export interface Kind {

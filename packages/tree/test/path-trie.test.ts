@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PathTrie } from "../src/path-trie.ts";
+import { PathTrie } from "../src/collections/path-trie.ts";
 
 const name = fc.constantFrom("a", "b", "ab", "a.b", "c");
 const path = fc.array(name, { maxLength: 6 }).map((names) => `/${names.join("/")}`);

@@ -5,7 +5,7 @@ import { type Multi, madeValue, type SingleWrite, type Value } from "@copse/prot
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { apply } from "../src/apply.ts";
-import { QuotaTable } from "../src/quota.ts";
+import { QuotaTable } from "../src/operations/quota.ts";
 import { Tree } from "../src/tree.ts";
 import { decodeTxns, encodeEntry, encodeTxn, formatOf, type WriteTxn } from "../src/txn.ts";
 import { writeTxn } from "./write-txn.ts";

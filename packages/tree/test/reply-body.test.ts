@@ -2,7 +2,7 @@
 import type { Stat } from "@copse/protocol";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { StatBody } from "../src/reply-body.ts";
+import { StatBody } from "../src/operations/reply-body.ts";
 
 const integer = fc.oneof(
   fc.maxSafeInteger(),

@@ -1,7 +1,7 @@
 /** The ordered list against the simplest thing that is right. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { sortedStrings } from "../src/sorted-list.ts";
+import { sortedStrings } from "../src/collections/sorted-list.ts";
 
 describe("a sorted list", () => {
   it("does what a sorted array does", () => {

@@ -9,7 +9,7 @@ import { connect } from "@copse/client";
 import { message } from "@copse/raft";
 import { encodePeerMessages } from "@copse/replica";
 import { afterEach, describe, expect, it } from "vitest";
-import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, sealer } from "../../../packages/server/src/peer-frame.ts";
+import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, sealer } from "../../../packages/server/src/peers/peer-frame.ts";
 import { EnsembleProcesses, metric } from "../../support/ensemble.ts";
 import { temporaryFolder } from "../../support/hub.ts";
 import { command, freePort, killAll, Process, serve } from "../../support/processes.ts";

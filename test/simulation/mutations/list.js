@@ -41,7 +41,7 @@ export const mutations = [
     seed: 1,
     patches: [
       {
-        file: `${raft}/quorum.ts`,
+        file: `${raft}/quorum/quorum.ts`,
         from: "indexes[voters.size - (Math.floor(voters.size / 2) + 1)]!",
         to: "indexes[voters.size - Math.max(1, Math.floor(voters.size / 2))]!",
       },
@@ -124,7 +124,7 @@ export const mutations = [
     seed: 3,
     patches: [
       {
-        file: `${raft}/leader.ts`,
+        file: `${raft}/roles/leader.ts`,
         from: 'if (isAlone || core.options.reads === "lease") return',
         to: 'if (isAlone || core.options.reads !== "lease") return',
       },
@@ -136,7 +136,7 @@ export const mutations = [
     seed: 13,
     patches: [
       {
-        file: `${raft}/leader.ts`,
+        file: `${raft}/roles/leader.ts`,
         from: "if (core.log.term(core.log.committed) !== core.term) {\n    core.waitingReads.push(request);\n    return;\n  }\n",
         to: "",
       },
@@ -148,29 +148,33 @@ export const mutations = [
     seed: 69,
     patches: [
       {
-        file: `${raft}/leader.ts`,
+        file: `${raft}/roles/leader.ts`,
         from: "if (core.pendingChangeIndex > core.log.applied) return false;\n  return core.isJoint === leavesJoint(change);",
         to: "return core.isJoint === leavesJoint(change) || change.changes.length > 0;",
       },
-      { file: `${raft}/membership.ts`, from: 'if (isJoint(this.#members)) throw new MembershipError("config is already joint");', to: "" },
       {
-        file: `${raft}/membership.ts`,
+        file: `${raft}/quorum/membership.ts`,
+        from: 'if (isJoint(this.#members)) throw new MembershipError("config is already joint");',
+        to: "",
+      },
+      {
+        file: `${raft}/quorum/membership.ts`,
         from: 'if (isJoint(this.#members)) throw new MembershipError("can\'t apply simple config change in joint config");',
         to: "",
       },
       {
-        file: `${raft}/membership.ts`,
+        file: `${raft}/quorum/membership.ts`,
         from: 'if (differing > 1) throw new MembershipError("more than one voter changed without entering joint config");',
         to: "if (differing > 9) return draft.finish();",
       },
       {
-        file: `${raft}/membership.ts`,
+        file: `${raft}/quorum/membership.ts`,
         from: 'return transition === "auto" && changes.length <= 1 ? null : { autoLeave: transition !== "explicit" };',
         to: 'return transition === "auto" ? null : { autoLeave: true };',
       },
-      { file: `${tree}/reconfigure.ts`, from: "if (!table.isSettled) return", to: "if (table.version < 0) return" },
+      { file: `${tree}/operations/reconfigure.ts`, from: "if (!table.isSettled) return", to: "if (table.version < 0) return" },
       {
-        file: `${replica}/ensemble.ts`,
+        file: `${replica}/ensemble/ensemble.ts`,
         from: "if (changes.length === 0 || this.#isJoint) return;",
         to: "if (changes.length === 0) return;",
       },
@@ -208,7 +212,7 @@ export const mutations = [
     seed: 1,
     patches: [
       {
-        file: `${replica}/compaction.ts`,
+        file: `${replica}/snapshots/compaction.ts`,
         from: "store.write({ index, term, configuration }",
         to: "store.write({ index: index + 1, term, configuration }",
       },
@@ -219,8 +223,8 @@ export const mutations = [
     what: "every member decides on expiry by its own clock",
     seed: 1,
     patches: [
-      { file: `${replica}/sessions.ts`, from: "if (this.#coordinator.isHere && !hasPaused)", to: "if (!hasPaused)" },
-      { file: `${replica}/sessions.ts`, from: "this.#coordinator.isHere && this.#coordinator.term === term;", to: "true;" },
+      { file: `${replica}/sessions/sessions.ts`, from: "if (this.#coordinator.isHere && !hasPaused)", to: "if (!hasPaused)" },
+      { file: `${replica}/sessions/sessions.ts`, from: "this.#coordinator.isHere && this.#coordinator.term === term;", to: "true;" },
     ],
   },
   {
@@ -241,12 +245,12 @@ export const mutations = [
     seed: 4,
     patches: [
       {
-        file: `${replica}/applier.ts`,
+        file: `${replica}/order/applier.ts`,
         from: "this.#history.add(applied.zxid, applied.changes);\n",
         to: "this.#history.add(applied.zxid, applied.changes);\n      settle?.(at, applied);\n",
       },
       {
-        file: `${replica}/applier.ts`,
+        file: `${replica}/order/applier.ts`,
         from: "told.onApplied(txn, applied);\n      }\n      settle?.(at, applied);",
         to: "told.onApplied(txn, applied);\n      }",
       },
@@ -257,7 +261,11 @@ export const mutations = [
     what: "what is caught up on behind a reconnect begins one too late",
     seed: 1,
     patches: [
-      { file: `${replica}/history.ts`, from: "if (this.#txns[middle]!.zxid <= zxid)", to: "if (this.#txns[middle]!.zxid <= zxid + 1)" },
+      {
+        file: `${replica}/following/history.ts`,
+        from: "if (this.#txns[middle]!.zxid <= zxid)",
+        to: "if (this.#txns[middle]!.zxid <= zxid + 1)",
+      },
     ],
   },
   {
@@ -276,7 +284,7 @@ export const mutations = [
     seed: 1,
     patches: [
       {
-        file: `${replica}/requests.ts`,
+        file: `${replica}/requests/requests.ts`,
         from: "if (!sessions.touch(connection)) return;\n    const barrier",
         to: "if (!sessions.touch(connection)) return;\n    if (connection.number > 0) return connection.reply(id, this.#done());\n    const barrier",
       },
@@ -289,7 +297,7 @@ export const mutations = [
     seed: 5,
     patches: [
       {
-        file: `${tree}/acl.ts`,
+        file: `${tree}/access/acl.ts`,
         from: "return (acl.world & wanted) !== 0 ||",
         to: 'return permission === "read" || (acl.world & wanted) !== 0 ||',
       },
@@ -311,7 +319,7 @@ export const mutations = [
     name: "M24",
     what: "who hears no leader stands without asking first",
     seed: 9,
-    patches: [{ file: `${raft}/follower.ts`, from: 'core.options.preVotes ? "pre-election" : "election"', to: '"election"' }],
+    patches: [{ file: `${raft}/roles/follower.ts`, from: 'core.options.preVotes ? "pre-election" : "election"', to: '"election"' }],
   },
   {
     name: "M25",
@@ -323,13 +331,13 @@ export const mutations = [
     name: "M26",
     what: "a signal says what it was told last, and does not look",
     seed: 22,
-    patches: [{ file: `${client}/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
+    patches: [{ file: `${client}/session/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
   },
   {
     name: "M27",
     what: "another cluster where a member was said to be is a new beginning",
     seed: 14,
-    patches: [{ file: `${client}/session.ts`, from: "if (isNewCluster && !(", to: "if (isNewCluster && this.zxid < 0 && !(" }],
+    patches: [{ file: `${client}/session/session.ts`, from: "if (isNewCluster && !(", to: "if (isNewCluster && this.zxid < 0 && !(" }],
   },
   {
     name: "M28",
@@ -337,7 +345,7 @@ export const mutations = [
     seed: 94,
     patches: [
       {
-        file: `${client}/received.ts`,
+        file: `${client}/session/received.ts`,
         from: "return messages.every(fits) ? messages.filter(isKnown) : null;",
         to: "return messages as Message[];",
       },
@@ -347,13 +355,13 @@ export const mutations = [
     name: "M29",
     what: "entries are stamped with the leader's wall clock",
     seed: 48,
-    patches: [{ file: `${replica}/order-raft.ts`, from: "this.#options.time.now()", to: "this.#options.clock.wall()" }],
+    patches: [{ file: `${replica}/order/order-raft.ts`, from: "this.#options.time.now()", to: "this.#options.clock.wall()" }],
   },
   {
     name: "M30",
     what: "a new leader begins at its own clock, whatever the time was",
     seed: 53,
-    patches: [{ file: `${replica}/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
+    patches: [{ file: `${replica}/order/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
   },
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
 ];

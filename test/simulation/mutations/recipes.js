@@ -8,7 +8,7 @@ const list = [
     what: "a waiter that wakes does not look who else is before it",
     patches: [
       {
-        file: `${recipes}/predecessor.ts`,
+        file: `${recipes}/waiting/predecessor.ts`,
         from: "        await vanished(this.#copse, `",
         to: "        return vanished(this.#copse, `",
       },
@@ -19,7 +19,7 @@ const list = [
     what: "a place that is given up is not deleted",
     patches: [
       {
-        file: `${recipes}/predecessor.ts`,
+        file: `${recipes}/waiting/predecessor.ts`,
         from: "await removeOwn(this.#copse, this.guard, this.#session);",
         to: "",
       },
@@ -46,7 +46,7 @@ const list = [
   {
     name: "R5",
     what: "the client expires itself too late",
-    patches: [{ file: `${client}/liveness.ts`, from: "return (this.#timeoutMs * 2) / 3;", to: "return this.#timeoutMs * 2;" }],
+    patches: [{ file: `${client}/session/liveness.ts`, from: "return (this.#timeoutMs * 2) / 3;", to: "return this.#timeoutMs * 2;" }],
   },
   {
     name: "R6",

@@ -1,0 +1,209 @@
+/**
+ * serve: one member in this process, until SIGTERM or Ctrl-C.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import {
+  ConfigError,
+  CorruptLogError,
+  completeConfig,
+  findUws,
+  isTrusting,
+  type Server,
+  type ServerConfig,
+  startServer,
+} from "@copse/server";
+import { type Logger, pino } from "pino";
+import { exitCode, UsageError } from "../exit-code.ts";
+import { inspectorFiles } from "../inspector-files.ts";
+import { note, print } from "../terminal.ts";
+
+export interface ServeFlags {
+  readonly id?: string;
+  readonly listen?: string;
+  readonly data?: string;
+  readonly advertise?: string;
+  readonly origin?: readonly string[];
+  readonly peers?: string;
+  readonly peerListen?: string;
+  readonly join?: boolean;
+  readonly peerSecretFile?: string;
+  readonly peerTlsCert?: string;
+  readonly peerTlsKey?: string;
+  readonly peerTlsCa?: string;
+  readonly transport?: string;
+  readonly superFile?: string;
+  readonly auditFile?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly readOnly?: boolean;
+  readonly insecure?: boolean;
+  readonly trustProxy?: readonly string[];
+  readonly adminListen?: string;
+  readonly logLevel?: string;
+  readonly config?: string;
+  /** Greets a newcomer instead of logging. */
+  readonly welcome?: boolean;
+}
+
+/** The members of a --config file: the flags' names, and what has no flag. */
+type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
+  Partial<
+    Pick<
+      ServerConfig,
+      "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "reapMs" | "historyBytes" | "snapshotLogBytes" | "segmentBytes"
+    >
+  > & {
+    readonly limits?: Partial<ServerConfig["limits"]>;
+    readonly handshakes?: ServerConfig["handshakes"];
+    readonly budgets?: ServerConfig["budgets"];
+    readonly silenceMs?: number;
+  };
+
+export async function serve(given: ServeFlags): Promise<void> {
+  const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : readConfig(given.config)), ...given };
+  const logger = pino(
+    { level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null },
+    pino.destination({ fd: 2, sync: true }),
+  );
+  let server: Server;
+  try {
+    const config = toConfig(flags, logger);
+    server = await startServer(completeConfig({ ...config, uws: await transportOf(flags, logger, isTrusting(config)) }));
+  } catch (error) {
+    if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
+    note(`copse: ${error.message}`);
+    process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
+  }
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      server.stop().then(
+        () => process.exit(exitCode.done),
+        (error: unknown) => fatal(logger, error),
+      );
+    });
+  }
+  if (given.welcome === true) welcome(server, flags);
+  else print(`copse serves ${server.url}, the page is at ${server.page}/`);
+}
+
+/** After an unexpected error nothing can be trusted: a member that pings but does not work is worse than none. */
+function fatal(logger: Logger, error: unknown): never {
+  logger.fatal({ err: error }, "the process ends");
+  process.exit(exitCode.failed);
+}
+
+function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
+  const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
+    throw new ConfigError("tls: --tls-cert and --tls-key belong together");
+  process.on("uncaughtException", (error) => fatal(logger, error));
+  process.on("unhandledRejection", (error) => fatal(logger, error));
+  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = flags;
+  const numbers = Object.fromEntries(
+    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
+  const config = completeConfig({
+    member: flags.id ?? "1",
+    host,
+    port,
+    dataDirectory: resolve(flags.data ?? ".copse"),
+    advertise: flags.advertise ?? null,
+    origins: flags.origin ?? [],
+    peers: parsePeers(flags.peers ?? ""),
+    peerListen: flags.peerListen ?? null,
+    isJoining: flags.join ?? false,
+    peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8"),
+    peerTls: peerTls(flags),
+    superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
+    auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
+    ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
+    ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),
+    ...(flags.silenceMs === undefined ? {} : { silenceMs: flags.silenceMs }),
+    trustProxy: (flags.trustProxy ?? []).flatMap((list) => list.split(",")),
+    adminListen: flags.adminListen === undefined ? null : parseAddress(flags.adminListen, "admin-listen"),
+    tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
+    isReadOnly: flags.readOnly ?? false,
+    isInsecure: flags.insecure ?? false,
+    files: inspectorFiles(),
+    logger,
+    onFatal: (error) => fatal(logger, error),
+    ...numbers,
+  });
+  return flags.limits === undefined ? config : completeConfig({ ...config, limits: { ...config.limits, ...flags.limits } });
+}
+
+/**
+ * What carries clients: `ws`, null here, where strangers may come; else uWebSockets.js where it is there and fits. SECURITY.md says why.
+ */
+async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: Logger, isTrusting: boolean): Promise<ServerConfig["uws"]> {
+  if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
+  if (transport === "ws" || (transport === "auto" && (tlsCert !== undefined || !isTrusting))) return null;
+  const found = await findUws();
+  if (typeof found !== "string") return found;
+  if (transport === "uws") throw new ConfigError(`transport: ${found}; auto and ws use ws`);
+  logger.info({ why: found }, "clients are carried by ws");
+  return null;
+}
+
+function parsePeers(list: string): { id: string; address: string }[] {
+  const peers = list.split(",").filter((peer) => peer.trim() !== "");
+  return peers.map((peer) => {
+    const [id = "", address = ""] = peer.trim().split("=", 2);
+    return { id, address };
+  });
+}
+
+function peerTls({ peerTlsCert, peerTlsKey, peerTlsCa }: ConfigFile): ServerConfig["peerTls"] {
+  if (peerTlsCert === undefined && peerTlsKey === undefined && peerTlsCa === undefined) return null;
+  if (peerTlsCert === undefined || peerTlsKey === undefined || peerTlsCa === undefined) {
+    throw new ConfigError("peer-tls: --peer-tls-cert, --peer-tls-key and --peer-tls-ca belong together");
+  }
+  return {
+    cert: readFile("peer-tls-cert", peerTlsCert),
+    key: readFile("peer-tls-key", peerTlsKey),
+    ca: readFile("peer-tls-ca", peerTlsCa),
+  };
+}
+
+function readFile(flag: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    throw new ConfigError(`${flag}: ${file} can't be read`);
+  }
+}
+
+function parseAddress(address: string, flag = "listen"): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
+  if (match === null) throw new ConfigError(`${flag}: ${address} is not HOST:PORT`);
+  return { host: match[1] ?? match[2] ?? "", port: Number(match[3]) };
+}
+
+function readConfig(file: string): ConfigFile {
+  if (!existsSync(file)) throw new UsageError(`there is no ${file}`);
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as ConfigFile;
+  } catch {
+    throw new UsageError(`${file} is not JSON`);
+  }
+}
+
+function welcome(server: Server, flags: ServeFlags): void {
+  const { znodes } = server.member.figures;
+  print(`
+  copse is running: one member, ${znodes} znodes, data in ${resolve(flags.data ?? ".copse")}
+
+    Open     ${server.page}/
+
+  and in a second terminal try
+
+    npx copse create /hello world
+    npx copse set /hello "and the page shows it"
+    npx copse watch / --scope tree
+
+  npm run demo shows a live page and three workers under one lock. Ctrl-C stops; the data stays.
+`);
+}

@@ -1,0 +1,239 @@
+/** The members, what this one does, and the last ten minutes of it: as charts, and as a table for who can't see them. */
+import type { MemberStats } from "@copse/client";
+import { css, html, LitElement, type TemplateResult } from "lit";
+import type { Model } from "../model/model.ts";
+import { Poll } from "../model/poll.ts";
+import type { Chart } from "../parts/chart.ts";
+import { Figures, type Sample } from "../parts/figures.ts";
+import { controls, wholeView } from "../parts/shared-styles.ts";
+import { numberOf, spanOf } from "../parts/wording.ts";
+
+interface ShownMember {
+  readonly id: string;
+  readonly role: "leader" | "follower" | "observer";
+  readonly url: string;
+  readonly state: "up" | "down";
+  readonly zxid: number;
+}
+
+interface Seen {
+  readonly members: readonly ShownMember[];
+  readonly stats: MemberStats | null;
+}
+
+type Line = "requests" | "latencyMs" | "events";
+const lines: readonly { readonly name: Line; readonly title: string; readonly unit: string }[] = [
+  { name: "requests", title: "Requests a second, of this member", unit: "" },
+  { name: "latencyMs", title: "From question to answer", unit: " ms" },
+  { name: "events", title: "Txns a second, of the ensemble", unit: "" },
+];
+/** Rows of the table beside the charts: one for each so many seconds. */
+const tableSeconds = 60;
+
+export class EnsembleView extends LitElement {
+  static override properties = { model: { attribute: false } };
+  static override styles = [
+    controls,
+    wholeView,
+    css`
+      .charts {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+        gap: var(--s4);
+      }
+      figure {
+        margin: 0;
+        padding: var(--s3);
+        border: 1px solid var(--line);
+        border-radius: var(--radius);
+        background: var(--surface);
+        min-width: 0;
+      }
+      figcaption {
+        font-size: var(--small);
+        color: var(--muted);
+        margin-block-end: var(--s2);
+      }
+      .plot {
+        min-height: 130px;
+      }
+      .down td {
+        color: var(--bad);
+      }
+      summary {
+        font-size: var(--small);
+        cursor: pointer;
+      }
+      details .scrolls {
+        margin-block-start: var(--s2);
+      }
+    `,
+  ];
+
+  declare model: Model;
+  #figures: Figures | null = null;
+  readonly #charts: Map<Line, Chart> = new Map();
+  #isDrawing = false;
+  readonly #poll: Poll<Seen> = new Poll(this, () => this.#look());
+  readonly #resized: ResizeObserver = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries)
+      this.#charts.get((target as HTMLElement).dataset["line"] as Line)?.resize(contentRect.width);
+  });
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    for (const chart of this.#charts.values()) chart.end();
+    this.#charts.clear();
+    this.#resized.disconnect();
+  }
+
+  override render(): TemplateResult {
+    return this.#poll.frame("Ensemble", "It will be shown as soon as a member answers.", ({ members, stats }) => {
+      return html`${this.#members(members)} ${this.#own(stats)}`;
+    });
+  }
+
+  override updated(): void {
+    void this.#draw();
+  }
+
+  async #look(): Promise<Seen> {
+    const { members } = (await this.model.copse.ensemble()) as unknown as { members: readonly ShownMember[] };
+    this.#figures ??= new Figures(this.model);
+    // Who may not administer the root sees the members all the same.
+    const stats = await this.#figures.look().catch(() => null);
+    return { members, stats };
+  }
+
+  #members(members: readonly ShownMember[]): TemplateResult {
+    const newest = Math.max(...members.map(({ zxid }) => zxid));
+    return html`<p class="notice ${spareOf(members) < 0 ? "bad" : spareOf(members) === 0 && members.length > 1 ? "warn" : "good"}" role="status">${healthOf(members)}</p>
+      <div class="scrolls" tabindex="0" role="region" aria-label="Members">
+        <table>
+          <thead>
+            <tr>
+              <th>Member</th>
+              <th>State</th>
+              <th>Role</th>
+              <th>Address</th>
+              <th class="number">zxid</th>
+              <th class="number">Behind</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${members.map(
+              ({ id, role, url, state, zxid }) =>
+                html`<tr class=${state}>
+                  <td class="mono">${id}</td>
+                  <td>${state === "up" ? "up" : "down ✕"}</td>
+                  <td>${role}</td>
+                  <td class="mono">${url}</td>
+                  <td class="number">${numberOf(zxid)}</td>
+                  <td class="number">${state === "up" ? numberOf(newest - zxid) : "–"}</td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>`;
+  }
+
+  #own(stats: MemberStats | null): TemplateResult {
+    if (stats === null) return html`<p class="empty">Administering the root is needed to see this member's figures.</p>`;
+    const entries: [string, string][] = [
+      ["member", stats.member],
+      ["term", numberOf(stats.term)],
+      ["applied log index", numberOf(stats.index)],
+      ["committed, not yet applied", numberOf(Math.max(0, stats.committed - stats.index))],
+      ["disk, p99", stats.syncMsP99 === null ? "–" : `${stats.syncMsP99.toFixed(1)} ms`],
+      ["newest snapshot", stats.snapshotAgeMs === null ? "none yet" : `${spanOf(stats.snapshotAgeMs)} old`],
+      ["snapshots since start", numberOf(stats.snapshots)],
+      ["connections", numberOf(stats.connections)],
+      ["sessions", numberOf(stats.sessions)],
+      ["znodes", numberOf(stats.znodes)],
+      ["watches", numberOf(stats.watches)],
+      ["subscriptions", numberOf(stats.subscriptions)],
+      ["txns under way", numberOf(stats.pendingTxns)],
+    ];
+    return html`<h3>This member</h3>
+      <dl>
+        ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
+      </dl>
+      <div class="charts">
+        ${lines.map(
+          ({ name, title }) =>
+            html`<figure><figcaption>${title}, last ten minutes</figcaption><div class="plot" data-line=${name} aria-hidden="true"></div></figure>`,
+        )}
+      </div>
+      ${this.#table()}`;
+  }
+
+  #table(): TemplateResult {
+    const samples = this.#figures?.samples ?? [];
+    const minutes: Sample[][] = [];
+    for (let end = samples.length; end > 0; end -= tableSeconds) minutes.push(samples.slice(Math.max(0, end - tableSeconds), end));
+    const mean = (of: readonly Sample[], name: Line): string => (of.reduce((sum, sample) => sum + sample[name], 0) / of.length).toFixed(1);
+    return html`<details>
+      <summary>The same as a table, minute by minute</summary>
+      <div class="scrolls" tabindex="0" role="region" aria-label="Figures of the last ten minutes">
+        <table>
+          <thead>
+            <tr>
+              <th>Until</th>
+              <th class="number">Requests/s</th>
+              <th class="number">Answer, ms</th>
+              <th class="number">Txns/s</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${minutes.map(
+              (of) => html`<tr>
+                <td>${new Date(of[of.length - 1]!.at * 1_000).toLocaleTimeString("sv")}</td>
+                ${lines.map(({ name }) => html`<td class="number">${mean(of, name)}</td>`)}
+              </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>
+    </details>`;
+  }
+
+  async #draw(): Promise<void> {
+    const samples = this.#figures?.samples ?? [];
+    const places = [...this.renderRoot.querySelectorAll<HTMLElement>(".plot")];
+    if (places.length === 0 || samples.length === 0 || this.#isDrawing) return;
+    this.#isDrawing = true;
+    const { drawChart } = await import("../parts/chart.ts");
+    this.#isDrawing = false;
+    if (!this.isConnected) return;
+    const times = samples.map(({ at }) => at);
+    for (const place of places) {
+      const line = lines.find(({ name }) => name === place.dataset["line"])!;
+      let chart = this.#charts.get(line.name);
+      if (chart === undefined) {
+        chart = drawChart(place, line.unit);
+        this.#charts.set(line.name, chart);
+        this.#resized.observe(place);
+      }
+      chart.show(
+        times,
+        samples.map((sample) => sample[line.name]),
+      );
+    }
+  }
+}
+
+/** How many voters more may fail before nothing can be written; negative where nothing can already. */
+function spareOf(members: readonly ShownMember[]): number {
+  const voters = members.filter(({ role }) => role !== "observer");
+  return voters.filter(({ state }) => state === "up").length - (Math.floor(voters.length / 2) + 1);
+}
+
+function healthOf(members: readonly ShownMember[]): string {
+  const spare = spareOf(members);
+  if (members.length === 1) return "One member alone: it can lose none. A second and third can be taken in while it runs.";
+  if (spare < 0) return "There is no majority: nothing can be written until members come back.";
+  if (spare === 0) return "It works, and can lose no more members. Bring back the one that is down.";
+  return `It can lose ${spare} more ${spare === 1 ? "member" : "members"} and go on.`;
+}
+
+customElements.define("copse-ensemble", EnsembleView);

@@ -1,0 +1,83 @@
+/**
+ * `reconfig`: who is to be a member of the ensemble.
+ */
+
+import type { Limits } from "../limits.ts";
+import { type Refusal, refuse } from "../replies/error-code.ts";
+import { MemberReader } from "./member.ts";
+
+/** A member to add, or to give another role or address. */
+export interface MemberWanted {
+  readonly id: string;
+  /** Where its peers reach it, HOST:PORT; null leaves what is known. */
+  readonly peer: string | null;
+  /** What its clients are told; null leaves what is known. */
+  readonly url: string | null;
+  readonly role: "voter" | "observer";
+}
+
+export interface Reconfig {
+  readonly op: "reconfig";
+  readonly add: readonly MemberWanted[];
+  readonly remove: readonly string[];
+  /** Of the configuration; -1 matches any. */
+  readonly version: number;
+  /** Said by super: change it although too few of the members are linked, or several addresses at once. */
+  readonly isForced: boolean;
+}
+
+/** Members of one ensemble. */
+export const membersMax = 32;
+/** UTF-16 units of an address or URL. */
+const addressLengthMax = 512;
+
+export function isMemberId(id: unknown): id is string {
+  return typeof id === "string" && /^[1-9]\d{0,8}$/.test(id);
+}
+
+/** HOST:PORT, an IPv6 host in brackets. */
+export function isPeerAddress(address: string): boolean {
+  return address.length <= addressLengthMax && /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/[\]]+):\d{1,5}$/.test(address);
+}
+
+export function decodeReconfig(message: Record<string, unknown>, limits: Limits): Reconfig | Refusal {
+  const reader = new MemberReader(message, limits);
+  const version = reader.version();
+  const isForced = reader.flag("force");
+  const listed = reader.optional("add") ?? [];
+  const removed = reader.optional("remove") ?? [];
+  if (!Array.isArray(listed) || listed.length > membersMax) reader.blame("add", `must be an array of at most ${membersMax} members`);
+  if (!Array.isArray(removed) || !removed.every(isMemberId)) reader.blame("remove", "must be an array of members' ids");
+  if (reader.fault !== null) return reader.fault;
+  const add: MemberWanted[] = [];
+  for (const item of listed as unknown[]) {
+    const wanted = decodeMember(item, limits);
+    if (typeof wanted === "string") return refuse("BAD_ARGUMENTS", `add: ${wanted}`);
+    add.push(wanted);
+  }
+  const remove = removed as string[];
+  if (add.length + remove.length === 0) return refuse("BAD_ARGUMENTS", "add and remove name nobody");
+  const named = [...add.map(({ id }) => id), ...remove];
+  if (new Set(named).size < named.length) return refuse("BAD_ARGUMENTS", "add and remove name a member twice");
+  return { op: "reconfig", add, remove, version, isForced };
+}
+
+/** The member, or what is wrong with it. */
+function decodeMember(item: unknown, limits: Limits): MemberWanted | string {
+  if (typeof item !== "object" || item === null || Array.isArray(item)) return "must hold objects";
+  const reader = new MemberReader(item as Record<string, unknown>, limits);
+  const id = reader.text("id");
+  const peer = reader.optionalText("peer");
+  const url = reader.optionalText("url");
+  const role = reader.optionalText("role") ?? "voter";
+  if (reader.fault !== null) return reader.fault.message;
+  if (!isMemberId(id)) return "a member's id is a positive integer as text";
+  if (peer !== null && !isPeerAddress(peer)) return "peer must be HOST:PORT";
+  if (url !== null && (url.length > addressLengthMax || !/^wss?:\/\/[^\s]+$/.test(url))) return "url must begin with ws:// or wss://";
+  if (role !== "voter" && role !== "observer") return "role is voter or observer";
+  return { id, peer, url, role };
+}
+
+export function encodeReconfig({ op, add, remove, version, isForced }: Reconfig): string {
+  return JSON.stringify({ op, add, remove, ...(version === -1 ? {} : { version }), ...(isForced ? { force: true } : {}) });
+}

@@ -1,0 +1,29 @@
+/**
+ * One turn of the loop: how long it may still go on, and who goes on in the next.
+ *
+ * Invariant: whoever has many things to do asks between two of them whether the turn is over, and where it is comes back in a later one.
+ */
+import type { Clock } from "../ports.ts";
+
+export class Turn {
+  readonly #clock: Clock;
+  #until = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** A turn begins, or goes on, and is over behind so many milliseconds. */
+  begin(ms: number): void {
+    this.#until = this.#clock.now() + ms;
+  }
+
+  /** True if the turn is over at this time of the member's clock. */
+  isOverAt(now: number): boolean {
+    return now >= this.#until;
+  }
+
+  get isOver(): boolean {
+    return this.#clock.now() >= this.#until;
+  }
+}

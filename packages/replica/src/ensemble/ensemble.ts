@@ -1,0 +1,382 @@
+/**
+ * The ensemble as one member sees it: who the others are, who may speak to it, and, where it coordinates, the upkeep of the
+ * table that all share.
+ *
+ * `reconfig` writes into the table who is meant to be a member. The coordinator brings consensus in line: newcomers learn
+ * first and vote once they have caught up, so a member that never starts takes no quorum away. Invariants: a data directory
+ * that is not the one a member is bound to never counts as that member; a member is founded once, with others that are as
+ * empty as it is, or taken in by those that are founded already.
+ */
+import type { AclItem } from "@copse/protocol";
+import type { Configuration, MemberChange, MemberId } from "@copse/raft";
+import {
+  type EnsembleTable,
+  encodeConfig,
+  isStaying,
+  type MemberRow,
+  type ShownRole,
+  shownRole,
+  type Tree,
+  type TreeLimits,
+  txnFormats,
+} from "@copse/tree";
+import type { Proposals } from "../order/proposals.ts";
+import type { StateTime } from "../order/state-time.ts";
+import type { Clock, PeerAddress, Random } from "../ports.ts";
+import type { Coordinator } from "../sessions/sessions.ts";
+import type { PeerMessage } from "./peer-message.ts";
+
+/** What members tell each other when they meet. */
+export interface PeerFacts {
+  readonly member: string;
+  /** The URL that it tells clients. */
+  readonly url: string;
+  /** Where its peers reach it, HOST:PORT, or "" where it does not listen for any. */
+  readonly peer: string;
+  /** The id of its data directory. */
+  readonly directory: string;
+  /** The cluster's id, or "" where it does not know. */
+  readonly cluster: string;
+  readonly isFounded: boolean;
+  /** Version of the ensemble's table, as far as it knows. */
+  readonly version: number;
+  /** Ids of those who are to found the ensemble with it, in order; of no meaning once it is founded. */
+  readonly founders: readonly string[];
+  /** The newest format of txns that it reads; the handshake says it. */
+  readonly reads?: number;
+  /** The state's time, in milliseconds since the epoch; 0 where it does not know it. */
+  readonly time: number;
+}
+
+export interface EnsembleOptions {
+  readonly member: string;
+  readonly url: string;
+  /** Where peers reach this member, HOST:PORT; "" leaves it to the table. */
+  readonly peer: string;
+  readonly directory: string;
+  /** The cluster that this data directory was born with; null where the ensemble agrees on one. */
+  readonly cluster: string | null;
+  /** All members at first, this one included; nobody else for a hub alone. */
+  readonly founders: readonly PeerAddress[];
+  /** This member waits to be taken in by an ensemble that runs. */
+  readonly isJoining: boolean;
+  readonly limits: TreeLimits;
+  /** The ACL of the root of a cluster that this member founds; null leaves it open to everyone. */
+  readonly rootAcl: readonly AclItem[] | null;
+}
+
+/** What the upkeep needs of consensus. */
+export interface Membership {
+  readonly isFounded: boolean;
+  /** The members that consensus counts. */
+  readonly members: Configuration;
+  /** True while a member that has nothing would be given entries instead of a snapshot. */
+  readonly needsSnapshot: boolean;
+  isCaughtUp(member: MemberId): boolean;
+  change(changes: readonly MemberChange[]): void;
+  /** Hands over to the voter that lacks least. */
+  handOver(): void;
+}
+
+export interface EnsembleState {
+  readonly tree: Tree;
+  readonly membership: Membership;
+  readonly proposals: Proposals;
+  readonly clock: Clock;
+  readonly time: StateTime;
+  readonly random: Random;
+  readonly takeSnapshot: () => void;
+  /** Founds the ensemble with these members. */
+  readonly found: (voters: readonly MemberId[]) => void;
+}
+
+interface Peer {
+  readonly facts: PeerFacts;
+  zxid: number;
+}
+
+/** How often the coordinator looks at the table, in milliseconds. */
+const upkeepMs = 200;
+
+export class Ensemble {
+  readonly #options: EnsembleOptions;
+  readonly #state: EnsembleState;
+  /** The members that this one is connected with. */
+  readonly #peers: Map<string, Peer> = new Map();
+  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #isProposing = false;
+  #isFounding = false;
+
+  constructor(options: EnsembleOptions, state: EnsembleState) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  /** What this member says of itself. */
+  get facts(): PeerFacts {
+    const { member, url, directory, founders } = this.#options;
+    const peer = this.ownAddress;
+    const isFounded = this.#isFounding || this.#state.membership.isFounded;
+    const { tree, time } = this.#state;
+    const { version } = tree.ensemble;
+    const ids = founders.map(({ id }) => id).sort();
+    return {
+      member,
+      url,
+      peer,
+      directory,
+      cluster: this.#cluster,
+      isFounded,
+      version,
+      founders: ids,
+      reads: txnFormats[1],
+      time: time.told,
+    };
+  }
+
+  /** Where its peers reach this member, or "". */
+  get ownAddress(): string {
+    const { member, peer } = this.#options;
+    return this.#state.tree.ensemble.members.find(({ id }) => id === member)?.peer || peer;
+  }
+
+  /** Everybody else, as far as this member knows where they are. */
+  get addresses(): readonly PeerAddress[] {
+    const { members } = this.#state.tree.ensemble;
+    const known = members.length > 0 ? members.map(({ id, peer }) => ({ id, address: peer })) : this.#options.founders;
+    return known.filter(({ id, address }) => id !== this.#options.member && address !== "");
+  }
+
+  /** Why this member does not speak with another, or null where it does. */
+  refusal(facts: PeerFacts): string | null {
+    const { member } = facts;
+    if (member === this.#options.member) return `both sides say that they are member ${member}`;
+    if (this.#cluster !== "" && facts.cluster !== "" && facts.cluster !== this.#cluster) {
+      return `member ${member} is of another cluster (${facts.cluster}; this one is ${this.#cluster})`;
+    }
+    const { members, version } = this.#state.tree.ensemble;
+    if (members.length > 0) return refusalByTable(members, version, facts);
+    const { founders, isJoining } = this.#options;
+    if (isJoining) return null;
+    if (!founders.some(({ id }) => id === member)) return `member ${member} is not among the peers that this member was started with`;
+    const mine = this.facts.founders.join(",");
+    if (!facts.isFounded && !this.facts.isFounded && facts.founders.join(",") !== mine) {
+      return `member ${member} was started with the peers ${facts.founders.join(",")}, this one with ${mine}`;
+    }
+    return null;
+  }
+
+  up(facts: PeerFacts): void {
+    this.#peers.set(facts.member, { facts, zxid: this.#peers.get(facts.member)?.zxid ?? 0 });
+    this.#state.time.learn(facts.time);
+    this.#foundIfAllAreNew();
+  }
+
+  down(member: string): void {
+    this.#peers.delete(member);
+  }
+
+  /** A member says how far it is. What the coordinator says of the time is the time. */
+  said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
+    if (member === this.#coordinator.member) this.#state.time.follow(time);
+    else this.#state.time.learn(time);
+    const peer = this.#peers.get(member);
+    if (peer !== undefined) peer.zxid = zxid;
+  }
+
+  coordinated(coordinator: Coordinator): void {
+    this.#coordinator = coordinator;
+    this.#isProposing = false;
+    this.#lookedAt = Number.NEGATIVE_INFINITY;
+    this.look();
+  }
+
+  /** Looks, where it is time: the coordinator keeps the table true. */
+  look(): void {
+    this.#foundIfAllAreNew();
+    const now = this.#state.clock.now();
+    if (!this.#coordinator.isHere || now - this.#lookedAt < upkeepMs) return;
+    this.#lookedAt = now;
+    this.#align();
+    const table = this.#table();
+    const { tree, proposals } = this.#state;
+    const { limits } = this.#options;
+    if (this.#isProposing || JSON.stringify([table, limits]) === JSON.stringify([tree.ensemble, tree.limits])) return;
+    this.#isProposing = true;
+    const { term } = this.#coordinator;
+    const done = (): void => {
+      this.#isProposing = false;
+    };
+    const born = tree.ensemble.version === 0 && this.#options.rootAcl !== null && this.canUse(3);
+    const root = born ? ({ rootAcl: this.#options.rootAcl, format: 3 } as const) : {};
+    proposals.add({ kind: "configure", table, limits, ...root }, done, () => this.#coordinator.isHere && this.#coordinator.term === term);
+  }
+
+  /**
+   * True if every member reads this format of txns, as far as it has said what it reads. One that was never seen does not count: where it
+   * turns out to be of an older build, it has to be upgraded before it can take part.
+   */
+  canUse(format: number): boolean {
+    for (const { facts } of this.#peers.values()) if ((facts.reads ?? 0) < format) return false;
+    return this.#state.tree.ensemble.members.every(({ id, directory, reads = 0 }) => {
+      return directory === null || id === this.#options.member || this.#peers.has(id) || reads >= format;
+    });
+  }
+
+  /**
+   * True for a member that was seen and did not say that it reads format 3. One that was never seen is no older build: a stranger could
+   * speak in its place before it comes.
+   */
+  isOlder(member: string): boolean {
+    const row = this.#state.tree.ensemble.members.find(({ id }) => id === member);
+    return row !== undefined && row.directory !== null && (row.reads ?? 0) < 3;
+  }
+
+  /** The URLs that members have said of themselves, over a link that proved who they are. */
+  get urls(): readonly string[] {
+    const said = this.#state.tree.ensemble.members.filter(({ directory, url }) => directory !== null && url !== "");
+    return said.map(({ url }) => url);
+  }
+
+  /** The reply members of `ensemble`; where members reach each other is for admins. */
+  reply(isForAdmin: boolean): string {
+    const table = this.#shown();
+    const shown = JSON.parse(encodeConfig(table)) as { members: { id: string; peer?: string }[]; leader: string; version: number };
+    const members = shown.members.map(({ peer, ...member }) => {
+      return { ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) };
+    });
+    return `,${JSON.stringify({ ...shown, members }).slice(1, -1)}`;
+  }
+
+  get role(): ShownRole {
+    const { member } = this.#options;
+    if (this.#coordinator.isHere) return "leader";
+    const row = this.#state.tree.ensemble.members.find(({ id }) => id === member);
+    const isVoting = this.#state.membership.members.voters.includes(Number(member));
+    return row === undefined ? (isVoting ? "follower" : "observer") : shownRole({ ...row, isVoting }, "");
+  }
+
+  get #cluster(): string {
+    return this.#options.cluster ?? this.#state.tree.ensemble.cluster;
+  }
+
+  #zxidOf(id: string): number {
+    return id === this.#options.member ? this.#state.tree.zxid : (this.#peers.get(id)?.zxid ?? 0);
+  }
+
+  /** The table with what this member sees for itself. */
+  #shown(): EnsembleTable {
+    const { ensemble } = this.#state.tree;
+    const isUp = (id: string): boolean => id === this.#options.member || this.#peers.has(id);
+    return {
+      ...ensemble,
+      leader: this.#coordinator.member ?? "",
+      members: ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
+    };
+  }
+
+  #foundIfAllAreNew(): void {
+    const { founders, isJoining } = this.#options;
+    const { membership, found } = this.#state;
+    if (isJoining || this.#isFounding || membership.isFounded) return;
+    const others = [...this.#peers.values()];
+    if (others.some(({ facts }) => facts.isFounded || facts.cluster !== "")) return;
+    if ((others.length + 1) * 2 <= founders.length) return;
+    this.#isFounding = true;
+    found(founders.map(({ id }) => Number(id)).sort((a, b) => a - b));
+  }
+
+  /** The table as the coordinator sees it. */
+  #table(): EnsembleTable {
+    const { tree, membership, random } = this.#state;
+    const { ensemble } = tree;
+    const { member } = this.#options;
+    const rows = ensemble.members.length > 0 ? ensemble.members : this.#firstRows();
+    const { voters } = membership.members;
+    const { learners, outgoing } = membership.members;
+    const counted = new Set([...voters, ...learners, ...outgoing].map(String));
+    const members = rows
+      .filter((row) => isStaying(row) || counted.has(row.id))
+      .map((row): MemberRow => {
+        const seen = row.id === member ? this.facts : this.#peers.get(row.id)?.facts;
+        return {
+          ...row,
+          isVoting: voters.includes(Number(row.id)),
+          url: seen?.url ?? row.url,
+          peer: row.peer || (seen?.peer ?? ""),
+          directory: row.directory ?? seen?.directory ?? null,
+          isUp: seen !== undefined,
+          ...readsOf(seen, row),
+        };
+      });
+    const cluster = this.#cluster === "" ? random.token() : this.#cluster;
+    const version = Math.max(1, ensemble.version);
+    return { cluster, version, leader: member, isSettled: this.#changes().length === 0 && !this.#isJoint, members };
+  }
+
+  #firstRows(): readonly MemberRow[] {
+    const addresses = new Map(this.#options.founders.map(({ id, address }) => [id, address]));
+    const { voters, learners } = this.#state.membership.members;
+    const row = (id: MemberId, role: MemberRow["role"]): MemberRow => {
+      const text = String(id);
+      return { id: text, role, isVoting: false, url: "", peer: addresses.get(text) ?? "", directory: null, isUp: false };
+    };
+    return [...voters.map((id) => row(id, "voter")), ...learners.map((id) => row(id, "observer"))];
+  }
+
+  get #isJoint(): boolean {
+    return this.#state.membership.members.outgoing.length > 0;
+  }
+
+  /** What consensus has to change to have the members that the table names, as far as that is possible now. */
+  #changes(): MemberChange[] {
+    const { tree, membership } = this.#state;
+    const rows = tree.ensemble.members;
+    if (rows.length === 0) return [];
+    const { voters, learners } = membership.members;
+    const changes: MemberChange[] = [];
+    for (const { id, role } of rows) {
+      const member = Number(id);
+      const isVoter = voters.includes(member);
+      if (role === "leaving") continue;
+      if (!isVoter && !learners.includes(member)) changes.push({ kind: "add-learner", member });
+      else if (role === "observer" && isVoter) changes.push({ kind: "add-learner", member });
+      else if (role === "voter" && !isVoter && membership.isCaughtUp(member)) changes.push({ kind: "add-voter", member });
+    }
+    const named = new Set(rows.filter(isStaying).map(({ id }) => Number(id)));
+    for (const member of [...voters, ...learners]) if (!named.has(member)) changes.push({ kind: "remove", member });
+    return changes;
+  }
+
+  #align(): void {
+    const changes = this.#changes();
+    const { membership, takeSnapshot } = this.#state;
+    if (changes.length === 0 || this.#isJoint) return;
+    if (membership.needsSnapshot) return takeSnapshot();
+    const own = Number(this.#options.member);
+    if (changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return membership.handOver();
+    membership.change(changes);
+  }
+}
+
+/** What a member said last that it reads: nothing is noted of who never said more than the oldest builds do. */
+function readsOf(seen: PeerFacts | undefined, row: MemberRow): Pick<MemberRow, "reads"> {
+  const reads = seen?.reads ?? row.reads ?? 0;
+  return reads >= 3 ? { reads } : {};
+}
+
+function refusalByTable(members: readonly MemberRow[], version: number, facts: PeerFacts): string | null {
+  const { member, directory, isFounded } = facts;
+  const row = members.find(({ id }) => id === member);
+  // One that knows a newer table may have been taken in while this member was away.
+  if (row === undefined && facts.version > version) return null;
+  if (row === undefined) return `member ${member} is not of this ensemble: copse member add ${member} takes it in`;
+  if (row.directory !== null && row.directory !== directory) {
+    return (
+      `member ${member} has ${isFounded ? "another" : "an empty"} data directory, and may not vote with it. ` +
+      `To take it in anew: copse member remove ${member}, then copse member add ${member}`
+    );
+  }
+  return null;
+}

@@ -1,0 +1,112 @@
+/**
+ * How a subscription shows what it may: znodes, changes, and to whom what is hidden.
+ *
+ * Invariants: a znode is shown to who may read it or its parent, its data to who may read it; the changes of one zxid are encoded once for
+ * all subscriptions to which they look the same, and what stands behind a subscription's number once for all numbers.
+ */
+import { type Chunk, changeFrameBytesMax, encodeStat, encodeValue, type Scope, type Value } from "@copse/protocol";
+import { type Acl, type Caller, type Change, configPath, mayDo } from "@copse/tree";
+import { publicValue, statBeside } from "../requests/shown-config.ts";
+
+/** What decides how changes look to a subscription. */
+interface Shown {
+  readonly number: number;
+  readonly path: string;
+  readonly scope: Scope;
+  readonly withData: boolean;
+  readonly connection: { readonly caller: Caller };
+}
+
+/** True for a setAcl that gives or takes the caller's right to read. */
+export function changesSight(change: Change, caller: Caller): boolean {
+  return change.before !== null && mayDo(change.before, "read", caller) !== mayDo(change.acl, "read", caller);
+}
+
+/** True for a znode that is created or deleted, and was not shown or will not be. */
+export function comesOrGoesUnseen({ kind, acl, parentAcl }: Change, caller: Caller): boolean {
+  return (kind === "created" || kind === "deleted") && sight(acl, parentAcl, caller) === 0;
+}
+
+/** 0: hidden; 1: shown without its data; 2: shown. */
+export function sight(acl: Acl, parentAcl: Acl | null, caller: Caller): 0 | 1 | 2 {
+  if (mayDo(acl, "read", caller)) return 2;
+  return parentAcl !== null && mayDo(parentAcl, "read", caller) ? 1 : 0;
+}
+
+export function shownData(value: Value | null, seen: 1 | 2, withData: boolean): string {
+  if (!withData) return "";
+  return seen === 1 ? ',"denied":true' : encodeValue(value);
+}
+
+/** Encodes the changes of one zxid, once for all subscriptions to which they look the same. */
+export class ChangeEncoder {
+  readonly #zxid: number;
+  readonly #isOfConfig: boolean;
+  readonly #isAdmin: (caller: Caller) => boolean;
+  readonly #encoded: Map<string, readonly Chunk[]> = new Map();
+  /** What stands behind the numbers is alike for all of them: by how it looks, of the change that looked so last. */
+  readonly #rests: Map<string, { readonly change: Change; readonly text: string }> = new Map();
+
+  /** @param changes all of this zxid */
+  constructor(zxid: number, changes: readonly Change[], isAdmin: (caller: Caller) => boolean) {
+    this.#zxid = zxid;
+    this.#isOfConfig = changes.some(({ path }) => path === configPath);
+    this.#isAdmin = isAdmin;
+  }
+
+  encode(subscription: Shown, changes: readonly Change[]): readonly Chunk[] {
+    const { number, path, scope, withData, connection } = subscription;
+    const seen = changes.map(({ acl, parentAcl }) => sight(acl, parentAcl, connection.caller));
+    const isPublic = this.#isOfConfig && changes.some((change) => change.path === configPath) && !this.#isAdmin(connection.caller);
+    const key = `${number} ${withData} ${isPublic} ${scope} ${seen.join("")} ${path}`;
+    let chunks = this.#encoded.get(key);
+    if (chunks === undefined) {
+      chunks = this.#chunks(number, changes, seen, withData, isPublic);
+      this.#encoded.set(key, chunks);
+    }
+    return chunks;
+  }
+
+  #chunks(
+    number: number,
+    changes: readonly Change[],
+    seen: readonly (0 | 1 | 2)[],
+    withData: boolean,
+    isPublic: boolean,
+  ): readonly Chunk[] {
+    const frames: string[][] = [[]];
+    let units = 0;
+    for (const [at, change] of changes.entries()) {
+      const sightOf = seen[at]!;
+      if (sightOf === 0) continue;
+      const text = `{"sub":${number}${this.#rest(change, sightOf, withData, isPublic)}`;
+      if (units + text.length > changeFrameBytesMax && units > 0) {
+        frames.push([]);
+        units = 0;
+      }
+      units += text.length;
+      frames[frames.length - 1]!.push(text);
+    }
+    return frames
+      .filter((frame) => frame.length > 0)
+      .map((frame, at) => {
+        const more = at < frames.length - 1 ? ',"more":true}' : "}";
+        return { text: frame.map((text) => text + more).join(","), messages: frame.length };
+      });
+  }
+
+  /** One change behind its number, without the brace that closes it. */
+  #rest(change: Change, seen: 1 | 2, withData: boolean, isPublic: boolean): string {
+    const { kind, path, stat } = change;
+    const key = `${kind} ${seen} ${withData} ${isPublic} ${path}`;
+    const known = this.#rests.get(key);
+    if (known?.change === change) return known.text;
+    const value = isPublic ? publicValue(path, change.value) : change.value;
+    const shown = stat !== null && isPublic && path === configPath ? statBeside(stat, value) : stat;
+    let text = `,"zxid":${this.#zxid},"change":"${kind}","path":${JSON.stringify(path)}`;
+    if (kind === "created" || kind === "changed") text += shownData(value, seen, withData);
+    if (shown !== null) text += `,"stat":${encodeStat(shown)}`;
+    this.#rests.set(key, { change, text });
+    return text;
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * Subscriptions: the present state, then every later change, gap-free and in zxid order (SPEC.md, section 6).
+ *
+ * A subscription is live (each change goes out as it happens), streaming (its state is on the way in pieces, read at one
+ * zxid), or dropped (it will get its state anew, once its reader has taken what waits and there is room for another state to
+ * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
+ * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
+ */
+import { chunk, encodeStat, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
+import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
+import type { Budgets } from "../connections/budgets.ts";
+import type { Answer, Connection } from "../connections/connection.ts";
+import type { Turn } from "../connections/turn.ts";
+import { backlogBytesLow } from "../ports.ts";
+import { publicValue, statBeside } from "../requests/shown-config.ts";
+import { ChangeEncoder, changesSight, comesOrGoesUnseen, shownData, sight } from "./change-encoder.ts";
+import type { Happened, History } from "./history.ts";
+
+type SubscriptionState =
+  | { readonly kind: "live" }
+  | { readonly kind: "streaming"; readonly reader: TreeReader; isFirstPiece: boolean; readonly isReset: boolean }
+  | { readonly kind: "dropped" };
+
+export interface Subscription {
+  readonly number: number;
+  readonly connection: Connection;
+  readonly path: string;
+  readonly scope: Scope;
+  readonly withData: boolean;
+  state: SubscriptionState;
+}
+
+const levelsOf: Record<Scope, number> = { node: 0, children: 1, tree: Number.POSITIVE_INFINITY };
+/** UTF-16 units of state in one piece, and znodes that are looked at for it, hidden ones too: a few milliseconds of work at most. */
+const pieceUnits = 262_144;
+const pieceLooksMax = 4_096;
+/** Pieces sent in one turn of the loop, over all subscriptions. */
+const piecesPerTurn = 4;
+/** Bytes that a subscription is weighed with, beside its path. */
+const subscriptionBytes = 1_000;
+/** States that are read in pieces at once, over all subscriptions; who comes later begins later. */
+const viewsMax = 64;
+/** Znodes that may change ahead of a piece-wise reader before it begins anew. */
+const asideMax = 100_000;
+
+export class Subscriptions {
+  readonly #tree: Tree;
+  readonly #history: History;
+  readonly #byConnection: Map<Connection, Map<number, Subscription>> = new Map();
+  readonly #byPath = {
+    node: new ShardedMap<Set<Subscription>>(),
+    children: new ShardedMap<Set<Subscription>>(),
+    tree: new PathTrie<Set<Subscription>>(),
+  } as const;
+  /** By the parents of their paths: whose ACL decides too whether they show anything. */
+  readonly #byParent: ShardedMap<Set<Subscription>> = new ShardedMap();
+  /** The smallest number that may be free, where others are taken. */
+  readonly #lowest: WeakMap<Map<number, Subscription>, number> = new WeakMap();
+  readonly #turn: Turn;
+  readonly #budgets: Budgets;
+  /** Those that are not live: what `work` looks after. */
+  readonly #unsettled: Set<Subscription> = new Set();
+  readonly #isWorldAdmin: boolean;
+  #size = 0;
+
+  constructor(tree: Tree, history: History, turn: Turn, budgets: Budgets, isWorldAdmin: boolean) {
+    this.#tree = tree;
+    this.#history = history;
+    this.#turn = turn;
+    this.#budgets = budgets;
+    this.#isWorldAdmin = isWorldAdmin;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Subscriptions of one connection. */
+  count(connection: Connection): number {
+    return this.#byConnection.get(connection)?.size ?? 0;
+  }
+
+  /** True while some subscription waits for a turn of `work`. */
+  get hasWork(): boolean {
+    const hasRoom = this.#hasRoom || this.#slowest() !== null;
+    for (const subscription of this.#unsettled) if (canGoOn(subscription, hasRoom)) return true;
+    return false;
+  }
+
+  /** True where another state may be read. */
+  get #hasRoom(): boolean {
+    return this.#tree.views < viewsMax;
+  }
+
+  /** A subscription whose state is being read for a connection that does not take it. */
+  #slowest(): Subscription | null {
+    for (const subscription of this.#unsettled) if (subscription.state.kind === "streaming" && isSlow(subscription)) return subscription;
+    return null;
+  }
+
+  /** Gives up a state that is read for who does not take it, where there are too many. False where there is none. */
+  #makeRoom(): boolean {
+    const slowest = this.#slowest();
+    if (slowest !== null) this.#settle(slowest, { kind: "dropped" });
+    return slowest !== null;
+  }
+
+  /** Why the connection may not have one more, or null. */
+  refusal(connection: Connection, path: string): Refusal | null {
+    return this.#budgets.refusalToFollow(connection.account, bytesOf(path));
+  }
+
+  /**
+   * Begins a subscription that `refusal` has nothing against.
+   * @returns the reply, and what to send right behind it
+   */
+  subscribe(request: Subscribe, connection: Connection): Answer {
+    const numbers = this.#byConnection.get(connection) ?? new Map<number, Subscription>();
+    this.#byConnection.set(connection, numbers);
+    let number = this.#lowest.get(numbers) ?? 1;
+    while (numbers.has(number)) number++;
+    this.#lowest.set(numbers, number + 1);
+    const { path, scope, since } = request;
+    const subscription: Subscription = { number, connection, path, scope, withData: request.data, state: { kind: "live" } };
+    numbers.set(number, subscription);
+    this.#size++;
+    this.#budgets.follow(connection.account, bytesOf(path));
+    addTo(this.#byPath[scope], path, subscription);
+    if (path !== "/") addTo(this.#byParent, parentOf(path), subscription);
+    const missed = since === null ? null : this.#missed(subscription, since);
+    const head = `,"zxid":${this.#tree.zxid},"sub":${number}`;
+    if (missed !== null) return { body: `${head},"resumed":true`, after: () => this.#replay(subscription, missed) };
+    this.#stream(subscription, false);
+    const denied = this.#deniedOf(subscription);
+    const { nodes, isLast } = this.#piece(subscription);
+    return { body: `${head},"resumed":false,"nodes":[${nodes}]${denied}${isLast ? "" : ',"more":true'}` };
+  }
+
+  /** False if the connection has no such subscription. */
+  unsubscribe(connection: Connection, number: number): boolean {
+    const numbers = this.#byConnection.get(connection);
+    const subscription = numbers?.get(number);
+    if (numbers === undefined || subscription === undefined) return false;
+    numbers.delete(number);
+    this.#lowest.set(numbers, Math.min(number, this.#lowest.get(numbers) ?? 1));
+    if (numbers.size === 0) this.#byConnection.delete(connection);
+    this.#settle(subscription, { kind: "live" });
+    const { path, scope } = subscription;
+    removeFrom(this.#byPath[scope], path, subscription);
+    if (path !== "/") removeFrom(this.#byParent, parentOf(path), subscription);
+    this.#size--;
+    this.#budgets.follow(connection.account, -bytesOf(path));
+    return true;
+  }
+
+  forget(connection: Connection): void {
+    for (const number of [...(this.#byConnection.get(connection)?.keys() ?? [])]) this.unsubscribe(connection, number);
+  }
+
+  /** What the connection may see has changed: its subscriptions begin anew, unless all may see everything. */
+  identitiesChanged(connection: Connection): void {
+    if (this.#tree.restricted === 0) return;
+    for (const subscription of this.#byConnection.get(connection)?.values() ?? []) this.#reset(subscription);
+  }
+
+  /** Sends one txn's changes to the live subscriptions that show them. */
+  publish(changes: readonly Change[], zxid: number): void {
+    if (this.#size === 0 || changes.length === 0) return;
+    const shown = new Map<Subscription, Change[]>();
+    const show = (sharing: Set<Subscription> | undefined, change: Change): void => {
+      for (const subscription of sharing ?? []) {
+        const list = shown.get(subscription);
+        if (list === undefined) shown.set(subscription, [change]);
+        else list.push(change);
+      }
+    };
+    for (const change of changes) {
+      const { path } = change;
+      show(this.#byPath.node.get(path), change);
+      show(this.#byPath.children.get(path), change);
+      if (path !== "/") show(this.#byPath.children.get(parentOf(path)), change);
+      this.#byPath.tree.visitWay(path, (sharing) => show(sharing, change));
+    }
+    const encoder = this.#encoder(zxid, changes);
+    for (const [subscription, list] of shown) this.#tell(subscription, list, encoder);
+    for (const change of changes) if (change.kind === "acl") this.#resetBelow(change);
+  }
+
+  /** A parent's ACL decides too whether a znode is shown: those that begin right below it see no change of their own. */
+  #resetBelow(change: Change): void {
+    for (const subscription of this.#byParent.get(change.path) ?? []) {
+      if (subscription.state.kind === "live" && changesSight(change, subscription.connection.caller)) this.#reset(subscription);
+    }
+  }
+
+  /** Sends the next pieces to those that can take them. Call it again while `hasWork`, and behind each turn. */
+  work(): void {
+    let pieces = 0;
+    for (const subscription of [...this.#unsettled]) {
+      const { connection, state } = subscription;
+      // Who does not read keeps no state open for it.
+      if (state.kind === "streaming" && connection.isCongested) this.#settle(subscription, { kind: "dropped" });
+      if (!canGoOn(subscription, this.#hasRoom || this.#makeRoom())) continue;
+      if (++pieces > piecesPerTurn || (pieces > 1 && this.#turn.isOver)) break;
+      const isLost =
+        subscription.state.kind === "dropped" || (subscription.state.kind === "streaming" && subscription.state.reader.isOverrun);
+      if (isLost) this.#stream(subscription, true);
+      this.#sendPiece(subscription);
+    }
+  }
+
+  /**
+   * Drops what the subscription holds and begins its state anew. The first message of that leaves at once, whatever the
+   * backlog: no reply that follows may make the client believe that it has seen what was dropped.
+   */
+  #reset(subscription: Subscription): void {
+    const { connection, number } = subscription;
+    if (connection.isCongested) {
+      this.#settle(subscription, { kind: "dropped" });
+      connection.send(chunk(`{"sub":${number},"reset":true,"zxid":${this.#tree.zxid},"nodes":[],"more":true}`));
+    } else {
+      this.#stream(subscription, true);
+      this.#sendPiece(subscription);
+    }
+  }
+
+  #sendPiece(subscription: Subscription): void {
+    const { state } = subscription;
+    if (state.kind !== "streaming") return;
+    const isReset = state.isReset && state.isFirstPiece;
+    const { zxid } = state.reader;
+    const denied = this.#deniedOf(subscription);
+    const { nodes, isLast } = this.#piece(subscription);
+    const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]${denied}`;
+    subscription.connection.send(chunk(`${head}${isLast ? "" : ',"more":true'}}`));
+    if (isLast) this.#catchUp(subscription, zxid);
+    else this.#yieldPlace(subscription);
+  }
+
+  /** Says that the znode at the subscription's own path is there and hidden: an empty state would look like none. */
+  #deniedOf({ path, connection }: Subscription): string {
+    const znode = this.#tree.find(path);
+    const isHidden = znode !== undefined && sight(znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
+    return isHidden ? ',"denied":true' : "";
+  }
+
+  /** Lets the others have their pieces before this one has its next. */
+  #yieldPlace(subscription: Subscription): void {
+    this.#unsettled.delete(subscription);
+    this.#unsettled.add(subscription);
+  }
+
+  #tell(subscription: Subscription, changes: readonly Change[], encoder: ChangeEncoder): void {
+    const { connection } = subscription;
+    if (subscription.state.kind !== "live") return;
+    const isOther = (change: Change): boolean =>
+      changesSight(change, connection.caller) || (change.path === subscription.path && comesOrGoesUnseen(change, connection.caller));
+    if (connection.isCongested || changes.some(isOther)) return this.#reset(subscription);
+    for (const message of encoder.encode(subscription, changes)) connection.send(message);
+  }
+
+  #settle(subscription: Subscription, state: SubscriptionState): void {
+    if (subscription.state.kind === "streaming") subscription.state.reader.close();
+    subscription.state = state;
+    if (state.kind === "live") this.#unsettled.delete(subscription);
+    else this.#unsettled.add(subscription);
+  }
+
+  #stream(subscription: Subscription, isReset: boolean): void {
+    const reader = this.#tree.read(subscription.path, levelsOf[subscription.scope], asideMax);
+    this.#settle(subscription, { kind: "streaming", reader, isFirstPiece: true, isReset });
+  }
+
+  /** The next piece of a streaming subscription's state; behind the last it is live. */
+  #piece(subscription: Subscription): { readonly nodes: string; readonly isLast: boolean } {
+    const { state } = subscription;
+    if (state.kind !== "streaming") throw new Error("only a streaming subscription has pieces");
+    state.isFirstPiece = false;
+    const nodes: string[] = [];
+    let units = 0;
+    let looked = 0;
+    for (const { path, znode } of state.reader.rest()) {
+      const text = this.#encode(path, znode, subscription);
+      // A long ACL takes as long as some znodes.
+      looked += 1 + (znode.acl.items.length >> 3);
+      if (text !== null) {
+        nodes.push(text);
+        units += text.length;
+      }
+      if (units > pieceUnits || looked > pieceLooksMax) {
+        if (this.#tree.views > viewsMax && !this.#makeRoom()) this.#settle(subscription, { kind: "dropped" });
+        return { nodes: nodes.join(","), isLast: false };
+      }
+    }
+    this.#settle(subscription, { kind: "live" });
+    return { nodes: nodes.join(","), isLast: true };
+  }
+
+  #encode(path: string, znode: Znode, { connection, withData }: Subscription): string | null {
+    const seen = sight(znode.acl, znode.parent?.acl ?? null, connection.caller);
+    if (seen === 0) return null;
+    const isPublic = path === configPath && !isAdmin(this.#tree, connection.caller, this.#isWorldAdmin);
+    const value = isPublic ? publicValue(path, znode.value) : znode.value;
+    const stat = isPublic ? statBeside(statOf(znode), value) : statOf(znode);
+    return `{"path":${JSON.stringify(path)}${shownData(value, seen, withData)},"stat":${encodeStat(stat)}}`;
+  }
+
+  /** Sends what came while the pieces were on their way, or begins anew where the history has lost it. */
+  #catchUp(subscription: Subscription, zxid: number): void {
+    if (zxid === this.#tree.zxid) return;
+    const missed = this.#missed(subscription, zxid);
+    if (missed === null) this.#reset(subscription);
+    else this.#replay(subscription, missed);
+  }
+
+  #replay(subscription: Subscription, missed: readonly Happened[]): void {
+    for (const { zxid, changes } of missed) {
+      const shown = changes.filter((change) => isInScope(subscription, change.path));
+      if (shown.length > 0) this.#tell(subscription, shown, this.#encoder(zxid, shown));
+    }
+  }
+
+  #encoder(zxid: number, changes: readonly Change[]): ChangeEncoder {
+    return new ChangeEncoder(zxid, changes, (caller) => isAdmin(this.#tree, caller, this.#isWorldAdmin));
+  }
+
+  /** What happened since, or null where only the state anew is right. */
+  #missed(subscription: Subscription, since: number): readonly Happened[] | null {
+    const { connection } = subscription;
+    const happened = this.#history.since(since);
+    if (happened === null) return null;
+    const mayDiffer = this.#tree.restricted > 0;
+    if (mayDiffer && connection.session === null) return null;
+    const session = connection.session === null ? undefined : this.#tree.sessions.get(connection.session.id);
+    if (mayDiffer && session !== undefined && session.identitiesZxid > since) return null;
+    const hides = happened.some(({ changes }) =>
+      changes.some((change) => decidesSight(subscription, change.path) && changesSight(change, connection.caller)),
+    );
+    return hides ? null : happened;
+  }
+}
+
+function isInScope({ path, scope }: Subscription, changed: string): boolean {
+  if (scope === "tree") return isWithin(changed, path);
+  return changed === path || (scope === "children" && changed !== "/" && parentOf(changed) === path);
+}
+
+/** True if the ACL of the znode at `changed` has a say in what the subscription shows. */
+function decidesSight(subscription: Subscription, changed: string): boolean {
+  const { path } = subscription;
+  return isInScope(subscription, changed) || (path !== "/" && changed === parentOf(path));
+}
+
+/** True where the connection has not taken yet what was sent before. */
+function isSlow({ connection }: Subscription): boolean {
+  return connection.isCongested || connection.unsentBytes > backlogBytesLow;
+}
+
+/** A piece goes to who has taken what was sent before; a state is begun where there is room for it. */
+function canGoOn(subscription: Subscription, hasRoom: boolean): boolean {
+  const { state } = subscription;
+  if (state.kind === "streaming" && state.reader.isOverrun) return !subscription.connection.isCongested;
+  return !isSlow(subscription) && (state.kind === "streaming" || hasRoom);
+}
+
+/** Subscriptions by their paths: the way down to a changed path is walked only for those who follow a tree. */
+interface ByPath {
+  get(path: string): Set<Subscription> | undefined;
+  set(path: string, sharing: Set<Subscription>): void;
+  delete(path: string): void;
+}
+
+function addTo(places: ByPath, path: string, subscription: Subscription): void {
+  const sharing = places.get(path);
+  if (sharing === undefined) places.set(path, new Set([subscription]));
+  else sharing.add(subscription);
+}
+
+function removeFrom(places: ByPath, path: string, subscription: Subscription): void {
+  const sharing = places.get(path)!;
+  sharing.delete(subscription);
+  if (sharing.size === 0) places.delete(path);
+}
+
+function bytesOf(path: string): number {
+  return subscriptionBytes + 2 * path.length;
+}

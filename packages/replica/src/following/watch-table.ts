@@ -1,0 +1,298 @@
+/**
+ * Watches: who wants to hear of which path, and what each change tells them (ZooKeeper's rules, SPEC.md).
+ *
+ * Data watches (left by get and exists) and child watches fire once; persistent and recursive ones stay. Invariants: one
+ * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
+ * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
+ */
+import { chunk, encodeWatchEvent, parentOf, type Refusal, refuse, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
+import { type Acl, type Change, mayDo, PathTrie, ShardedMap } from "@copse/tree";
+import type { Budgets } from "../connections/budgets.ts";
+import type { Connection } from "../connections/connection.ts";
+
+type Watchers = Map<Connection, number>;
+
+/** Who watches the subtree of a path. */
+interface Subtree {
+  readonly path: string;
+  readonly connections: Set<Connection>;
+}
+
+/** By paths of watches that stay: the ACLs of the znodes whose changes they miss. */
+type Missed = Map<string, Set<Acl>>;
+
+const bit: Record<WatchKind, number> = { data: 1, child: 2, persistent: 4, recursive: 8 };
+
+/**
+ * Events of one txn: as many as a recursive delete of the largest size makes for two watchers. Past it watches that stay are told
+ * `resync` once, so a txn costs no more than its changes and its watchers, not their product.
+ */
+const eventsMax = 250_000;
+/** ACLs that are asked for one path whether a watcher may know; where there are more, it is told. */
+const aclsMax = 64;
+/** Bytes that a connection's watches of one path are weighed with, beside the path, and those that a recursive one is more. */
+const watchBytes = 300;
+const subtreeBytes = 500;
+/** Watches of closed connections that go in one turn. */
+const goneMax = 4_096;
+
+export class WatchTable {
+  readonly #byPath: ShardedMap<Watchers> = new ShardedMap();
+  readonly #byConnection: Map<Connection, Set<string>> = new Map();
+  /** Those of recursive watches, once more: found on the way down to what has changed. */
+  readonly #recursive: PathTrie<Subtree> = new PathTrie();
+  /** Closed connections with many watches: they go in slices. */
+  readonly #leaving: Set<Connection> = new Set();
+  readonly #budgets: Budgets;
+  readonly #watchesMax: number;
+  #size = 0;
+
+  /** @param watchesMax watches of one connection */
+  constructor(budgets: Budgets, watchesMax: number) {
+    this.#budgets = budgets;
+    this.#watchesMax = watchesMax;
+  }
+
+  /** Watches of all connections. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Why the connection may not have all of these, or null; to set one again takes no room. */
+  refusal(connection: Connection, wanted: readonly (readonly [path: string, kind: WatchKind])[]): Refusal | null {
+    let count = 0;
+    let bytes = 0;
+    for (const [path, kind] of wanted) {
+      const kinds = this.#byPath.get(path)?.get(connection) ?? 0;
+      if ((kinds & bit[kind]) !== 0) continue;
+      count++;
+      bytes += bytesOf(path, kinds | bit[kind]) - bytesOf(path, kinds);
+    }
+    if (count === 0) return null;
+    if (connection.watches + count > this.#watchesMax) {
+      return refuse("QUOTA_EXCEEDED", `a connection has at most ${this.#watchesMax} watches`);
+    }
+    return this.#budgets.refusalToFollow(connection.account, bytes);
+  }
+
+  /** Sets a watch that `refusal` has nothing against. */
+  add(connection: Connection, path: string, kind: WatchKind): void {
+    let watchers = this.#byPath.get(path);
+    const kinds = watchers?.get(connection) ?? 0;
+    if ((kinds & bit[kind]) !== 0) return;
+    if (watchers === undefined) {
+      watchers = new Map();
+      this.#byPath.set(path, watchers);
+    }
+    watchers.set(connection, kinds | bit[kind]);
+    this.#weigh(connection, path, kinds, kinds | bit[kind]);
+    if (kind === "recursive") this.#addRecursive(connection, path);
+    const paths = this.#byConnection.get(connection);
+    if (paths === undefined) this.#byConnection.set(connection, new Set([path]));
+    else paths.add(path);
+    this.#count(connection, bit[kind], 1);
+  }
+
+  /** Removes one kind of watch, or all on the path for null; false if there was none. */
+  remove(connection: Connection, path: string, kind: WatchKind | null): boolean {
+    const kinds = this.#byPath.get(path)?.get(connection) ?? 0;
+    const gone = kind === null ? kinds : kinds & bit[kind];
+    if (gone === 0) return false;
+    this.#drop(connection, path, gone);
+    return true;
+  }
+
+  /** Who watches this very path, and how: so many at most. */
+  watchersOf(path: string, most: number): (readonly [Connection, WatchKind[]])[] {
+    const kindsOf = (bits: number): WatchKind[] => watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
+    const found: (readonly [Connection, WatchKind[]])[] = [];
+    for (const [connection, bits] of this.#byPath.get(path) ?? []) {
+      if (found.length >= most) break;
+      found.push([connection, kindsOf(bits)]);
+    }
+    return found;
+  }
+
+  /** The connection is closed: its watches go with it. Many go in slices: what they fire meanwhile reaches nobody. */
+  forget(connection: Connection): void {
+    if (this.#byConnection.has(connection)) this.#leaving.add(connection);
+    this.work();
+  }
+
+  /** True while watches of closed connections are still to go. */
+  get hasWork(): boolean {
+    return this.#leaving.size > 0;
+  }
+
+  /** Lets some of the watches of closed connections go. */
+  work(): void {
+    let gone = 0;
+    for (const connection of this.#leaving) {
+      for (const path of this.#byConnection.get(connection) ?? []) {
+        if (gone++ >= goneMax) return;
+        this.remove(connection, path, null);
+      }
+      this.#leaving.delete(connection);
+    }
+  }
+
+  /** Sends the events of one txn's changes, in the order of its ops. */
+  fire(changes: readonly Change[], zxid: number): void {
+    if (this.#size === 0) return;
+    if (changes.length * this.#byConnection.size * 2 > eventsMax && this.#hasMoreThan(eventsMax, changes)) {
+      return this.#fireOnce(changes, zxid);
+    }
+    for (const change of changes) {
+      if (change.kind === "acl" || change.kind === "children") continue;
+      this.#fireOwn(change, change.kind, zxid);
+      if (change.kind !== "changed" && change.parentAcl !== null) this.#fireChildren(parentOf(change.path), change.parentAcl, zxid);
+    }
+  }
+
+  /** True if the changes make more events than so many. */
+  #hasMoreThan(most: number, changes: readonly Change[]): boolean {
+    let events = 0;
+    for (const { kind, path } of changes) {
+      if (kind === "acl" || kind === "children") continue;
+      events += this.#byPath.get(path)?.size ?? 0;
+      if (kind !== "changed") events += this.#byPath.get(parentOf(path))?.size ?? 0;
+      this.#recursive.visitWay(path, ({ connections }) => {
+        events += connections.size;
+      });
+      if (events > most) return true;
+    }
+    return false;
+  }
+
+  /**
+   * As `fire`, for a txn with too many events: one-shot watches fire as ever, and each path with watches that stay gets one `resync`. One-shot
+   * watches are gone once they have fired, so each path is walked through once.
+   */
+  #fireOnce(changes: readonly Change[], zxid: number): void {
+    const persistent: Missed = new Map();
+    const recursive: Missed = new Map();
+    const fired = new Set<string>();
+    const fire = (path: string, kinds: number, acl: Acl, event: WatchEventKind): void => {
+      if (!this.#byPath.has(path)) return;
+      miss(persistent, path, acl);
+      const what = `${kinds} ${path}`;
+      if (fired.has(what)) return;
+      fired.add(what);
+      this.#fireOneShot(path, kinds, acl, event, zxid);
+    };
+    for (const { kind, path, acl, parentAcl } of changes) {
+      if (kind === "acl" || kind === "children") continue;
+      fire(path, kind === "deleted" ? bit.data | bit.child : bit.data, acl, kind);
+      this.#recursive.visitWay(path, (subtree) => miss(recursive, subtree.path, acl));
+      if (kind !== "changed" && parentAcl !== null) fire(parentOf(path), bit.child, parentAcl, "childrenChanged");
+    }
+    for (const path of new Set([...persistent.keys(), ...recursive.keys()]))
+      this.#resync(path, persistent.get(path), recursive.get(path), zxid);
+  }
+
+  #fireOneShot(path: string, fired: number, acl: Acl, event: WatchEventKind, zxid: number): void {
+    const told = new Set<Connection>();
+    for (const [connection, kinds] of this.#byPath.get(path)!) {
+      if ((kinds & fired) === 0) continue;
+      told.add(connection);
+      this.#drop(connection, path, kinds & fired);
+    }
+    tell(told, acl, event, path, zxid);
+  }
+
+  /** Tells the watches that stay on a path to look again, where they may read some of what has changed. */
+  #resync(path: string, persistent: ReadonlySet<Acl> | undefined, recursive: ReadonlySet<Acl> | undefined, zxid: number): void {
+    const message = chunk(encodeWatchEvent("resync", path, zxid));
+    for (const [connection, kinds] of this.#byPath.get(path) ?? []) {
+      const acls = [...(((kinds & bit.persistent) !== 0 && persistent) || []), ...(((kinds & bit.recursive) !== 0 && recursive) || [])];
+      if (acls.length >= aclsMax || acls.some((acl) => mayDo(acl, "read", connection.caller))) connection.send(message);
+    }
+  }
+
+  #fireOwn(change: Change, event: WatchEventKind, zxid: number): void {
+    const { path, acl } = change;
+    const watchers = this.#byPath.get(path);
+    const told = new Set<Connection>();
+    const fired = event === "deleted" ? bit.data | bit.child : bit.data;
+    for (const [connection, kinds] of watchers ?? []) {
+      if ((kinds & (fired | bit.persistent | bit.recursive)) === 0) continue;
+      told.add(connection);
+      if ((kinds & fired) !== 0) this.#drop(connection, path, kinds & fired);
+    }
+    if (this.#recursive.size > 0) {
+      this.#recursive.visitWay(path, ({ connections }) => {
+        for (const connection of connections) told.add(connection);
+      });
+    }
+    tell(told, acl, event, path, zxid);
+  }
+
+  #fireChildren(parent: string, acl: Acl, zxid: number): void {
+    const told = new Set<Connection>();
+    for (const [connection, kinds] of this.#byPath.get(parent) ?? []) {
+      if ((kinds & (bit.child | bit.persistent)) === 0) continue;
+      told.add(connection);
+      if ((kinds & bit.child) !== 0) this.#drop(connection, parent, bit.child);
+    }
+    tell(told, acl, "childrenChanged", parent, zxid);
+  }
+
+  #drop(connection: Connection, path: string, gone: number): void {
+    const watchers = this.#byPath.get(path)!;
+    const kinds = watchers.get(connection)!;
+    const left = kinds & ~gone;
+    this.#weigh(connection, path, kinds, left);
+    this.#count(connection, gone, -1);
+    if ((gone & bit.recursive) !== 0) this.#removeRecursive(connection, path);
+    if (left !== 0) {
+      watchers.set(connection, left);
+      return;
+    }
+    watchers.delete(connection);
+    if (watchers.size === 0) this.#byPath.delete(path);
+    const paths = this.#byConnection.get(connection)!;
+    paths.delete(path);
+    if (paths.size === 0) this.#byConnection.delete(connection);
+  }
+
+  #weigh(connection: Connection, path: string, before: number, after: number): void {
+    this.#budgets.follow(connection.account, bytesOf(path, after) - bytesOf(path, before));
+  }
+
+  #count(connection: Connection, kinds: number, step: 1 | -1): void {
+    for (let left = kinds; left !== 0; left &= left - 1) {
+      connection.watches += step;
+      this.#size += step;
+    }
+  }
+
+  #addRecursive(connection: Connection, path: string): void {
+    const subtree = this.#recursive.get(path);
+    if (subtree === undefined) this.#recursive.set(path, { path, connections: new Set([connection]) });
+    else subtree.connections.add(connection);
+  }
+
+  #removeRecursive(connection: Connection, path: string): void {
+    const subtree = this.#recursive.get(path);
+    subtree?.connections.delete(connection);
+    if (subtree?.connections.size === 0) this.#recursive.delete(path);
+  }
+}
+
+/** What a connection's watches of one path weigh; nothing where it has none. */
+function bytesOf(path: string, kinds: number): number {
+  if (kinds === 0) return 0;
+  return watchBytes + path.length + ((kinds & bit.recursive) === 0 ? 0 : subtreeBytes + path.length);
+}
+
+function miss(missed: Missed, path: string, acl: Acl): void {
+  const acls = missed.get(path);
+  if (acls === undefined) missed.set(path, new Set([acl]));
+  else if (acls.size < aclsMax) acls.add(acl);
+}
+
+function tell(connections: ReadonlySet<Connection>, acl: Acl, event: WatchEventKind, path: string, zxid: number): void {
+  if (connections.size === 0) return;
+  const message = chunk(encodeWatchEvent(event, path, zxid));
+  for (const connection of connections) if (mayDo(acl, "read", connection.caller)) connection.send(message);
+}

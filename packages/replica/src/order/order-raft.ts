@@ -1,0 +1,399 @@
+/**
+ * Order by consensus: the host of the raft core, which turns its Readys into writes, messages and events.
+ *
+ * Invariants. Nothing that promises durability (a vote, an acknowledgement, the leader's own count) leaves before the write
+ * it speaks of is synced; what promises nothing leaves at once, so the leader's sync runs beside its followers'. Entries
+ * are given in index order, each once, and only committed ones. The leader stamps a proposal with the state's time when it takes
+ * it. A hub alone is the same with one voter.
+ */
+import type { SnapshotPlace, SnapshotStore, Wal } from "@copse/log";
+import {
+  type Configuration,
+  type Entry,
+  emptyConfiguration,
+  type MemberChange,
+  type MemberId,
+  type MembershipChange,
+  MembershipError,
+  type Message,
+  nobody,
+  Raft,
+  type RaftOptions,
+  type RaftStart,
+  type Ready,
+} from "@copse/raft";
+import type { Membership } from "../ensemble/ensemble.ts";
+import type { PeerMessage } from "../ensemble/peer-message.ts";
+import type { Clock } from "../ports.ts";
+import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
+import type { Restorer } from "../snapshots/snapshot-receiving.ts";
+import { Barriers } from "./barriers.ts";
+import type { Order, OrderEvent, OrderedEntry } from "./order.ts";
+import type { StateTime } from "./state-time.ts";
+import { SyncTimes } from "./sync-times.ts";
+
+/** How consensus keeps time: by ticks of its host. */
+export interface ElectionTimes {
+  /** Milliseconds of one tick. */
+  readonly tickMs: number;
+  /** Ticks between heartbeats. */
+  readonly heartbeatTicks: number;
+  /** Ticks without a leader before an election; chance adds up to as many again. */
+  readonly electionTicks: number;
+}
+
+export const defaultElectionTimes: ElectionTimes = { tickMs: 50, heartbeatTicks: 2, electionTicks: 20 };
+
+export interface RaftOrderOptions {
+  readonly id: MemberId;
+  /** Differs each time the member starts. */
+  readonly boot: string;
+  readonly times: ElectionTimes;
+  readonly sizes: RaftSizes;
+  readonly wal: Wal;
+  readonly store: SnapshotStore;
+  readonly clock: Clock;
+  /** What a leader stamps proposals with. */
+  readonly time: StateTime;
+  /** In [0, below). */
+  readonly random: (below: number) => number;
+  /** Takes what comes back, from outside of any call into this object. */
+  readonly deliver: (event: OrderEvent) => void;
+  /** Gives a message to the link; it may be lost. */
+  readonly send: (to: MemberId, message: PeerMessage) => void;
+  /** Runs what follows a disk operation, in a turn of the loop. */
+  readonly defer: (run: () => void) => void;
+  /** Counts signs of life, as the coordinator. False where one of the sessions is being expired. */
+  readonly touch: (sessions: readonly string[]) => boolean;
+  readonly restorer: () => Restorer;
+  /** True for an entry that can be applied: what another member proposes is asked for before it is appended. */
+  readonly isReadable?: (payload: string) => boolean;
+  /** Takes a snapshot of the state as it is now, unless one is under way. */
+  readonly takeSnapshot: () => void;
+}
+
+/** Sizes in UTF-16 units of entries' payloads. */
+export interface RaftSizes {
+  /** Entries in one message; one entry always fits. */
+  readonly appendUnitsMax: number;
+  /** Entries that stay in memory behind a snapshot, so that a follower a little behind needs none. */
+  readonly tailUnits: number;
+}
+
+export const defaultRaftSizes: RaftSizes = { appendUnitsMax: 1_048_576, tailUnits: 16_777_216 };
+
+/** Units of entries in one Ready to be applied, and not yet applied. */
+const applyBytesMax = 4_194_304;
+const uncommittedBytesMax = 268_435_456;
+/** Appends on their way to one follower, and their bytes. */
+const window = { countMax: 256, bytesMax: 67_108_864 } as const;
+/** A voter in waiting counts as caught up when it lacks at most so many entries. */
+const caughtUpEntries = 1_000;
+/** Where a leader's connection broke, the election waits a random part of this, so that not all stand at once. */
+const hastyTicks = 2;
+
+export class RaftOrder implements Order, Membership {
+  readonly #options: RaftOrderOptions;
+  readonly #raft: Raft;
+  readonly syncTimes: SyncTimes = new SyncTimes();
+  /** Proposals of other members that were dropped because they can't be read: for metrics. */
+  unreadable = 0;
+  readonly #barriers: Barriers;
+  /** Readys whose write is under way, with what leaves behind it. */
+  #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
+  /** The configurations behind the entries at which they changed, oldest first. */
+  #configurations: { readonly index: number; readonly configuration: Configuration }[];
+  /** Entries up to this index have been given out. */
+  #given: number;
+  #announced = "";
+  readonly #exchange: SnapshotExchange;
+  /** Ticks until a hasty election, or null. */
+  #haste: number | null = null;
+
+  /** @param start an empty log for a member that is not founded: it waits until others take it in, or `found` is called */
+  constructor(options: RaftOrderOptions, start: RaftStart) {
+    this.#options = options;
+    this.#barriers = new Barriers(`${options.id}.${options.boot}`, options.clock, (options.times.tickMs * options.times.electionTicks) / 2);
+    this.#exchange = new SnapshotExchange({
+      ...options,
+      onSent: (to, isTaken) => this.#raft.reportSnapshot(to, isTaken),
+      onReceived: (place, message, restorer) => this.#received(place, message, restorer),
+    });
+    this.#raft = this.#begin(start);
+    this.#configurations = [{ index: start.base.index, configuration: start.configuration }];
+    this.#given = start.base.index;
+  }
+
+  /**
+   * Begins from a first state that all founders share, which stands durably. They need not wait for an election's time to
+   * elect the first leader.
+   */
+  found(place: SnapshotPlace): void {
+    if (this.isFounded) return;
+    this.#raft.found(place);
+    this.#configurations = [place];
+    this.#given = place.index;
+    this.#haste = this.#options.random(hastyTicks + 1);
+  }
+
+  /** False while there is neither a log nor a member to count votes. */
+  get isFounded(): boolean {
+    return this.#raft.log.lastIndex > 0;
+  }
+
+  get raft(): Raft {
+    return this.#raft;
+  }
+
+  /** True if this member leads, and has given out an entry of its own term: it knows all that was committed before. */
+  get coordinates(): boolean {
+    return this.#raft.role === "leader" && this.#raft.log.term(this.#given) === this.#raft.term;
+  }
+
+  propose(payload: string): void {
+    this.#raft.propose(this.#raft.role === "leader" ? this.#stamped(payload) : payload);
+  }
+
+  barrier(ticket: number, touched: readonly string[]): void {
+    this.#barriers.add(ticket, touched);
+  }
+
+  trim(index: number): void {
+    const { wal, store, sizes } = this.#options;
+    const { log } = this.#raft;
+    const bound = Math.min(index, store.oldestRead, log.applied);
+    // A tail is for laggards, and who is alone has none.
+    const tailUnits = this.#raft.members.progress.size > 1 ? sizes.tailUnits : 0;
+    let bytes = 0;
+    let keepFrom = bound + 1;
+    while (keepFrom > log.firstIndex && bytes < tailUnits) bytes += log.slice(--keepFrom, keepFrom + 1)[0]!.payload.length;
+    // The first entry always goes: who has nothing at all begins with a snapshot, which says who the members are.
+    if (bound > 0) log.compact(Math.max(keepFrom - 1, 1));
+    wal.truncateBefore(Math.min(index, bound));
+    const older = this.#configurations.filter(({ index: at }) => at <= bound);
+    if (older.length > 1) this.#configurations = this.#configurations.slice(older.length - 1);
+  }
+
+  configuration(index: number): Configuration {
+    const found = this.#configurations.filter((one) => one.index <= index);
+    return found[found.length - 1]?.configuration ?? emptyConfiguration;
+  }
+
+  /** The newest configuration that was given out. */
+  get members(): Configuration {
+    return this.#configurations[this.#configurations.length - 1]!.configuration;
+  }
+
+  /** True if a learner lacks so little that it may vote. */
+  isCaughtUp(member: MemberId): boolean {
+    const progress = this.#raft.members.progress.get(member);
+    return progress?.state === "replicate" && progress.isActive && this.#raft.log.lastIndex - progress.match <= caughtUpEntries;
+  }
+
+  get needsSnapshot(): boolean {
+    return this.#raft.log.firstIndex === 1;
+  }
+
+  /** Proposes a membership change; one that may not be made now is dropped by consensus itself. */
+  change(changes: readonly MemberChange[]): void {
+    this.#raft.proposeChange({ transition: "auto", changes });
+  }
+
+  handOver(): void {
+    const { voters, progress } = this.#raft.members;
+    const others = [...voters[0]].filter((id) => id !== this.#options.id && progress.get(id)?.isActive === true);
+    const [successor] = others.sort((a, b) => progress.get(b)!.match - progress.get(a)!.match);
+    if (this.#raft.role === "leader" && successor !== undefined) this.#raft.transferLeadership(successor);
+  }
+
+  tick(): void {
+    this.#raft.tick();
+    // One that leads and is no voter any more takes no proposals: it would keep the others from electing one that does.
+    if (this.#raft.role === "leader" && !this.#raft.members.voters[0].has(this.#options.id)) this.handOver();
+    this.#barriers.tick();
+    this.#exchange.tick();
+    if (this.#haste !== null && this.#haste-- <= 0) this.#standInHaste();
+  }
+
+  /** A message of another member. */
+  receive(from: MemberId, received: PeerMessage): void {
+    if (received.kind !== "raft") return this.#exchange.receive(from, received, this.#raft.log.committed);
+    const { message, touched } = received;
+    // What a member passes on keeps its author; everything else is its own word. A snapshot has its own way in.
+    const isPassedOn = message.kind === "propose" || message.kind === "read-index" || message.kind === "transfer-leader";
+    if (message.kind !== "snapshot" && (message.from === from || isPassedOn)) this.#step(message, touched);
+  }
+
+  /** The link to a member is gone. If it led, nobody waits for the clock to say so. */
+  lost(member: MemberId): void {
+    this.#exchange.lost(member);
+    this.#raft.reportUnreachable(member);
+    if (this.#raft.lead !== member || this.#raft.role !== "follower") return;
+    this.#raft.forgetLeader();
+    this.#haste = this.#options.random(hastyTicks + 1);
+  }
+
+  /** Does all that consensus has ready. To be called at the end of each turn. */
+  flush(): void {
+    if (this.#isAlone) this.#raft.campaign();
+    this.#ask();
+    while (this.#raft.hasReady) this.#take(this.#raft.ready());
+    for (const ticket of this.#barriers.confirmed(this.#given)) this.#options.deliver({ kind: "confirmed", ticket });
+    this.#announce();
+  }
+
+  /** A voter that is alone need not wait for anybody. */
+  get #isAlone(): boolean {
+    const { voters } = this.#raft.members;
+    return this.#raft.role === "follower" && voters[0].size === 1 && voters[1].size === 0 && voters[0].has(this.#options.id);
+  }
+
+  #begin(start: RaftStart): Raft {
+    const { id, times, sizes, random, store } = this.#options;
+    const options: RaftOptions = {
+      id,
+      electionTicks: times.electionTicks,
+      heartbeatTicks: times.heartbeatTicks,
+      appendBytesMax: sizes.appendUnitsMax,
+      applyBytesMax,
+      uncommittedBytesMax,
+      window,
+      checksQuorum: true,
+      preVotes: true,
+      reads: "safe",
+      stepsDownOnRemoval: false,
+      skipsChangeValidation: false,
+      random,
+      snapshot: () => store.newest!,
+    };
+    return new Raft(options, start);
+  }
+
+  /** Stands, and again soon where the votes were split: nobody has to wait for the clock to say that the leader is gone. */
+  #standInHaste(): void {
+    this.#haste = null;
+    if (this.#raft.lead !== nobody) return;
+    this.#raft.campaign();
+    this.#haste = 1 + this.#options.random(2 * hastyTicks + 1);
+  }
+
+  #step(message: Message, touched: readonly string[]): void {
+    if (message.to !== this.#options.id) return;
+    const isLeader = this.#raft.role === "leader";
+    if (message.kind === "propose" && isLeader) {
+      const { isReadable = () => true } = this.#options;
+      const readable = message.proposals.filter(({ kind, payload }) => kind === "change" || isReadable(payload));
+      this.unreadable += message.proposals.length - readable.length;
+      if (readable.length === 0) return;
+      this.#raft.step({ ...message, proposals: readable.map((one) => ({ ...one, payload: this.#stamped(one.payload) })) });
+      return;
+    }
+    // A session whose expiry is under way can't be counted: the question is asked again, and by then it has expired.
+    if (message.kind === "read-index" && touched.length > 0 && !(isLeader && this.#options.touch(touched))) return;
+    this.#raft.step(message);
+  }
+
+  #stamped(payload: string): string {
+    return `${this.#options.time.now()} ${payload}`;
+  }
+
+  #ask(): void {
+    if (this.#raft.lead === nobody) return;
+    const question = this.#barriers.next();
+    if (question === null) return;
+    if (this.#raft.role === "leader" && !this.#options.touch(question.touched)) return this.#barriers.again();
+    this.#raft.read(question.context);
+  }
+
+  #take(ready: Ready): void {
+    const { wal, defer, clock } = this.#options;
+    for (const message of ready.messages) this.#send(message);
+    const isStored = ready.mustStore || ready.snapshot !== null;
+    const { number, messagesAfterStore: messages } = ready;
+    this.#storing.push({ number, isStored, messages });
+    const from = clock.now();
+    const stored = (): void => {
+      this.syncTimes.note(clock.now() - from);
+      defer(() => this.#stored(number));
+    };
+    if (isStored) wal.append(ready.entries, this.#raft.hardState, stored, ready.snapshot);
+    else if (this.#storing.length === 1) this.#stored(number);
+    this.#give(ready.committed);
+    this.#raft.applied(ready);
+    for (const { context, index } of ready.reads) this.#barriers.answered(context, index);
+  }
+
+  /** The write of this Ready is durable, and with it those before; what follows without a write of its own may go too. */
+  #stored(number: number): void {
+    while (this.#storing.length > 0) {
+      const first = this.#storing[0]!;
+      if (first.number > number && first.isStored) return;
+      this.#storing.shift();
+      for (const message of first.messages) this.#send(message);
+      this.#raft.persisted(first.number);
+    }
+  }
+
+  #give(committed: readonly Entry[]): void {
+    if (committed.length === 0) return;
+    for (const entry of committed) {
+      if (entry.change !== null) this.#applyChange(entry.index, entry.change);
+    }
+    this.#given = committed[committed.length - 1]!.index;
+    // One at a time: the loop looks at the clock between two.
+    for (const entry of committed) this.#options.deliver({ kind: "entries", entries: [orderedEntry(entry)] });
+  }
+
+  #applyChange(index: number, change: MembershipChange): void {
+    try {
+      this.#configurations.push({ index, configuration: this.#raft.applyChange(change) });
+    } catch (error) {
+      // Every member refuses the same change: it has no effect anywhere.
+      if (!(error instanceof MembershipError)) throw error;
+    }
+  }
+
+  #send(message: Message): void {
+    if (message.kind === "snapshot") return this.#sendSnapshot(message);
+    const touched = message.kind === "read-index" ? this.#barriers.touchedBy(message.context) : [];
+    this.#options.send(message.to, { kind: "raft", message, touched });
+  }
+
+  /** One that does not know its receiver as a member would not be taken: then a newer one is wanted first. */
+  #sendSnapshot(message: Message): void {
+    const { voters, learners, outgoing } = this.#options.store.newest!.configuration;
+    if ([...voters, ...learners, ...outgoing].includes(message.to)) return this.#exchange.send(message);
+    this.#options.takeSnapshot();
+    this.#raft.reportSnapshot(message.to, false);
+  }
+
+  /** A snapshot from elsewhere stands on disk: it becomes the log's beginning, unless the log has come further meanwhile. */
+  #received(place: SnapshotPlace, message: Message, restorer: Restorer): void {
+    const { index, term, configuration } = place;
+    this.#raft.step({ ...message, to: this.#options.id, snapshot: place });
+    if (!this.#raft.log.hasSnapshot || this.#raft.log.lastIndex !== index) return;
+    this.#configurations = [{ index, configuration }];
+    this.#given = index;
+    this.#options.deliver({ kind: "restored", index, term, install: () => restorer.install() });
+  }
+
+  #announce(): void {
+    const { lead, term } = this.#raft;
+    const isHere = this.coordinates;
+    const member = lead === nobody || (lead === this.#options.id && !isHere) ? null : String(lead);
+    const said = `${member} ${isHere} ${term}`;
+    if (said === this.#announced) return;
+    this.#announced = said;
+    if (member !== null) this.#haste = null;
+    if (this.#raft.role !== "leader") this.#exchange.stopSending();
+    this.#barriers.again();
+    this.#options.deliver({ kind: "coordinator", member, isHere, term });
+  }
+}
+
+/** An entry as the order gives it: the stamp stands before the payload. */
+export function orderedEntry({ index, term, payload }: Pick<Entry, "index" | "term" | "payload">): OrderedEntry {
+  const space = payload.indexOf(" ");
+  if (space < 0) return { index, term, time: 0, payload: "" };
+  return { index, term, time: Number(payload.slice(0, space)), payload: payload.slice(space + 1) };
+}

@@ -1,0 +1,187 @@
+/**
+ * What this member has proposed and not yet seen ordered.
+ *
+ * All txns of one turn of the loop share an entry, which carries the member's name and a number. Invariants: whoever
+ * proposed a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long a
+ * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
+ * not lost after all.
+ */
+import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } from "@copse/tree";
+import type { Clock } from "../ports.ts";
+import type { Order } from "./order.ts";
+
+/** A txn on its way, and who waits for it. */
+export interface Proposal {
+  readonly txn: Txn;
+  settle(applied: Applied): void;
+  /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
+  isWanted(): boolean;
+  /** Nobody will be told what became of it: it may still happen. */
+  lost(): void;
+}
+
+/** The txns of an entry that was ordered. */
+export interface Taken {
+  readonly proposals: readonly Pick<Proposal, "txn">[];
+  /** Tells whoever waits for the txn at a place of `proposals`; null where nobody here does. */
+  readonly settle: ((at: number, applied: Applied) => void) | null;
+}
+
+/** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
+const entryTxnsMax = 4_096;
+const entryUnitsMax = 4_194_304;
+/** Silence behind which everything is proposed again, in milliseconds; it doubles each time. */
+const patienceMsMin = 1_000;
+const patienceMsMax = 16_000;
+
+/** Entries of other members that were read when they came, and are kept until they are applied. */
+const readAheadMax = 1_024;
+
+const always = (): boolean => true;
+const nobodyMinds = (): void => {};
+
+export class Proposals {
+  readonly #order: Order;
+  readonly #clock: Clock;
+  readonly #prefix: string;
+  #gathered: Proposal[] = [];
+  /** Of what is gathered. What is in flight keeps none: it is encoded anew where it has to be proposed again. */
+  #texts: string[] = [];
+  #units = 0;
+  #format = 1;
+  #count = 0;
+  /** Txns in flight, by the number of their entry, ascending. */
+  readonly #inFlight: Map<number, readonly Proposal[]> = new Map();
+  /** What other members' entries hold, as far as it was read before they were appended. */
+  readonly #readAhead: Map<string, readonly Txn[]> = new Map();
+  #size = 0;
+  #isAgain = false;
+  #heardAt = 0;
+  #patienceMs = patienceMsMin;
+
+  /** @param author differs from every other member's, and from this member's before it started again */
+  constructor(order: Order, clock: Clock, author: string) {
+    this.#order = order;
+    this.#clock = clock;
+    this.#prefix = `#${author}:`;
+  }
+
+  /** Txns that wait for their result. */
+  get size(): number {
+    return this.#size + this.#gathered.length;
+  }
+
+  /** True if there is something to propose at the turn's end. */
+  get hasGathered(): boolean {
+    return this.#gathered.length > 0 || this.#isAgain;
+  }
+
+  add(txn: Txn, settle: Proposal["settle"], isWanted: Proposal["isWanted"] = always): void {
+    this.propose({ txn, settle, isWanted, lost: nobodyMinds }, encodeTxn(txn));
+  }
+
+  /** @param text the txn's, from `encodeTxn` */
+  propose(proposal: Proposal, text: string): void {
+    this.#gathered.push(proposal);
+    this.#texts.push(text);
+    this.#units += text.length;
+    this.#format = Math.max(this.#format, formatOf(proposal.txn));
+    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
+  }
+
+  /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
+  flush(): void {
+    if (this.#isAgain) this.#proposeAgain();
+    this.#close();
+  }
+
+  /** The txns of an entry, with who waits for them if they are this member's own. */
+  take(payload: string): Taken {
+    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
+    const proposals = this.#inFlight.get(own);
+    if (proposals === undefined) {
+      const txns = this.#readAhead.get(payload) ?? decodeTxns(payload.slice(start));
+      this.#readAhead.delete(payload);
+      return { proposals: txns.map((txn) => ({ txn })), settle: null };
+    }
+    this.#inFlight.delete(own);
+    this.#size -= proposals.length;
+    this.#heardAt = this.#clock.now();
+    this.#patienceMs = patienceMsMin;
+    return { proposals, settle: (at, applied) => this.#settle(own, proposals[at]!, applied) };
+  }
+
+  /** True for an entry that every member can read: another's is looked at before it comes into the log, which it would poison. */
+  isReadable(payload: string): boolean {
+    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    try {
+      const txns = decodeTxns(payload.slice(start));
+      if (this.#readAhead.size >= readAheadMax) this.#readAhead.clear();
+      this.#readAhead.set(payload, txns);
+      return true;
+    } catch {
+      // Whatever is wrong with it, it was never acknowledged.
+      return false;
+    }
+  }
+
+  /** Everything in flight may be lost: it is proposed again at the end of the turn. */
+  again(): void {
+    this.#isAgain = this.#inFlight.size > 0;
+  }
+
+  tick(): void {
+    if (this.#inFlight.size === 0 || this.#clock.now() - this.#heardAt < this.#patienceMs) return;
+    this.#patienceMs = Math.min(patienceMsMax, this.#patienceMs * 2);
+    this.#heardAt = this.#clock.now();
+    this.again();
+  }
+
+  /** Nobody waits for the results any more. */
+  forget(): void {
+    for (const proposals of [...this.#inFlight.values(), this.#gathered]) for (const proposal of proposals) proposal.lost();
+    this.#inFlight.clear();
+    this.#size = 0;
+    this.#empty();
+    this.#isAgain = false;
+  }
+
+  #settle(entry: number, proposal: Proposal, applied: Applied): void {
+    if (applied.outcome !== "overtaken") return proposal.settle(applied);
+    // What came before it was lost on the way: back to its place, and all of it again.
+    this.#inFlight.set(entry, [...(this.#inFlight.get(entry) ?? []), proposal]);
+    this.#size++;
+    this.#isAgain = true;
+  }
+
+  #close(): void {
+    if (this.#gathered.length === 0) return;
+    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#texts, this.#format)}`;
+    if (this.#inFlight.size === 0) this.#heardAt = this.#clock.now();
+    this.#inFlight.set(this.#count, this.#gathered);
+    this.#size += this.#gathered.length;
+    this.#empty();
+    this.#order.propose(payload);
+  }
+
+  #empty(): void {
+    this.#gathered = [];
+    this.#texts = [];
+    this.#units = 0;
+    this.#format = 1;
+  }
+
+  #proposeAgain(): void {
+    this.#isAgain = false;
+    const newest = this.#gathered;
+    const older = [...this.#inFlight].sort(([a], [b]) => a - b).flatMap(([, proposals]) => proposals);
+    this.#inFlight.clear();
+    this.#size = 0;
+    this.#empty();
+    for (const proposal of [...older, ...newest]) {
+      if (proposal.isWanted()) this.propose(proposal, encodeTxn(proposal.txn));
+      else proposal.lost();
+    }
+  }
+}

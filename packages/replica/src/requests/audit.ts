@@ -1,0 +1,83 @@
+/**
+ * What an audit log is told: who asked for which change, and what came of it. Never data, secrets or hashes.
+ *
+ * A session may have proved many identities. Invariant: a line names the one that the change was granted to; where nobody in particular
+ * was granted it, the user who was proved last.
+ */
+import { type ErrorCode, type Identity, type Permission, parentOf, type SingleWrite, type Write } from "@copse/protocol";
+import { type Applied, type Authenticate, type Caller, grantee, type Tree } from "@copse/tree";
+import type { Connection } from "../connections/connection.ts";
+
+export interface AuditRecord {
+  readonly op: string;
+  /** What it was about; of a multi the first `pathsMax`. */
+  readonly paths: readonly string[];
+  readonly outcome: "done" | ErrorCode;
+  /** The state's newest zxid behind it; its own, where it was done. */
+  readonly zxid: number;
+  /** As scheme:user. */
+  readonly identities: readonly string[];
+  readonly address: string;
+}
+
+export type Audit = (record: AuditRecord) => void;
+
+const pathsMax = 100;
+
+/** What a connection's write came to, behind which the state is that of `tree`. */
+export function auditOf(
+  connection: Connection,
+  write: Write | Authenticate,
+  { code, zxid }: Pick<Applied, "code" | "zxid">,
+  tree: Tree,
+): AuditRecord {
+  const { caller, address } = connection;
+  const granted = code === null ? grantedTo(write, caller, tree) : null;
+  const identities = granted === null ? namesOf(newestUser(caller)) : namesOf([granted]);
+  return { op: write.op, paths: pathsOf(write), outcome: code ?? "done", zxid, identities, address };
+}
+
+/** A credential that proved nothing. */
+export function authFailure(connection: Connection, zxid: number): AuditRecord {
+  const { caller, address } = connection;
+  return { op: "auth", paths: [], outcome: "AUTH_FAILED", zxid, identities: namesOf(newestUser(caller)), address };
+}
+
+/** Without what proves them. */
+function namesOf(identities: readonly Identity[]): readonly string[] {
+  return identities.map(({ scheme, id }) => `${scheme}:${id.split(":", 1)[0]}`);
+}
+
+/** The identities of the user who was proved last. */
+function newestUser({ identities }: Caller): readonly Identity[] {
+  const newest = identities[identities.length - 1];
+  return newest === undefined ? [] : identities.filter(({ id }) => id.split(":", 1)[0] === newest.id.split(":", 1)[0]);
+}
+
+/** The permission that each op asks for, and of which znode: that of the path, or its parent's. */
+const asked: Readonly<Record<SingleWrite["op"], readonly [Permission, "own" | "parent"]>> = {
+  create: ["create", "parent"],
+  delete: ["delete", "parent"],
+  set: ["write", "own"],
+  setAcl: ["admin", "own"],
+  check: ["read", "own"],
+};
+
+/** The identity that an ACL names for this write; of a multi's, that of the first op for which one does. */
+function grantedTo(write: Write | Authenticate, caller: Caller, tree: Tree): Identity | null {
+  if (write.op === "auth") return write.identities[0] ?? null;
+  if (write.op === "reconfig" || write.op === "stepTime") return grantee(tree.root.acl, "admin", caller);
+  for (const op of write.op === "multi" ? write.ops.slice(0, pathsMax) : [write]) {
+    const [permission, whose] = asked[op.op];
+    const znode = tree.find(whose === "own" || op.path === "/" ? op.path : parentOf(op.path));
+    const granted = znode === undefined ? null : grantee(znode.acl, permission, caller);
+    if (granted !== null) return granted;
+  }
+  return null;
+}
+
+/** The paths that a write names. */
+function pathsOf(write: Write | Authenticate): readonly string[] {
+  if (write.op === "multi") return write.ops.slice(0, pathsMax).map(({ path }) => path);
+  return "path" in write ? [write.path] : [];
+}

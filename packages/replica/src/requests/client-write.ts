@@ -1,0 +1,56 @@
+/**
+ * A client's write on its way through the order: whoever sent it is answered when it is applied.
+ *
+ * A thousand may wait for one sync of the disk, and whatever each holds is copied by the garbage collector: so it is one object, and no
+ * closures.
+ */
+import { closeCode, type ErrorCode } from "@copse/protocol";
+import type { Applied, Tree, WriteTxn } from "@copse/tree";
+import type { Connection, Slot } from "../connections/connection.ts";
+import type { Proposal } from "../order/proposals.ts";
+import { type Audit, auditOf } from "./audit.ts";
+
+/** What all writes of a member share. */
+export interface WriteHost {
+  readonly audit: Audit | null;
+  readonly tree: Tree;
+  /** Counts a refusal. */
+  readonly refused: (code: ErrorCode) => void;
+}
+
+export class ClientWrite implements Proposal {
+  readonly txn: WriteTxn;
+  readonly #connection: Connection;
+  readonly #slot: Slot;
+  readonly #host: WriteHost;
+
+  constructor(txn: WriteTxn, connection: Connection, slot: Slot, host: WriteHost) {
+    this.txn = txn;
+    this.#connection = connection;
+    this.#slot = slot;
+    this.#host = host;
+  }
+
+  settle(applied: Applied): void {
+    const { outcome, code } = applied;
+    const body = applied.body.text;
+    if (outcome !== "repeated") this.#audit(applied);
+    if (code !== null) this.#host.refused(code);
+    const close = code === "SESSION_EXPIRED" ? expired : undefined;
+    this.#connection.answer(this.#slot, close === undefined ? { body } : { body, close });
+  }
+
+  isWanted(): boolean {
+    return !this.#connection.isClosed;
+  }
+
+  lost(): void {
+    this.#audit({ code: "OUTCOME_UNKNOWN", zxid: this.#host.tree.zxid });
+  }
+
+  #audit(outcome: Pick<Applied, "code" | "zxid">): void {
+    this.#host.audit?.(auditOf(this.#connection, this.txn.write, outcome, this.#host.tree));
+  }
+}
+
+const expired = { code: closeCode.sessionExpired, reason: "the session has expired" } as const;

@@ -1,0 +1,64 @@
+/**
+ * A connection as one who reads: what a read may touch besides the tree.
+ */
+import type { Refusal } from "@copse/protocol";
+import { type Caller, isAdmin, isRootOpen, type Tree } from "@copse/tree";
+import type { Connection } from "../connections/connection.ts";
+import type { WatchTable } from "../following/watch-table.ts";
+import type { Inspected } from "./inspection.ts";
+import type { Reader } from "./reads.ts";
+import type { StatTexts } from "./stat-texts.ts";
+
+/** What the reads of all connections share. */
+export interface ReadsState {
+  readonly tree: Tree;
+  readonly watches: WatchTable;
+  readonly inspected: Inspected;
+  readonly isWorldAdmin: boolean;
+  /** The reply members of `ensemble`. */
+  readonly ensemble: (isForAdmin: boolean) => string;
+}
+
+/** A connection as one who reads. */
+export class ConnectionReader implements Reader {
+  readonly stats: StatTexts;
+  readonly #connection: Connection;
+  readonly #state: ReadsState;
+
+  constructor(connection: Connection, stats: StatTexts, state: ReadsState) {
+    this.stats = stats;
+    this.#connection = connection;
+    this.#state = state;
+  }
+
+  get caller(): Caller {
+    return this.#connection.caller;
+  }
+
+  get session(): string | null {
+    return this.#connection.session?.id ?? null;
+  }
+
+  get inspected(): Inspected {
+    return this.#state.inspected;
+  }
+
+  get isRootExposed(): boolean {
+    return !this.#state.isWorldAdmin && isRootOpen(this.#state.tree);
+  }
+
+  get isAdmin(): boolean {
+    return isAdmin(this.#state.tree, this.caller, this.#state.isWorldAdmin);
+  }
+
+  watch(wanted: readonly (readonly [path: string, kind: "data" | "child"])[]): Refusal | null {
+    const { watches } = this.#state;
+    const refusal = watches.refusal(this.#connection, wanted);
+    if (refusal === null) for (const [path, kind] of wanted) watches.add(this.#connection, path, kind);
+    return refusal;
+  }
+
+  ensemble(): string {
+    return this.#state.ensemble(this.isAdmin);
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * What operators ask: sessions, the queues of locks and elections, who watches what, where a name is, and this member's figures.
+ *
+ * Invariants: only who may administer the root is answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
+ * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
+ */
+import { type Identity, type InspectionOp, joinPath, type Refusal, refuse, type WatchKind } from "@copse/protocol";
+import type { Session, Tree } from "@copse/tree";
+import type { Connection } from "../connections/connection.ts";
+import type { Queues } from "./queues.ts";
+import { search } from "./search.ts";
+
+/** What an inspection looks at besides the tree. */
+export interface Inspected {
+  readonly connections: () => Iterable<Connection>;
+  readonly queues: Queues;
+  readonly subscriptionsOf: (connection: Connection) => number;
+  readonly watchers: (path: string, most: number) => readonly (readonly [Connection, readonly WatchKind[]])[];
+  /** Numbers and names of this member, as JSON. */
+  readonly stats: () => object;
+  /** On the member's clock, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** Items of one page, unless fewer are asked for. */
+const pageItemsMax = 1_000;
+/** Places that are listed in one reply, the first of each queue apart; how many there are is always told. */
+const placesMax = 1_000;
+/** The members of the reply as JSON text, each with a comma before it, or why not. The caller is an admin. */
+export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspected): string | Refusal {
+  switch (op.op) {
+    case "sessions":
+      return page("sessions", tree.sessions.size, shownSessions(tree, op, inspected));
+    case "queues":
+      return page("queues", inspected.queues.size, shownQueues(inspected.queues, op, tree));
+    case "watchers":
+      return `,"watchers":${JSON.stringify(
+        inspected
+          .watchers(op.path, Math.min(op.limit ?? pageItemsMax, pageItemsMax))
+          .map(([connection, kinds]) => ({ session: connection.session?.id ?? null, address: connection.address, kinds })),
+      )}`;
+    case "search": {
+      if (tree.find(op.path) === undefined) return refuse("NO_NODE", "there is nothing to search", op.path);
+      const { paths, looked, after } = search(tree, op);
+      return `,"paths":${JSON.stringify(paths)},"looked":${looked}${after === null ? "" : `,"after":${JSON.stringify(after)}`}`;
+    }
+    case "stats":
+      return `,"stats":${JSON.stringify(inspected.stats())}`;
+  }
+}
+
+interface ShownSession {
+  readonly id: string;
+  readonly timeout: number;
+  readonly ephemerals: number;
+  /** Their names alone: what follows the colon is made of a password. */
+  readonly identities: readonly Pick<Identity, "scheme" | "id">[];
+  /** Where it is connected to this member. */
+  readonly connection: object | null;
+}
+
+interface Paged {
+  readonly after: string | null;
+  readonly limit: number | null;
+}
+
+/** In the order of their ids; one more than the page holds, where there are more. */
+function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf, now }: Inspected): Selected<ShownSession> {
+  const here = new Map<string, Connection>();
+  for (const connection of connections()) if (connection.session !== null) here.set(connection.session.id, connection);
+  const shown = ({ id, timeoutMs, ephemerals, identities }: Session): ShownSession => {
+    const connection = here.get(id);
+    const named = identities.map((identity) => ({ scheme: identity.scheme, id: identity.id.split(":", 1)[0]! }));
+    const of = { id, timeout: timeoutMs, ephemerals: ephemerals.size, identities: named };
+    if (connection === undefined) return { ...of, connection: null };
+    const { address, openedAt, heardAt, watches, unsentBytes } = connection;
+    const at = { address, ageMs: Math.round(now() - openedAt), silentMs: Math.round(now() - heardAt) };
+    return { ...of, connection: { ...at, watches, subscriptions: subscriptionsOf(connection), queueBytes: unsentBytes } };
+  };
+  const { items, hasMore } = selected(tree.sessions.values(), ({ id }) => id, paged);
+  return { items: items.map(shown), hasMore };
+}
+
+interface Place {
+  readonly name: string;
+  readonly session: string;
+  /** Its fencing token. */
+  readonly czxid: number;
+  /** When it was taken, in milliseconds since the epoch. */
+  readonly ctime: number;
+}
+
+interface Queue {
+  readonly path: string;
+  readonly size: number;
+  readonly places: readonly Place[];
+}
+
+/** In the order of their paths; the places of each in their own order. */
+function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selected<Queue> {
+  const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
+  const items: Queue[] = [];
+  let room = placesMax;
+  for (const { path, names } of queues.after(after)) {
+    if (items.length === size) return { items, hasMore: true };
+    const places: Place[] = [];
+    for (const name of names.after(null)) {
+      if (places.length >= Math.max(1, room)) break;
+      const znode = tree.find(joinPath(path, name));
+      if (znode?.kind.owner != null) places.push({ name, session: znode.kind.owner, czxid: znode.czxid, ctime: znode.ctime });
+    }
+    room -= places.length;
+    items.push({ path, size: names.size, places });
+  }
+  return { items, hasMore: false };
+}
+
+interface Selected<T> {
+  readonly items: readonly T[];
+  readonly hasMore: boolean;
+}
+
+/** The first of a page, by key, without sorting what is not on it. */
+function selected<T>(all: Iterable<T>, keyOf: (item: T) => string, { after, limit }: Paged): Selected<T> {
+  const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
+  let kept: T[] = [];
+  let hasMore = false;
+  // Past this key nothing is on the page.
+  let bound = null as string | null;
+  const cut = (): void => {
+    kept.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    if (kept.length <= size) return;
+    hasMore = true;
+    kept = kept.slice(0, size);
+    bound = keyOf(kept[size - 1]!);
+  };
+  for (const item of all) {
+    const key = keyOf(item);
+    if (after !== null && key <= after) continue;
+    if (bound !== null && key > bound) continue;
+    kept.push(item);
+    if (kept.length >= 4 * size) cut();
+  }
+  cut();
+  return { items: kept, hasMore };
+}
+
+function page<T>(name: string, total: number, { items, hasMore }: Selected<T>): string {
+  return `,"${name}":${JSON.stringify(items)},"total":${total}${hasMore ? ',"more":true' : ""}`;
+}

@@ -1,0 +1,383 @@
+/**
+ * Requests of a connection that is through its connect: each finds its way to the tree, the order, or the watches.
+ *
+ * Invariants: writes are proposed in the order in which they came, each naming the one before it; reads and what leaves
+ * watches or subscriptions run at the head of the connection's queue, on the state behind all writes sent before them.
+ */
+import {
+  closeCode,
+  decodeRequest,
+  errorBody,
+  type Follow,
+  type Identity,
+  type Limits,
+  type RawMessage,
+  type Read,
+  type Refusal,
+  type Request,
+  refuse,
+  type Subscribe,
+  type Write,
+  withUniqueAcls,
+} from "@copse/protocol";
+import {
+  type Authenticate,
+  encodeOperation,
+  encodeTxn,
+  expandedFault,
+  formatNeeded,
+  isJudgedAnew,
+  printOf,
+  renewed,
+  type Tree,
+  type WriteTxn,
+} from "@copse/tree";
+import type { Budgets } from "../connections/budgets.ts";
+import type { Answer, Connection, Slot } from "../connections/connection.ts";
+import { grows } from "../connections/growth.ts";
+import type { Proof } from "../connections/proof.ts";
+import type { Effects } from "../effect.ts";
+import type { History } from "../following/history.ts";
+import type { Subscriptions } from "../following/subscriptions.ts";
+import { restoreWatches } from "../following/watch-catch-up.ts";
+import type { WatchTable } from "../following/watch-table.ts";
+import type { Proposals } from "../order/proposals.ts";
+import type { Clock } from "../ports.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { type Audit, authFailure } from "./audit.ts";
+import { ClientWrite, type WriteHost } from "./client-write.ts";
+import { ConnectionReader } from "./connection-reader.ts";
+import type { Inspected } from "./inspection.ts";
+import { answerRead } from "./reads.ts";
+import { StatTexts } from "./stat-texts.ts";
+import type { Barrier, Waits } from "./waits.ts";
+
+export interface RequestsState {
+  readonly limits: Limits;
+  /** The server allows no writes. */
+  readonly isReadOnly: boolean;
+  readonly tree: Tree;
+  readonly history: History;
+  readonly watches: WatchTable;
+  readonly subscriptions: Subscriptions;
+  readonly sessions: Sessions;
+  readonly proposals: Proposals;
+  readonly waits: Waits;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  /** The reply members of `ensemble`. */
+  readonly ensemble: (isForAdmin: boolean) => string;
+  readonly inspected: Inspected;
+  readonly budgets: Budgets;
+  /** False where what the root's ACL grants to everyone makes nobody an admin. */
+  readonly isWorldAdmin: boolean;
+  /** True if every member reads this format of txns. */
+  readonly canUse: (format: number) => boolean;
+  /** A connection may go on with what it held back. */
+  readonly release: (connection: Connection) => void;
+  readonly audit: Audit | null;
+}
+
+type Of<Kind extends Request["kind"]> = Extract<Request, { readonly kind: Kind }>;
+
+export class Requests {
+  readonly #state: RequestsState;
+  readonly #authenticating: Map<Connection, { readonly request: Of<"auth">; readonly slot: Slot }> = new Map();
+  /** Requests taken, by op: for metrics. */
+  readonly counts: Map<string, number> = new Map();
+  /** Requests that were refused, by code: for metrics. */
+  readonly refusals: Map<string, number> = new Map();
+
+  readonly #writeHost: WriteHost;
+  readonly #stats: StatTexts = new StatTexts();
+
+  constructor(state: RequestsState) {
+    this.#state = state;
+    this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code) };
+  }
+
+  /** Refuses a request that came when it should not: it is new, and was not done. */
+  throttle(connection: Connection, id: number): void {
+    this.#refuse(connection, id, refuse("THROTTLED", "too much or too often: nothing was done"));
+  }
+
+  /** Takes the next request of a connection. */
+  take(connection: Connection, message: RawMessage): void {
+    if (message.members["op"] === "connect") return connection.close(closeCode.malformed, "a second connect");
+    const request = decodeRequest(message.members, message.id, this.#state.limits);
+    this.#count(request);
+    if (this.#state.budgets.isPressed && grows(request, connection.lastWriteId, this.#state.tree)) {
+      this.#state.budgets.refused("heap");
+      return this.#refuse(
+        connection,
+        request.id,
+        refuse("QUOTA_EXCEEDED", "the member's memory is nearly full: nothing that grows is done"),
+      );
+    }
+    switch (request.kind) {
+      case "write":
+        return this.#write(connection, request, request.write);
+      case "read":
+        return this.#read(connection, request);
+      case "ping":
+        return this.#ping(connection, request.id);
+      case "follow":
+        return this.#follow(connection, request);
+      case "auth":
+        return this.#auth(connection, request);
+      case "close":
+        return this.#close(connection, request.id);
+      case "refused":
+        return this.#refuse(connection, request.id, request.refusal);
+    }
+  }
+
+  /** What the credential of an auth has proved. */
+  authenticated(connection: Connection, proof: Proof): void {
+    const authenticating = this.#authenticating.get(connection);
+    if (authenticating === undefined || connection.phase.kind !== "holding") return;
+    this.#authenticating.delete(connection);
+    const { request, slot } = authenticating;
+    connection.phase = { kind: "ready" };
+    if (proof === "wrong") {
+      const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
+      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
+      return connection.answer(slot, {
+        body: this.#error(refusal),
+        close: { code: closeCode.authenticationFailed, reason: refusal.message },
+      });
+    }
+    if (typeof proof === "string") connection.answer(slot, { body: this.#error(throttled(proof)) });
+    else if (connection.session === null) connection.answer(slot, { body: this.#identify(connection, proof.identities) });
+    else this.#propose(connection, slot, request, { op: "auth", identities: proof.identities });
+    this.#state.release(connection);
+  }
+
+  /** Identities of a connection without a session: they are this member's alone. */
+  #identify(connection: Connection, proved: readonly Identity[]): string {
+    const { limits, subscriptions } = this.#state;
+    const identities = renewed(connection.caller.identities, proved);
+    if (identities.length > limits.identities) {
+      return this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.identities} identities`));
+    }
+    connection.identify(identities);
+    subscriptions.identitiesChanged(connection);
+    return this.#done();
+  }
+
+  forget(connection: Connection): void {
+    this.#authenticating.delete(connection);
+  }
+
+  #write(connection: Connection, request: Of<"write">, write: Write): void {
+    if (connection.isReadOnly || this.#state.isReadOnly) return this.#refuse(connection, request.id, refuse("READ_ONLY", "no writes here"));
+    if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id), request, write);
+    const run = (slot: Slot): null => {
+      this.#propose(connection, slot, request, write);
+      return null;
+    };
+    connection.enqueue(request.id, run, true);
+  }
+
+  #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
+    const { proposals, sessions, clock, canUse } = this.#state;
+    // Here and not where it is applied: members of different builds apply the same txn.
+    const plain = write.op === "auth" ? write : write.op === "stepTime" ? { ...write, time: clock.wall() } : withUniqueAcls(write);
+    const fault = plain.op === "auth" || request.id <= connection.lastWriteId ? null : expandedFault(plain, connection.caller);
+    if (fault !== null) return connection.answer(slot, { body: this.#error(fault) });
+    const needed = formatNeeded(write);
+    if (needed > 1 && !canUse(needed)) return this.#refuseUnread(connection, slot);
+    const isAnew = isJudgedAnew(write) && canUse(3);
+    sessions.touch(connection);
+    const { id, ack, guards } = request;
+    const { id: session, generation } = connection.session!;
+    const after = connection.lastWriteId;
+    connection.lastWriteId = Math.max(after, id);
+    const asked = encodeOperation(write);
+    const print = printOf(asked, guards);
+    const { address } = connection;
+    const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
+    const txn: WriteTxn = isAnew ? this.#judgedAnew(common) : common;
+    const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
+    proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
+  }
+
+  #judgedAnew(txn: WriteTxn): WriteTxn {
+    const { isWorldAdmin } = this.#state;
+    const { op } = txn.write;
+    return op === "reconfig" || op === "stepTime" ? { ...txn, format: 3, isWorldAdmin } : { ...txn, format: 3 };
+  }
+
+  /** A write that some member would not understand: it waits, with its connection, until all do. */
+  #refuseUnread(connection: Connection, slot: Slot): void {
+    const refusal = refuse("UNAVAILABLE", "a member of the ensemble is of a build that does not know this yet");
+    connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
+  }
+
+  /** What comes behind an auth is held back until it is through. */
+  #auth(connection: Connection, request: Of<"auth">): void {
+    connection.phase = { kind: "holding", next: "auth" };
+    const run = (slot: Slot): null => {
+      this.#authenticating.set(connection, { request, slot });
+      const { effects } = this.#state;
+      effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
+      return null;
+    };
+    connection.enqueue(request.id, run, true);
+  }
+
+  #read(connection: Connection, request: Of<"read">): void {
+    const { waits, tree } = this.#state;
+    const { id, read, atLeast } = request;
+    const barrier = request.isLinearizable || read.op === "sync" ? waits.barrier() : null;
+    // Most reads have nothing to wait for: they need no place in the queue.
+    if (barrier === null && atLeast <= tree.zxid && connection.isFree) connection.reply(id, this.#answer(connection, read));
+    else this.#run(connection, id, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
+  }
+
+  #answer(connection: Connection, read: Read): string {
+    const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
+    return typeof members === "string" ? this.#done() + members : this.#error(members);
+  }
+
+  /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
+  #run(connection: Connection, id: number, atLeast: number, barrier: Barrier | null, answer: () => Answer): void {
+    const { waits, tree, clock } = this.#state;
+    const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
+    const run = (slot: Slot): Answer | null => {
+      if (isOver(tree.zxid)) return answer();
+      const settle = (give: () => Answer): void => {
+        if (!connection.isClosed) connection.answer(slot, give());
+      };
+      const tooLong = (): Answer => ({ body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
+      const deadline = clock.now() + connection.timeoutMs / 3;
+      waits.until(
+        isOver,
+        tree.zxid,
+        deadline,
+        () => settle(answer),
+        () => settle(tooLong),
+      );
+      return null;
+    };
+    connection.enqueue(id, run, atLeast > 0 || barrier !== null);
+  }
+
+  #ping(connection: Connection, id: number): void {
+    const { sessions, waits, tree, clock } = this.#state;
+    if (connection.session === null) return connection.reply(id, this.#done());
+    if (!sessions.touch(connection)) return;
+    const barrier = waits.barrier();
+    barrier.touched.add(connection.session.id);
+    const answer = (): void => connection.reply(id, this.#done());
+    waits.until(
+      () => barrier.isConfirmed,
+      tree.zxid,
+      clock.now() + connection.timeoutMs / 3,
+      answer,
+      () => {
+        connection.reply(id, this.#error(refuse("UNAVAILABLE", "no coordinator has counted the ping")));
+      },
+    );
+  }
+
+  #follow(connection: Connection, { id, follow, atLeast }: Of<"follow">): void {
+    if (follow.op === "subscribe") {
+      const least = Math.max(atLeast, follow.since ?? 0);
+      this.#run(connection, id, least, null, () => this.#subscribe(connection, follow));
+    } else {
+      const least = follow.op === "restoreWatches" ? Math.max(atLeast, follow.since) : atLeast;
+      this.#run(connection, id, least, null, () => ({ body: this.#followNow(connection, follow) }));
+    }
+  }
+
+  #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): string {
+    const { watches, subscriptions } = this.#state;
+    const done = this.#done();
+    switch (follow.op) {
+      case "addWatch": {
+        const refusal = watches.refusal(connection, [[follow.path, follow.mode]]);
+        if (refusal !== null) return this.#error({ ...refusal, path: follow.path });
+        watches.add(connection, follow.path, follow.mode);
+        return done;
+      }
+      case "removeWatch":
+        return watches.remove(connection, follow.path, follow.mode)
+          ? done
+          : this.#error(refuse("NO_WATCHER", "the connection has no such watch on the path", follow.path));
+      case "restoreWatches": {
+        const refusal = restoreWatches(follow, connection, this.#state);
+        return refusal === null ? done : this.#error(refusal);
+      }
+      case "unsubscribe":
+        return subscriptions.unsubscribe(connection, follow.sub)
+          ? done
+          : this.#error(refuse("BAD_ARGUMENTS", "the connection has no subscription of this number"));
+    }
+  }
+
+  #subscribe(connection: Connection, follow: Subscribe): Answer {
+    const { subscriptions, limits, budgets } = this.#state;
+    const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
+    const most = isAnonymous ? Math.min(limits.subscriptions, budgets.limits.subscriptionsAnonymous) : limits.subscriptions;
+    if (subscriptions.count(connection) < most) {
+      const refusal = subscriptions.refusal(connection, follow.path);
+      return refusal === null ? subscriptions.subscribe(follow, connection) : { body: this.#error({ ...refusal, path: follow.path }) };
+    }
+    if (most < limits.subscriptions) budgets.refused("subscriptionsAnonymous");
+    return { body: this.#error(refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
+  }
+
+  #close(connection: Connection, id: number): void {
+    connection.phase = { kind: "closing" };
+    const close = { code: closeCode.sessionClosed, reason: "closed" };
+    const run = (slot: Slot): null => {
+      this.#state.sessions.end(connection, (applied) => {
+        // An earlier copy of the same txn may have ended it already: what was asked for is done.
+        const isDone = applied === null || applied.code === "SESSION_EXPIRED";
+        connection.answer(slot, { body: isDone ? this.#done() : applied.body.text, close });
+      });
+      return null;
+    };
+    connection.enqueue(id, run);
+  }
+
+  #refuse(connection: Connection, id: number, refusal: Refusal): void {
+    connection.enqueue(id, () => ({ body: this.#error(refusal) }));
+  }
+
+  /** The body of a reply that only says that it was done. */
+  #done(): string {
+    return `,"zxid":${this.#state.tree.zxid}`;
+  }
+
+  #error(refusal: Refusal): string {
+    increment(this.refusals, refusal.code);
+    return errorBody(this.#state.tree.zxid, refusal);
+  }
+
+  #count(request: Request): void {
+    increment(this.counts, opName(request));
+  }
+}
+
+function throttled(proof: "busy" | "throttled"): Refusal {
+  return refuse("THROTTLED", proof === "busy" ? "too many credentials wait to be proved" : "too many wrong credentials came from here");
+}
+
+function increment(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+function opName(request: Request): string {
+  switch (request.kind) {
+    case "write":
+      return request.write.op;
+    case "read":
+      return request.read.op;
+    case "follow":
+      return request.follow.op;
+    default:
+      return request.kind;
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The first message of a connection, until it is answered: credentials, a session opened or resumed, the welcome.
+ *
+ * Invariants: nobody learns whether a session was unknown, expired, or asked for with a wrong secret; every reply says the cluster; what
+ * comes behind the connect waits for its answer. A session that is being opened counts for its address already.
+ */
+import {
+  type Connect,
+  closeCode,
+  decodeConnect,
+  encodeRefusal,
+  type Identity,
+  isRefusal,
+  type Limits,
+  type RawMessage,
+  type Refusal,
+  refuse,
+} from "@copse/protocol";
+import type { Applied, OpenTxn, ShownRole, Tree } from "@copse/tree";
+import { Allowance, type Budgets } from "../connections/budgets.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { Proof } from "../connections/proof.ts";
+import type { Effects } from "../effect.ts";
+import type { Proposals } from "../order/proposals.ts";
+import type { Clock, Hash, Random } from "../ports.ts";
+import { type Audit, authFailure } from "../requests/audit.ts";
+import type { Waits } from "../requests/waits.ts";
+import { noCoordinator, type Sessions } from "./sessions.ts";
+
+export interface AdmissionOptions {
+  /** The cluster of the data directory, where it was born with one; else null, until the ensemble has agreed on one. */
+  readonly cluster: string | null;
+  readonly member: string;
+  readonly limits: Limits;
+  /** Bounds and default of a session's timeout, in milliseconds. */
+  readonly timeoutMsMin: number;
+  readonly timeoutMsMax: number;
+  readonly timeoutMsDefault: number;
+  /** The server allows no writes. */
+  readonly isReadOnly: boolean;
+}
+
+export interface AdmissionState {
+  readonly tree: Tree;
+  readonly sessions: Sessions;
+  readonly proposals: Proposals;
+  readonly waits: Waits;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash: Hash;
+  readonly budgets: Budgets;
+  /** A connection may go on with what it held back. */
+  readonly release: (connection: Connection) => void;
+  /** True if every member reads this format of txns. */
+  readonly canUse: (format: number) => boolean;
+  readonly role: () => ShownRole;
+  readonly audit: Audit | null;
+}
+
+/** A connection whose connect is not answered yet. */
+interface Connecting {
+  readonly id: number;
+  readonly connect: Connect;
+  /** Its session counts for its address, though it does not stand yet. */
+  isOpening: boolean;
+}
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #state: AdmissionState;
+  readonly #connecting: Map<Connection, Connecting> = new Map();
+
+  constructor(options: AdmissionOptions, state: AdmissionState) {
+    this.#options = options;
+    this.#state = state;
+  }
+
+  forget(connection: Connection): void {
+    this.#setOpening(connection, false);
+    this.#connecting.delete(connection);
+  }
+
+  /** Nobody coordinates: whoever wants a session is told to look elsewhere. */
+  giveUp(): void {
+    for (const [connection, { id, connect }] of [...this.#connecting]) {
+      if (!connect.isReadOnly) this.#refuse(connection, id, noCoordinator, closeCode.unavailable);
+    }
+  }
+
+  /** The first message of a connection. */
+  connect(connection: Connection, message: RawMessage): void {
+    connection.phase = { kind: "holding", next: "connect" };
+    const connect = decodeConnect(message.members, this.#options.limits);
+    if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
+    this.#connecting.set(connection, { id: message.id, connect, isOpening: false });
+    connection.isReadOnly = connect.isReadOnly;
+    connection.timeoutMs = this.#clamp(connect.timeoutMs);
+    if (this.#state.sessions.isOrphaned && !connect.isReadOnly)
+      return this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable);
+    // Credentials are proved with the cluster's id, and every reply says it; and nobody comes in before it says whose the root is.
+    this.#state.waits.until(
+      () => this.#state.sessions.cluster !== "" && this.#state.tree.ensemble.version > 0,
+      this.#state.tree.zxid,
+      this.#deadline(connection),
+      () => this.#prove(connection),
+      () => this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable),
+    );
+  }
+
+  #prove(connection: Connection): void {
+    const connecting = this.#connecting.get(connection);
+    if (connecting === undefined) return;
+    const { id, connect } = connecting;
+    if (connect.auth.length === 0) this.authenticated(connection, { identities: [] });
+    else this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: id, credentials: connect.auth });
+  }
+
+  /** What the credentials of a connect have proved. */
+  authenticated(connection: Connection, proof: Proof): void {
+    const connecting = this.#connecting.get(connection);
+    if (connecting === undefined) return;
+    const { id, connect } = connecting;
+    if (proof === "busy") {
+      return this.#refuse(connection, id, refuse("UNAVAILABLE", "too many credentials wait to be proved"), closeCode.unavailable);
+    }
+    if (proof === "throttled") {
+      return this.#refuse(connection, id, refuse("THROTTLED", "too many wrong credentials came from here"), closeCode.tooMuch);
+    }
+    if (proof === "wrong") {
+      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
+      return this.#refuse(
+        connection,
+        id,
+        refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"),
+        closeCode.authenticationFailed,
+      );
+    }
+    const { identities } = proof;
+    const { tree, waits } = this.#state;
+    const isForeign = connect.cluster !== null && this.#state.sessions.cluster !== "" && connect.cluster !== this.#state.sessions.cluster;
+    if (isForeign && connect.session !== null) return this.#refuseExpired(connection, id);
+    const lastZxid = isForeign ? 0 : (connect.lastZxid ?? 0);
+    waits.until(
+      (zxid) => zxid >= lastZxid,
+      tree.zxid,
+      this.#deadline(connection),
+      () => this.#admit(connection, id, connect, identities),
+      () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member is behind lastZxid"), closeCode.unavailable),
+    );
+  }
+
+  #admit(connection: Connection, id: number, connect: Connect, identities: readonly Identity[]): void {
+    if (connection.phase.kind === "closed") return;
+    if (connect.isReadOnly) {
+      connection.identify(identities);
+      connection.allowance = this.#allowance();
+      return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
+    }
+    const { random, hash, proposals, tree, budgets, canUse } = this.#state;
+    const isResumed = connect.session !== null;
+    if (!isResumed) {
+      if (budgets.isPressed) {
+        budgets.refused("heap");
+        const refusal = refuse("UNAVAILABLE", "the member's memory is nearly full: it opens no sessions");
+        return this.#refuse(connection, id, refusal, closeCode.unavailable);
+      }
+      if (!budgets.hasRoomForSession(connection.account)) return this.#refuseSession(connection, id);
+      this.#setOpening(connection, true);
+    }
+    const session = connect.session ?? { id: random.token(), secret: random.token() };
+    const { timeoutMs } = connection;
+    const txn: OpenTxn = {
+      kind: isResumed ? "move" : "open",
+      session: session.id,
+      secretHash: hash.sha256(session.secret),
+      timeoutMs,
+      identities,
+      connection: random.token(),
+      ...(identities.length > 0 && canUse(3) ? { format: 3 } : {}),
+    };
+    const settle = (applied: Applied): void => {
+      this.#setOpening(connection, false);
+      const held = tree.sessions.get(session.id);
+      if (held !== undefined && held.connection === txn.connection) budgets.holdSession(session.id, connection.account);
+      if (connection.phase.kind === "closed") return;
+      if (applied.code === "QUOTA_EXCEEDED") {
+        return this.#refuse(connection, id, refuse(applied.code, "the session has too many identities"), closeCode.authenticationFailed);
+      }
+      if (applied.outcome === "refused" || held === undefined) return this.#refuseExpired(connection, id);
+      if (held.connection !== txn.connection) return connection.close(closeCode.sessionMoved, "the session moved to a newer connection");
+      connection.session = { id: session.id, generation: held.generation };
+      connection.lastWriteId = held.lastId;
+      connection.identify(held.identities);
+      this.#state.sessions.connected(connection, session.id);
+      connection.allowance = this.#allowance();
+      this.#welcome(connection, id, { session, isResumed, lastId: held.lastId });
+    };
+    proposals.add(txn, settle, () => connection.phase.kind !== "closed");
+  }
+
+  #welcome(
+    connection: Connection,
+    id: number,
+    { session, isResumed, lastId }: { session: { id: string; secret: string } | null; isResumed: boolean; lastId: number },
+  ): void {
+    const { member, limits, isReadOnly } = this.#options;
+    const { cluster } = this.#state.sessions;
+    const shown = session === null ? null : { ...session, timeout: connection.timeoutMs };
+    const rest = { session: shown, resumed: isResumed, lastId, cluster, member, role: this.#state.role(), limits };
+    const readOnly = isReadOnly ? { readOnly: true } : {};
+    connection.reply(id, `,"zxid":${this.#state.tree.zxid},${JSON.stringify({ ...rest, ...readOnly }).slice(1, -1)}`);
+    this.#connecting.delete(connection);
+    connection.phase = { kind: "ready" };
+    this.#state.release(connection);
+  }
+
+  /** A session that is being opened counts for its address already. */
+  #setOpening(connection: Connection, isOpening: boolean): void {
+    const connecting = this.#connecting.get(connection);
+    if (connecting === undefined || connecting.isOpening === isOpening) return;
+    connecting.isOpening = isOpening;
+    this.#state.budgets.opening(connection.account, isOpening ? 1 : -1);
+  }
+
+  #allowance(): Connection["allowance"] {
+    const { requestsPerSecond, requestsBurst, bytesPerSecond, bytesBurst } = this.#state.budgets.limits;
+    if (requestsPerSecond === Number.POSITIVE_INFINITY && bytesPerSecond === Number.POSITIVE_INFINITY) return null;
+    const now = this.#state.clock.now();
+    return { requests: new Allowance(requestsPerSecond, requestsBurst, now), bytes: new Allowance(bytesPerSecond, bytesBurst, now) };
+  }
+
+  #refuseSession(connection: Connection, id: number): void {
+    const { budgets } = this.#state;
+    budgets.refused("sessionsPerAddress");
+    const why = `an address has at most ${budgets.limits.sessionsPerAddress} sessions`;
+    this.#refuse(connection, id, refuse("QUOTA_EXCEEDED", why), closeCode.tooMuch);
+  }
+
+  #refuseExpired(connection: Connection, id: number): void {
+    this.#refuse(connection, id, refuse("SESSION_EXPIRED", "the session is expired or unknown"), closeCode.sessionExpired);
+  }
+
+  #refuse(connection: Connection, id: number, refusal: Refusal, code: 4400 | 4401 | 4410 | 4429 | 4503): void {
+    this.#setOpening(connection, false);
+    this.#connecting.delete(connection);
+    const { cluster } = this.#state.sessions;
+    // Who does not know yet which cluster it is of says nothing: a client would take another name for another cluster.
+    if (cluster !== "") {
+      const shown = JSON.stringify(cluster);
+      connection.reply(id, `,"zxid":${this.#state.tree.zxid},"error":${encodeRefusal(refusal)},"cluster":${shown}`);
+    }
+    connection.close(code, refusal.message);
+  }
+
+  #clamp(timeoutMs: number | null): number {
+    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault } = this.#options;
+    return Math.min(timeoutMsMax, Math.max(timeoutMsMin, timeoutMs ?? timeoutMsDefault));
+  }
+
+  #deadline(connection: Connection): number {
+    return this.#state.clock.now() + connection.timeoutMs / 3;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Sessions while they stand: alive, moved, closed, expired; connecting is in admission.ts.
+ *
+ * Invariants: one connection per session and member; a newer one closes the older (4409), and the generation fences the
+ * writes of the older wherever they are. A ping is answered only when it has counted.
+ */
+import { chunk, closeCode, errorBody, expiredEvent, pingEvent, type Refusal, refuse } from "@copse/protocol";
+import type { Applied, Tree, Txn } from "@copse/tree";
+import type { Budgets } from "../connections/budgets.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { Effects } from "../effect.ts";
+import type { Proposals } from "../order/proposals.ts";
+import type { Clock } from "../ports.ts";
+import type { Waits } from "../requests/waits.ts";
+import { SessionExpiry } from "./session-expiry.ts";
+
+export interface SessionsState {
+  readonly tree: Tree;
+  readonly proposals: Proposals;
+  readonly waits: Waits;
+  readonly effects: Effects;
+  readonly clock: Clock;
+  readonly budgets: Budgets;
+  readonly identitiesChanged: (connection: Connection) => void;
+}
+
+/** Who decides expiry and reaping. */
+export interface Coordinator {
+  /** Null while there is nobody. */
+  readonly member: string | null;
+  readonly isHere: boolean;
+  readonly term: number;
+}
+
+/** How long an election may take before sessions are sent elsewhere, in milliseconds (protocol, section 3). */
+const orphanMs = 2_000;
+export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: nobody coordinates");
+
+/** A pause of the process longer than this restarts all timers, in milliseconds. */
+const pauseMs = 1_000;
+
+export class Sessions {
+  readonly #cluster: string | null;
+  readonly #state: SessionsState;
+  readonly #expiry: SessionExpiry;
+  readonly #bySession: Map<string, Connection> = new Map();
+  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
+  /** Since when nobody coordinates, on the member's clock; null while somebody does. */
+  #orphanedAt: number | null;
+  #tickedAt: number;
+
+  /** @param cluster of the data directory, where it was born with one */
+  constructor(cluster: string | null, state: SessionsState) {
+    this.#cluster = cluster;
+    this.#state = state;
+    this.#tickedAt = state.clock.now();
+    this.#orphanedAt = this.#tickedAt;
+    this.#expiry = new SessionExpiry(this.#tickedAt);
+  }
+
+  /** The session of a connection stands, and is reached by it from now on. */
+  connected(connection: Connection, session: string): void {
+    this.#bySession.set(session, connection);
+  }
+
+  /** A write or the connect itself shows that the client lives. False if that came too late to count. */
+  touch(connection: Connection): boolean {
+    return connection.session === null || this.#expiry.touch(connection.session.id, this.#state.clock.now());
+  }
+
+  /** Ends the session of a connection; `done` is called once that is applied. */
+  end(connection: Connection, done: (applied: Applied | null) => void): void {
+    const { session } = connection;
+    if (session === null) return done(null);
+    this.#state.proposals.add({ kind: "close", session: session.id, generation: session.generation }, done);
+  }
+
+  /** The coordinator hears that sessions live, from any member. False where one of them is being expired. */
+  touchAll(sessions: readonly string[]): boolean {
+    const now = this.#state.clock.now();
+    for (const session of sessions) this.#expiry.touch(session, now);
+    return !sessions.some((session) => this.#expiry.isExpiring(session));
+  }
+
+  /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
+  get cluster(): string {
+    return this.#cluster ?? this.#state.tree.ensemble.cluster;
+  }
+
+  /** Every applied txn passes here, whoever proposed it. */
+  applied(txn: Txn, { outcome }: Applied): void {
+    const { clock, tree } = this.#state;
+    if (txn.kind === "write" && (outcome === "done" || outcome === "refused")) this.#expiry.touch(txn.session, clock.now());
+    if (txn.kind === "expire" && outcome === "refused") this.#goOn(txn.session);
+    if (outcome !== "done") return;
+    // Where this member's own connection opened or moved it, its settlement says so behind this.
+    if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire") this.#state.budgets.releaseSession(txn.session);
+    switch (txn.kind) {
+      case "open":
+      case "move":
+        this.#expiry.start(txn.session, txn.timeoutMs, clock.now());
+        if (txn.kind === "move") this.#fence(txn.session);
+        return;
+      case "close":
+      case "expire": {
+        this.#expiry.forget(txn.session);
+        const connection = this.#bySession.get(txn.session);
+        this.#bySession.delete(txn.session);
+        if (txn.kind === "close" || connection === undefined) return;
+        connection.send(chunk(expiredEvent));
+        connection.close(closeCode.sessionExpired, "the session has expired");
+        return;
+      }
+      case "write": {
+        const connection = txn.write.op === "auth" ? this.#bySession.get(txn.session) : undefined;
+        if (connection === undefined) return;
+        connection.identify(tree.sessions.get(txn.session)!.identities);
+        this.#state.identitiesChanged(connection);
+        return;
+      }
+    }
+  }
+
+  /** A session that was to expire has shown in time that it lives. */
+  #goOn(id: string): void {
+    const session = this.#state.tree.sessions.get(id);
+    if (session !== undefined) this.#expiry.start(id, session.timeoutMs, this.#state.clock.now());
+  }
+
+  /** Closes the connection of an older generation. */
+  #fence(session: string): void {
+    const older = this.#bySession.get(session);
+    if (older === undefined) return;
+    this.#bySession.delete(session);
+    older.close(closeCode.sessionMoved, "the session moved to a newer connection");
+  }
+
+  forget(connection: Connection): void {
+    if (connection.session !== null && this.#bySession.get(connection.session.id) === connection) {
+      this.#bySession.delete(connection.session.id);
+    }
+  }
+
+  /** Somebody else coordinates from now on, or nobody. A new coordinator starts all timers anew. */
+  coordinated(coordinator: Coordinator): void {
+    this.#coordinator = coordinator;
+    const now = this.#state.clock.now();
+    this.#orphanedAt = coordinator.member === null ? (this.#orphanedAt ?? now) : null;
+    this.#startAll(now);
+  }
+
+  /** Another state has taken the place of the present one. */
+  restored(): void {
+    this.#state.budgets.releaseUnknown((session) => this.#state.tree.sessions.has(session));
+    this.#expiry.clear();
+    this.#startAll(this.#state.clock.now());
+  }
+
+  /** True once nobody has coordinated for so long that clients had better look elsewhere. */
+  get isOrphaned(): boolean {
+    return this.#orphanedAt !== null && this.#state.clock.now() - this.#orphanedAt >= orphanMs;
+  }
+
+  #startAll(now: number): void {
+    for (const { id, timeoutMs } of this.#state.tree.sessions.values()) this.#expiry.start(id, timeoutMs, now);
+  }
+
+  /** Looks at the clock: who is silent, and whose time is over. */
+  tick(connections: ReadonlyMap<number, Connection>): void {
+    const now = this.#state.clock.now();
+    const hasPaused = now - this.#tickedAt > pauseMs;
+    this.#tickedAt = now;
+    if (hasPaused) this.#expiry.restartAll(now);
+    if (this.#coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
+    for (const connection of connections.values()) {
+      if (connection.phase.kind === "awaiting-connect") {
+        if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
+      } else if (connection.session !== null) this.#ask(connection, now);
+    }
+    if (this.isOrphaned) this.#giveUp(connections);
+  }
+
+  /** Nobody coordinates: whoever has a session, or wants one, is told to look elsewhere. */
+  #giveUp(connections: ReadonlyMap<number, Connection>): void {
+    const body = errorBody(this.#state.tree.zxid, noCoordinator);
+    for (const connection of connections.values()) {
+      if (connection.session !== null) connection.refuseAll(body, closeCode.unavailable, noCoordinator.message);
+    }
+    this.#state.proposals.forget();
+  }
+
+  #expire(session: string): void {
+    const held = this.#state.tree.sessions.get(session);
+    if (held === undefined) return;
+    const { generation, lastId } = held;
+    const { term } = this.#coordinator;
+    const isStillDue = (): boolean => this.#coordinator.isHere && this.#coordinator.term === term;
+    this.#state.proposals.add({ kind: "expire", session, generation, term, lastId }, () => {}, isStillDue);
+  }
+
+  /** Asks a silent client for a ping: a hidden page's timers sleep, its messages do not. */
+  #ask(connection: Connection, now: number): void {
+    const silenceMs = connection.timeoutMs / 3;
+    if (now - connection.heardAt < silenceMs || now - connection.askedAt < silenceMs) return;
+    connection.askedAt = now;
+    connection.send(chunk(pingEvent));
+  }
+}

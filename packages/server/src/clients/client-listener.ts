@@ -1,0 +1,65 @@
+/**
+ * What carries clients: one port that speaks WebSocket and HTTP. `ws` and uWebSockets.js are two ways to do it, under one
+ * contract (test/contracts/listener).
+ *
+ * Contract: a connection is `opened` before its first frame and `closed` once, as its last input; frames come in order; what
+ * is delivered leaves in order, and before a close that is asked for behind it. Whom it refuses, and with which status, is
+ * decided here, the same for all.
+ */
+import type { Limits } from "@copse/protocol";
+import { subprotocol } from "@copse/protocol";
+import type { Gateway, Input } from "@copse/replica";
+import type { CredentialProver } from "../credentials.ts";
+import { endpoint, type Http } from "../http/http.ts";
+import type { TrustedProxies } from "./client-address.ts";
+import type { Doors } from "./doors.ts";
+import type { OriginList } from "./origin.ts";
+
+export interface ListenerOptions {
+  readonly limits: Limits;
+  readonly cluster: () => string;
+  readonly origins: OriginList;
+  readonly submit: (input: Input) => void;
+  readonly prover: CredentialProver;
+  readonly doors: Doors;
+  readonly proxies: TrustedProxies;
+  /** A connection that says nothing for so long is asked whether it is there, and closed behind as long again; in milliseconds. */
+  readonly silenceMs: number;
+  readonly http: Http;
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+}
+
+export interface ClientListener extends Gateway {
+  /** Begins to accept, on a free port for 0; resolves to the port. @throws ConfigError where the address can't be used */
+  listen(host: string, port: number): Promise<number>;
+  /** Accepts no more connections, and resolves once those there are have closed, or after `waitMs`. */
+  stop(waitMs: number): Promise<void>;
+}
+
+/** The parts of an upgrade that decide about it. */
+export interface Upgrade {
+  readonly path: string;
+  /** The query behind the path, without its question mark. */
+  readonly query: string;
+  /** Of the client, as far as it is known. */
+  readonly address: string;
+  readonly origin: string | undefined;
+  /** The header's list of subprotocols, as it came. */
+  readonly offered: string | undefined;
+}
+
+/** The HTTP status with which an upgrade is refused, or null where it is welcome. What is not meant for us costs its address nothing. */
+export function refusalOf({ path, query, origin, offered, address }: Upgrade, { doors, origins, cluster }: ListenerOptions): number | null {
+  if (path !== endpoint) return doors.refused("path", 404);
+  if (!origins.allows(origin)) return doors.refused("origin", 403);
+  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return doors.refused("subprotocol", 400);
+  const wanted = query === "" ? null : new URLSearchParams(query).get("cluster");
+  if (wanted !== null && cluster() !== "" && wanted !== cluster()) return doors.refused("cluster", 421);
+  return doors.refusal(address);
+}
+
+/** Waits until nothing is left, looking again and again. */
+export async function drained(left: () => number, waitMs: number): Promise<void> {
+  const until = performance.now() + waitMs;
+  while (left() > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 10));
+}

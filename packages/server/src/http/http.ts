@@ -1,0 +1,108 @@
+/**
+ * The plain HTTP side of the port: health, readiness, metrics, and the inspector's files from a fixed map.
+ *
+ * It gives answers and writes none: how they leave is the transport's. Invariant: no path of a request ever reaches the file system.
+ */
+import type { Registry } from "prom-client";
+import { type Rate, TokenBucket } from "../clients/token-bucket.ts";
+import type { StaticFile } from "../config.ts";
+
+/** The path of the WebSocket endpoint. */
+export const endpoint = "/v1";
+
+export interface HttpOptions {
+  readonly files: ReadonlyMap<string, StaticFile>;
+  /** The metrics, once there is a member. */
+  readonly metrics: () => Registry | null;
+  readonly isReady: () => boolean;
+  /** What is wrong, though the member serves: a line for each in the answer of `/readyz`. */
+  readonly warnings: () => readonly string[];
+}
+
+/** What one port answers: health and figures are the operator's, the page is its users'. */
+export interface HttpParts {
+  readonly hasHealth: boolean;
+  readonly hasPage: boolean;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** All but Content-Length. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+}
+
+/** Answers a request; `path` may have a query. */
+export type Http = (method: string, path: string) => HttpAnswer | Promise<HttpAnswer>;
+
+/** What the page may do: its own scripts and styles, its own server, nothing else. */
+const pagePolicy: string = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types lit-html",
+].join("; ");
+
+const always = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" } as const;
+
+/** Scrapes that are worked out anew, and how long the text of one serves those that come more often, in milliseconds. */
+const scrapes: Rate = { perSecond: 10, burst: 50 };
+const scrapeMs = 1_000;
+
+/** @param parts what this port answers; all of them where there is no other port for some */
+export function createHttp({ files, metrics, isReady, warnings }: HttpOptions, parts: HttpParts): Http {
+  const fresh = new TokenBucket(scrapes);
+  let scraped: { readonly at: number; readonly answer: Promise<HttpAnswer> } | null = null;
+  const scrape = (): Promise<HttpAnswer> => {
+    const now = performance.now();
+    if (scraped === null || now - scraped.at >= scrapeMs || fresh.take()) scraped = { at: now, answer: metricsOf(metrics()) };
+    return scraped.answer;
+  };
+  return (method, url) => {
+    const path = url.split("?", 1)[0] ?? "/";
+    if (path === endpoint) return text(426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
+    if (method !== "GET" && method !== "HEAD") return text(405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
+    switch (parts.hasHealth ? path : "") {
+      case "/healthz":
+        return text(200, "ok\n");
+      case "/readyz":
+        return isReady() ? text(200, ["ready", ...warnings(), ""].join("\n")) : text(503, "not ready\n");
+      case "/metrics":
+        return scrape();
+      default:
+        return file(parts.hasPage ? files.get(path) : undefined, path);
+    }
+  };
+}
+
+async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {
+  if (registry === null) return text(503, "not ready\n");
+  try {
+    return text(200, await registry.metrics(), { "Content-Type": registry.contentType });
+  } catch {
+    return text(500, "metrics failed\n");
+  }
+}
+
+function file(found: StaticFile | undefined, path: string): HttpAnswer {
+  if (found === undefined) return text(404, "Not found.\n");
+  const headers = {
+    ...always,
+    "Content-Type": found.contentType,
+    "Content-Security-Policy": pagePolicy,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
+  };
+  return { status: 200, headers, body: found.body };
+}
+
+function text(status: number, body: string, headers: Readonly<Record<string, string>> = {}): HttpAnswer {
+  return { status, headers: { ...always, "Content-Type": "text/plain; charset=utf-8", ...headers }, body };
+}

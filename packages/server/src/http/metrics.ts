@@ -1,0 +1,111 @@
+/**
+ * The figures of a member as Prometheus text. Names begin with `copse_`; nothing that a client sent appears in them
+ * but the names of known ops.
+ */
+import type { Member } from "@copse/replica";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { AuditLog } from "../audit-log.ts";
+import type { Doors } from "../clients/doors.ts";
+import type { CredentialProver } from "../credentials.ts";
+import { type HeapWatch, heapUse } from "../heap-watch.ts";
+
+interface Sources {
+  readonly doors: Doors;
+  readonly prover: CredentialProver;
+  readonly heap: HeapWatch;
+  readonly audit: AuditLog | null;
+  readonly transport: "ws" | "uws";
+}
+
+/** The bounds of a member, by their names. */
+interface Bounds {
+  readonly limits: Readonly<Record<string, number>>;
+  readonly budgets: Readonly<Record<string, number>>;
+}
+
+export function createMetrics(member: Member, { limits, budgets }: Bounds, { doors, prover, heap, audit, transport }: Sources): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry, prefix: "copse_" });
+  const gauge = (name: string, help: string, read: () => number): void => {
+    const metric: Gauge = new Gauge({ name: `copse_${name}`, help, registers: [registry], collect: () => metric.set(read()) });
+  };
+  gauge("connections", "Open client connections", () => member.figures.connections);
+  gauge("sessions", "Live sessions", () => member.figures.sessions);
+  gauge("znodes", "Znodes in the tree, the root included", () => member.figures.znodes);
+  gauge("watches", "Watches of the connections of this member", () => member.figures.watches);
+  gauge("subscriptions", "Subscriptions of the connections of this member", () => member.figures.subscriptions);
+  gauge("zxid", "The newest zxid that this member has applied", () => member.figures.zxid);
+  gauge("log_index", "The newest log entry that this member has applied", () => member.figures.index);
+  gauge("coordinates", "1 while this member coordinates", () => (member.order.coordinates ? 1 : 0));
+  gauge("has_quorum", "1 while this member serves with a quorum behind it", () => (member.isServing ? 1 : 0));
+  gauge("term", "The term of the newest leader that this member knows of", () => member.order.raft.term);
+  gauge("committed_index", "The newest log entry that this member knows to be committed", () => member.order.raft.log.committed);
+  gauge("wall_offset_seconds", "How far the wall clock is ahead of the state's time", () => member.figures.wallOffsetMs / 1_000);
+  gauge("quotas_over_soft_bound", "Quotas past one of their soft bounds", () => member.figures.quotasOverSoftBound);
+  gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
+  gauge("turn_max_seconds", "The longest turn of the loop since the last scrape", () => member.takeLongestTurnMs() / 1_000);
+  const total = (name: string, help: string, read: () => number): void => {
+    const metric: Counter = new Counter({
+      name: `copse_${name}_total`,
+      help,
+      registers: [registry],
+      collect: () => {
+        metric.reset();
+        metric.inc(read());
+      },
+    });
+  };
+  total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
+  gauge("received_bytes", "Bytes of requests that are not answered yet", () => member.figures.receivedBytes);
+  gauge("unsent_bytes", "Bytes that wait to be sent to clients", () => member.figures.unsentBytes);
+  gauge("followed_bytes", "Bytes of watches and subscriptions", () => member.figures.followedBytes);
+  gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => member.figures.asideBytes);
+  gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => member.figures.aclBytes);
+  gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.waiting);
+  gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
+  gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);
+  gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
+  total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
+  total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
+  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => member.order.unreadable);
+  total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
+  total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
+  total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);
+  const counts = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void => {
+    const metric: Counter = new Counter({
+      name: `copse_${name}_total`,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect: () => {
+        metric.reset();
+        for (const [value, count] of read()) metric.inc({ [label]: value }, count);
+      },
+    });
+  };
+  counts("requests", "Requests taken, by op", "op", () => member.figures.requests);
+  counts("refusals", "Requests refused, by error code", "code", () => member.figures.refusals);
+  counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
+  counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {
+    return new Map([...member.figures.overBudget, ...prover.refusals]);
+  });
+  new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
+    { transport },
+    1,
+  );
+  const announced: Gauge<"limit"> = new Gauge({
+    name: "copse_limit",
+    help: "Announced limits",
+    labelNames: ["limit"],
+    registers: [registry],
+  });
+  for (const [limit, value] of Object.entries(limits)) announced.set({ limit }, value);
+  const budget: Gauge<"budget"> = new Gauge({
+    name: "copse_budget",
+    help: "The configured value of each budget; +Inf where there is no bound",
+    labelNames: ["budget"],
+    registers: [registry],
+  });
+  for (const [name, value] of Object.entries(budgets)) budget.set({ budget: name }, value);
+  return registry;
+}

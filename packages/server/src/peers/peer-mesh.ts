@@ -1,0 +1,247 @@
+/**
+ * The links to the other members: one connection for each pair, dialled by the one with the higher id.
+ *
+ * Invariants: at most one link to a member stands, the newest; the core hears of a link's end before it hears of the
+ * next one's beginning; a member that is not wanted any more is cut off. It decides nothing about who is welcome: the core
+ * does.
+ */
+import * as net from "node:net";
+import * as tls from "node:tls";
+import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage } from "@copse/replica";
+import type { Logger } from "pino";
+import { isLoopback, type PeerTls } from "../config.ts";
+import { ConfigError } from "../config-error.ts";
+import { PeerLink } from "./peer-link.ts";
+import type { PeerSecrets } from "./peer-secret.ts";
+
+export interface PeerMeshOptions {
+  readonly member: string;
+  /** What members prove; null where certificates alone do. @throws ConfigError where there is none */
+  readonly secrets: () => PeerSecrets | null;
+  /** True for a member that is known to be of a build which meets in format 1. */
+  readonly isOlder: (member: string) => boolean;
+  readonly tls: PeerTls | null;
+  readonly facts: () => PeerFacts;
+  readonly refusal: (facts: PeerFacts) => string | null;
+  readonly submit: (input: Input) => void;
+  readonly logger: Logger;
+}
+
+const retryMsMin = 50;
+const retryMsMax = 1_000;
+/** Connections in their handshake at once, in all and from one address. */
+const strangersMax = 256;
+const strangersPerAddressMax = 8;
+/** Reasons that are told of at once. */
+const refusedReasonsMax = 16;
+/** How often those that were refused are told of, in milliseconds. */
+const refusedLogMs = 60_000;
+
+interface Dialling {
+  readonly address: string;
+  timer: NodeJS.Timeout | null;
+  retryMs: number;
+  link: PeerLink | null;
+  /** What went wrong last: said once, not at each attempt. */
+  said: string;
+}
+
+export class PeerMesh implements Mesh {
+  readonly #options: PeerMeshOptions;
+  /** The links that stand, with what the members said of themselves. */
+  readonly #up: Map<string, { readonly link: PeerLink; readonly facts: PeerFacts }> = new Map();
+  readonly #dialling: Map<string, Dialling> = new Map();
+  readonly #strangers: Map<PeerLink, string> = new Map();
+  /** Those refused since it was last told, by reason. */
+  readonly #refused: Map<string, number> = new Map();
+  #refusedTimer: NodeJS.Timeout | null = null;
+  /** What is proved, once it was asked for. */
+  #proved: { readonly secrets: PeerSecrets | null } | null = null;
+  #server: net.Server | null = null;
+  #isStopping = false;
+
+  constructor(options: PeerMeshOptions) {
+    this.#options = options;
+  }
+
+  /** Listens for peers. @throws ConfigError where the address can't be used */
+  listen(address: string): Promise<void> {
+    const { host, port } = splitAddress(address);
+    const { tls: pair } = this.#options;
+    if (this.#secretsFor(host) === "missing") return Promise.reject(new ConfigError(needsSecret(`peer-listen: ${address}`)));
+    const accept = (socket: net.Socket): void => this.#accept(socket);
+    const server =
+      pair === null ? net.createServer(accept) : tls.createServer({ ...pair, requestCert: true, rejectUnauthorized: true }, accept);
+    this.#server = server;
+    server.on("tlsClientError", (error) => this.#refuse(`its certificate: ${error.message}`));
+    return new Promise((resolve, reject) => {
+      server.once("error", (error: NodeJS.ErrnoException) => {
+        this.#server = null;
+        reject(new ConfigError(`peer-listen: ${address} can't be used (${error.code})`));
+      });
+      server.listen({ host, port }, () => resolve());
+    });
+  }
+
+  send(member: string, messages: readonly PeerMessage[]): void {
+    this.#up.get(member)?.link.send(messages);
+  }
+
+  connect(peers: readonly PeerAddress[], own: string): void {
+    if (own !== "" && peers.length > 0 && this.#server === null && !this.#isStopping) {
+      this.listen(own).catch((error: Error) => this.#options.logger.error(error.message));
+    }
+    const wanted = new Map(peers.map(({ id, address }) => [id, address]));
+    for (const [id, dialling] of this.#dialling) if (wanted.get(id) !== dialling.address) this.#stopDialling(id, dialling);
+    for (const { link, facts } of this.#up.values()) {
+      const why = wanted.has(link.member) ? null : this.#options.refusal(facts);
+      if (why !== null) link.cut(why);
+    }
+    for (const [id, address] of wanted) {
+      if (Number(id) > Number(this.#options.member) || this.#dialling.has(id)) continue;
+      const dialling: Dialling = { address, timer: null, retryMs: retryMsMin, link: null, said: "" };
+      this.#dialling.set(id, dialling);
+      this.#dial(id, dialling);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#refusedTimer !== null) clearTimeout(this.#refusedTimer);
+    for (const [id, dialling] of this.#dialling) this.#stopDialling(id, dialling);
+    for (const link of [...[...this.#up.values()].map((held) => held.link), ...this.#strangers.keys()]) link.cut("this member stops");
+    const server = this.#server;
+    if (server !== null) await new Promise((resolve) => server.close(resolve));
+  }
+
+  #dial(id: string, dialling: Dialling): void {
+    dialling.timer = null;
+    const { tls: pair, member } = this.#options;
+    const { host, port } = splitAddress(dialling.address);
+    if (this.#secretsFor(host) === "missing") {
+      this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.address}`));
+      return;
+    }
+    const socket = pair === null ? net.connect({ host, port }) : tls.connect({ ...pair, host, port, checkServerIdentity: () => undefined });
+    const begin = (): void => {
+      const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
+      dialling.link = this.#link(socket, { role: "dialer", member, to: id, certified }, (why) => this.#broken(id, dialling, why));
+    };
+    const failed = (error: Error): void => this.#broken(id, dialling, error.message);
+    socket.once("error", failed);
+    socket.once(pair === null ? "connect" : "secureConnect", () => {
+      socket.off("error", failed);
+      if (this.#dialling.get(id) === dialling) begin();
+      else socket.destroy();
+    });
+  }
+
+  #broken(id: string, dialling: Dialling, why: string): void {
+    dialling.link = null;
+    if (this.#dialling.get(id) !== dialling || this.#isStopping) return;
+    if (dialling.said !== why) this.#options.logger.warn({ peer: id, why }, "no link");
+    dialling.said = why;
+    dialling.timer = setTimeout(() => this.#dial(id, dialling), dialling.retryMs * (0.5 + Math.random() / 2));
+    dialling.retryMs = Math.min(retryMsMax, dialling.retryMs * 2);
+  }
+
+  #accept(socket: net.Socket): void {
+    socket.on("error", () => {}); // The link says why it ended; before there is one, there is nothing to say.
+    const from = socket.remoteAddress ?? "";
+    const fromThere = [...this.#strangers.values()].filter((address) => address === from).length;
+    if (this.#isStopping || this.#strangers.size >= strangersMax || fromThere >= strangersPerAddressMax) {
+      this.#refuse("too many are in their handshake");
+      return void socket.destroy();
+    }
+    const { member, tls: pair } = this.#options;
+    const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
+    const link = this.#link(socket, { role: "acceptor", member, to: null, certified }, () => this.#strangers.delete(link));
+    this.#strangers.set(link, from);
+  }
+
+  #link(
+    socket: net.Socket,
+    meeting: { role: "dialer" | "acceptor"; member: string; to: string | null; certified: string | null },
+    onEnd: (why: string) => void,
+  ): PeerLink {
+    const { facts, refusal, submit, logger, isOlder } = this.#options;
+    const secrets = this.#secrets() ?? { secret: null };
+    return new PeerLink(
+      socket,
+      { ...meeting, ...secrets, isOlder, facts, refusal },
+      {
+        onUp: (link, met) => {
+          const older = this.#up.get(met.member)?.link;
+          this.#up.set(met.member, { link, facts: met });
+          this.#strangers.delete(link);
+          const dialling = this.#dialling.get(met.member);
+          if (dialling !== undefined) Object.assign(dialling, { retryMs: retryMsMin, said: "" });
+          if (older !== undefined) {
+            older.cut("a newer link stands");
+            submit({ kind: "peer-down", member: met.member });
+          }
+          logger.info({ peer: met.member }, "linked");
+          submit({ kind: "peer-up", facts: met });
+        },
+        onMessages: (link, messages) => submit({ kind: "peer", member: link.member, messages }),
+        onDown: (link, why) => {
+          if (this.#up.get(link.member)?.link === link) {
+            this.#up.delete(link.member);
+            logger.info({ peer: link.member, why }, "link lost");
+            submit({ kind: "peer-down", member: link.member });
+          } else if (meeting.role === "acceptor" && link.member === "") this.#refuse(why);
+          onEnd(why);
+        },
+      },
+    );
+  }
+
+  /** What is proved on links to and from this host: certificates may do alone, elsewhere than on loopback somebody has to choose a secret. */
+  #secretsFor(host: string): PeerSecrets | null | "missing" {
+    const secrets = this.#secrets();
+    return secrets?.isImplicit === true && this.#options.tls === null && !isLoopback(host) ? "missing" : secrets;
+  }
+
+  #secrets(): PeerSecrets | null {
+    this.#proved ??= { secrets: this.#options.secrets() };
+    return this.#proved.secrets;
+  }
+
+  /** A stranger was refused: said at once, then once a minute by count. */
+  #refuse(why: string): void {
+    const reason = this.#refused.size < refusedReasonsMax || this.#refused.has(why) ? why : "other reasons";
+    this.#refused.set(reason, (this.#refused.get(reason) ?? 0) + 1);
+    if (this.#refusedTimer !== null) return;
+    this.#sayRefused();
+  }
+
+  #sayRefused(): void {
+    this.#refusedTimer = null;
+    if (this.#refused.size === 0) return;
+    for (const [why, count] of this.#refused) this.#options.logger.warn({ why, count }, "a peer was refused");
+    this.#refused.clear();
+    this.#refusedTimer = setTimeout(() => this.#sayRefused(), refusedLogMs);
+    this.#refusedTimer.unref();
+  }
+
+  #stopDialling(id: string, dialling: Dialling): void {
+    this.#dialling.delete(id);
+    if (dialling.timer !== null) clearTimeout(dialling.timer);
+    dialling.link?.cut("it is not dialled any more");
+  }
+}
+
+/** The member's id in a certificate: its common name is `copse-member-ID`. */
+function certifiedId(socket: tls.TLSSocket): string {
+  const name = String(socket.getPeerCertificate().subject?.CN ?? "");
+  return /^copse-member-(\d+)$/.exec(name)?.[1] ?? "of nobody";
+}
+
+function needsSecret(what: string): string {
+  return `${what} is not a loopback address: peers need --peer-secret-file, or certificates (--peer-tls-cert, --peer-tls-key, --peer-tls-ca)`;
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(":");
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ""), port: Number(address.slice(colon + 1)) };
+}
