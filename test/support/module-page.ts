@@ -26,6 +26,7 @@ export const importMap = {
   imports: {
     "@copse/client": "/client/index.js",
     "@copse/client/immer": "/client/immer.js",
+    "@copse/client/path": "/client/path.js",
     "#web-socket": "/client/web-socket-global.js",
     "@copse/recipes/": "/recipes/",
     nanoid: "/nanoid/index.browser.js",

@@ -5,7 +5,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Asked } from "./dialogs/dialogs.ts";
 import "./dialogs/dialogs.ts";
 import "./views/changes-view.ts";
-import { joinPath } from "./model/child-list.ts";
+import { joinPath, nameOf, parentOf } from "@copse/client/path";
 import "./views/ensemble-view.ts";
 import "./views/locks-view.ts";
 import type { Model } from "./model/model.ts";
@@ -285,8 +285,8 @@ export class InspectorView extends LitElement {
 
   /** Offers the children of what is typed so far, as far as the server says. */
   async #complete(typed: string): Promise<void> {
-    const parent = typed.slice(0, typed.lastIndexOf("/")) || "/";
-    const begun = typed.slice(typed.lastIndexOf("/") + 1);
+    const parent = parentOf(typed);
+    const begun = nameOf(typed);
     // One before the first that fits, in code units, is where the page of names begins.
     const { children } = await this.model.copse
       .children(parent, { after: before(begun), limit: offeredMax })

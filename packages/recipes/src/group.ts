@@ -7,9 +7,10 @@
  * Failure story: a member that crashes is listed until its session expires.
  */
 import type { Copse, Store } from "@copse/client";
+import { nameOf } from "@copse/client/path";
 import { nanoid } from "nanoid";
 import { type KeepOptions, type PersistentEphemeral, persistentEphemeral } from "./persistent-ephemeral.ts";
-import { liveChildren, nameOf } from "./waiting/live-children.ts";
+import { liveChildren } from "./waiting/live-children.ts";
 
 export interface GroupMember {
   readonly id: string;

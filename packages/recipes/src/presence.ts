@@ -12,9 +12,10 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, liveStore, type Store } from "@copse/client";
+import { nameOf } from "@copse/client/path";
 import { nanoid } from "nanoid";
 import { type KeepOptions, persistentEphemeral } from "./persistent-ephemeral.ts";
-import { liveChildren, nameOf } from "./waiting/live-children.ts";
+import { liveChildren } from "./waiting/live-children.ts";
 
 export type PresenceState = "online" | "hidden" | "suspended" | "gone";
 

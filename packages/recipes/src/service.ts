@@ -10,9 +10,10 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type Copse, CopseError, type Store } from "@copse/client";
+import { nameOf } from "@copse/client/path";
 import { nanoid } from "nanoid";
 import { type KeepOptions, type PersistentEphemeral, persistentEphemeral } from "./persistent-ephemeral.ts";
-import { liveChildren, nameOf } from "./waiting/live-children.ts";
+import { liveChildren } from "./waiting/live-children.ts";
 
 export interface ServiceOffer {
   readonly url: string;

@@ -5,8 +5,8 @@
  * by reference. That holds over a reconnect too, where the server sends the state anew.
  */
 import { type Change, type Copse, type LiveZnode, liveStore, type Stat, type Store } from "@copse/client";
+import { nameOf, parentOf } from "@copse/client/path";
 import { type Draft, enableMapSet, freeze, produce } from "immer";
-import { nameOf } from "./waiting/live-children.ts";
 
 export interface CachedZnode {
   readonly path: string;
@@ -74,7 +74,7 @@ function built(znodes: ReadonlyMap<string, LiveZnode>, path: string, before: Cac
   }
   const places = new Map<string, Place>([[path, { znode: top, known: before ?? undefined, above: null, children: new Map() }]]);
   for (const znode of znodes.values()) {
-    const above = places.get(znode.path.slice(0, znode.path.lastIndexOf("/")) || "/");
+    const above = places.get(parentOf(znode.path));
     if (znode.path === path || above === undefined) continue;
     places.set(znode.path, { znode, known: above.known?.children.get(nameOf(znode.path)), above, children: new Map() });
   }

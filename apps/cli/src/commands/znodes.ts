@@ -3,9 +3,10 @@
  */
 import { readFileSync } from "node:fs";
 import { type Change, CopseError, type CopseErrorCode, isCopseError, type LiveZnode, type Stat } from "@copse/client";
+import { nameOf } from "@copse/client/path";
+import { readSubtree } from "@copse/client/subtree";
 import { UsageError } from "../exit-code.ts";
 import { interrupted, note, print, type Shared, shownDataOf, withClient } from "../terminal.ts";
-import { readSubtree } from "./subtree.ts";
 
 export async function get(path: string, shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (copse) => {
@@ -113,14 +114,14 @@ export async function stat(path: string, shared: Shared): Promise<void> {
 
 export async function tree(path: string, options: { depth?: number; data?: boolean }, shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (copse) => {
-    const znodes = await readSubtree(copse, path, options.data === true);
+    const znodes = await readSubtree(copse, path, { data: options.data === true });
     const depthOf = (at: string): number => (at === "/" ? 0 : at.split("/").length - 1);
     const top = depthOf(path);
     for (const znode of znodes) {
       const depth = depthOf(znode.path) - top;
       if (options.depth !== undefined && depth > options.depth) continue;
       if (shared.output === "json") print(JSON.stringify(znode));
-      else print(`${"  ".repeat(depth)}${depth === 0 ? znode.path : znode.path.slice(znode.path.lastIndexOf("/") + 1)}${headOf(znode)}`);
+      else print(`${"  ".repeat(depth)}${depth === 0 ? znode.path : nameOf(znode.path)}${headOf(znode)}`);
     }
   });
 }

@@ -1,8 +1,9 @@
 /**
  * The two dialogs: a new child, and deleting. Native dialogs, so focus, Escape and the page behind are the browser's work.
  */
+
+import { joinPath, parentOf } from "@copse/client/path";
 import { html, LitElement, nothing, type TemplateResult } from "lit";
-import { joinPath } from "../model/child-list.ts";
 import type { Model } from "../model/model.ts";
 import { sentence } from "../parts/sentence.ts";
 import { controls, dialogStyle } from "../parts/shared-styles.ts";
@@ -135,7 +136,7 @@ export class ActionDialog extends LitElement {
     const confirm = fields.get("confirm");
     if (confirm !== null && confirm !== path) throw "This is not the path.";
     await this.model.copse.delete(path, { recursive: confirm !== null });
-    const parent = path.slice(0, path.lastIndexOf("/")) || "/";
+    const parent = parentOf(path);
     this.dispatchEvent(new CustomEvent("choose", { detail: parent, bubbles: true, composed: true }));
   }
 

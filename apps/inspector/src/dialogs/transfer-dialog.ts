@@ -4,21 +4,23 @@
  * Invariants: nothing is written before the dry run was shown; what was prepared in one opening of the dialog is never run in another. A
  * move deletes only what it has copied whole and what is still as it was read; ephemerals, and what exists already, are no matter for it.
  */
+
+import { absolutePath, nameOf } from "@copse/client/path";
+import {
+  type CarriedZnode,
+  type Conflict,
+  carrySubtree,
+  formatZnode,
+  isSameSubtree,
+  parseZnode,
+  planSubtree,
+  type SubtreePlan,
+  type Written,
+  withAcls,
+  writeSubtree,
+} from "@copse/client/subtree";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
-import {
-  absolute,
-  areSame,
-  type Carried,
-  type Conflict,
-  carriedFrom,
-  carry,
-  type Plan,
-  planOf,
-  subtreeOf,
-  textOf,
-  withAcls,
-} from "../model/subtree.ts";
 import { sentence } from "../parts/sentence.ts";
 import { controls, dialogStyle } from "../parts/shared-styles.ts";
 import { countOf, numberOf } from "../parts/wording.ts";
@@ -32,9 +34,9 @@ interface Prepared {
   /** Where it comes from, or for an import where it goes. */
   readonly path: string;
   readonly top: string;
-  readonly znodes: readonly Carried[];
+  readonly znodes: readonly CarriedZnode[];
   readonly ephemerals: readonly string[];
-  readonly plan: Plan;
+  readonly plan: SubtreePlan;
 }
 
 export class TransferDialog extends LitElement {
@@ -84,7 +86,7 @@ export class TransferDialog extends LitElement {
     this.prepared = null;
     this.done = null;
     this.problem = null;
-    this.conflict = "stop";
+    this.conflict = "fail";
     this.result = null;
   }
 
@@ -94,7 +96,7 @@ export class TransferDialog extends LitElement {
     this.done = null;
     this.problem = null;
     this.result = null;
-    this.conflict = "stop";
+    this.conflict = "fail";
     this.#path = this.model.selectedPath;
     void this.updateComplete.then(() => this.renderRoot.querySelector("dialog")?.showModal());
   }
@@ -102,10 +104,12 @@ export class TransferDialog extends LitElement {
   /** Saves the selected subtree as a file. */
   async export(): Promise<string> {
     const path = this.model.selectedPath;
-    const { znodes, ephemerals } = await subtreeOf(this.model.copse, path);
+    const { znodes, ephemerals } = await carrySubtree(this.model.copse, path);
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([textOf(znodes)], { type: "application/x-ndjson" }));
-    link.download = `${path.slice(path.lastIndexOf("/") + 1) || "copse"}.ndjson`;
+    link.href = URL.createObjectURL(
+      new Blob([znodes.map((znode) => `${formatZnode(znode)}\n`).join("")], { type: "application/x-ndjson" }),
+    );
+    link.download = `${nameOf(path) || "copse"}.ndjson`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     const left = ephemerals.length === 0 ? "" : `; ${countOf(ephemerals.length, "ephemeral")} left out`;
@@ -146,7 +150,7 @@ export class TransferDialog extends LitElement {
               <label>
                 Those that exist
                 <select name="conflict" @change=${(event: Event) => (this.conflict = (event.target as HTMLSelectElement).value as Conflict)}>
-                  <option value="stop">Stop at the first</option>
+                  <option value="fail">Stop at the first</option>
                   <option value="skip">Leave as they are</option>
                   <option value="overwrite">Overwrite their data</option>
                 </select>
@@ -197,22 +201,22 @@ export class TransferDialog extends LitElement {
   async #prepare(what: Transfer, path: string, fields: FormData): Promise<Prepared> {
     const { copse } = this.model;
     if (what === "import") {
-      const znodes = carriedFrom(await (fields.get("file") as File).text());
+      const znodes = znodesOf(await (fields.get("file") as File).text());
       if (znodes.length === 0) throw new Error("There is no znode in this file.");
-      return { what, path, top: path, znodes, ephemerals: [], plan: await planOf(copse, path, znodes) };
+      return { what, path, top: path, znodes, ephemerals: [], plan: await planSubtree(copse, path, znodes) };
     }
     const top = String(fields.get("to")).trim();
     if (top === path || top.startsWith(`${path}/`)) throw new Error("It can't go into itself.");
     if (what === "move" && (top === "/" || path.startsWith(`${top}/`)))
       throw new Error("It can't be moved to where it would delete itself.");
-    const { znodes, ephemerals } = await subtreeOf(copse, path);
+    const { znodes, ephemerals } = await carrySubtree(copse, path);
     if (what === "move" && ephemerals.length > 0) {
       throw new Error(
         `Sessions own ${countOf(ephemerals.length, "ephemeral")} here, ${ephemerals[0]} for one: it can be copied, not moved.`,
       );
     }
     const whole = await withAcls(copse, path, znodes);
-    const plan = await planOf(copse, top, whole);
+    const plan = await planSubtree(copse, top, whole);
     if (what === "move" && plan.presentCount > 0) throw new Error(`${plan.present[0]} exists already: move to another path.`);
     return { what, path, top, znodes: whole, ephemerals, plan };
   }
@@ -220,22 +224,21 @@ export class TransferDialog extends LitElement {
   async #run({ what, path, top, znodes }: Prepared, signal: AbortSignal): Promise<string> {
     const { copse } = this.model;
     this.done = 0;
-    const onProgress = (done: number): void => {
-      if (!signal.aborted) this.done = done;
+    const onProgress = ({ written, skipped }: Written): void => {
+      if (!signal.aborted) this.done = written + skipped;
     };
-    const written = await carry(copse, top, znodes, { conflict: this.conflict, signal, onProgress });
+    const { written, skipped } = await writeSubtree(copse, top, znodes, { conflict: this.conflict, signal, onProgress });
     signal.throwIfAborted();
     if (what === "move") {
-      const { znodes: now, ephemerals } = await subtreeOf(copse, path);
-      if (ephemerals.length > 0 || !areSame(znodes, now))
+      const { znodes: now, ephemerals } = await carrySubtree(copse, path);
+      if (ephemerals.length > 0 || !isSameSubtree(znodes, now))
         throw new Error("It was copied, and has been changed meanwhile: nothing was deleted.");
       signal.throwIfAborted();
       await copse.delete(path, { recursive: true });
     }
-    const first = znodes[0] === undefined ? top : absolute(top, znodes[0].path);
+    const first = znodes[0] === undefined ? top : absolutePath(top, znodes[0].path);
     this.dispatchEvent(new CustomEvent("choose", { detail: what === "import" ? path : first, bubbles: true, composed: true }));
-    const left = znodes.length - written;
-    return `${countOf(written, "znode")} written${left > 0 ? `, ${numberOf(left)} left as they were` : ""}.`;
+    return `${countOf(written, "znode")} written${skipped > 0 ? `, ${numberOf(skipped)} left as they were` : ""}.`;
   }
 
   #closed(): void {
@@ -243,6 +246,16 @@ export class TransferDialog extends LitElement {
     this.#stopping = new AbortController();
     this.#isBusy = false;
     this.what = null;
+  }
+}
+
+/** @throws Error that names the line, as a sentence */
+function znodesOf(text: string): readonly CarriedZnode[] {
+  try {
+    return text.split(/\r?\n/).flatMap((line, at) => parseZnode(line, at + 1) ?? []);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`${message.charAt(0).toUpperCase()}${message.slice(1)}.`);
   }
 }
 

@@ -2,6 +2,7 @@
  * The children of one expanded znode, sorted by name in code-unit order, from the messages of one subscription.
  */
 import type { Change, LiveZnode, Stat } from "@copse/client";
+import { joinPath, nameOf } from "@copse/client/path";
 
 export interface Child {
   readonly name: string;
@@ -108,14 +109,6 @@ function inOrder(children: Child[]): Child[] {
   return isSorted ? children : children.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
-export function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/")) || "/";
-}
-
 /** Where a name stands, or would stand. */
 export function lowerBound(children: readonly Child[], name: string): number {
   let low = 0;
@@ -126,8 +119,4 @@ export function lowerBound(children: readonly Child[], name: string): number {
     else high = middle;
   }
   return low;
-}
-
-export function joinPath(parent: string, name: string): string {
-  return parent === "/" ? `/${name}` : `${parent}/${name}`;
 }

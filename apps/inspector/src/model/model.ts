@@ -6,8 +6,9 @@
  * for each animation frame, and twice a second while very much happens or the page is paused; a page that is paused moves no row.
  */
 import type { Copse, CopseError, LiveZnode, SessionState, Stat } from "@copse/client";
+import { parentOf } from "@copse/client/path";
 import { ChangeLog } from "./change-log.ts";
-import { ChildList, parentOf } from "./child-list.ts";
+import { ChildList } from "./child-list.ts";
 import type { Edit } from "./edit.ts";
 import { RowIndex } from "./row-index.ts";
 

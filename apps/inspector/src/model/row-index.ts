@@ -4,7 +4,8 @@
  * Invariant: work grows with what is expanded and with the rows that are asked for, never with how many siblings there are.
  */
 import type { Stat } from "@copse/client";
-import { type Child, type ChildList, lowerBound, nameOf, parentOf } from "./child-list.ts";
+import { nameOf, parentOf } from "@copse/client/path";
+import { type Child, type ChildList, lowerBound } from "./child-list.ts";
 
 export interface Place {
   readonly path: string;

@@ -5,9 +5,10 @@
  * the tree and the active row is named by `aria-activedescendant`. Positions are set as properties, not as attributes, which
  * the page's policy would refuse.
  */
+
+import { parentOf } from "@copse/client/path";
 import { elementScroll, observeElementOffset, observeElementRect, Virtualizer } from "@tanstack/virtual-core";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
-import { parentOf } from "../model/child-list.ts";
 import type { Model } from "../model/model.ts";
 import { ModelController } from "../model/model-controller.ts";
 import { znodeHash } from "../model/route.ts";

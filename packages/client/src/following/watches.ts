@@ -7,6 +7,7 @@
  */
 import type { Reply, WatchEvent } from "@copse/protocol";
 import { CopseError, isCopseError } from "../errors.ts";
+import { parentOf } from "../path.ts";
 import { callListener } from "./listener.ts";
 
 export type WatchMode = "persistent" | "recursive";
@@ -64,7 +65,7 @@ export class Watches {
     this.#tell("persistent", event.path, event);
     if (event.event === "resync") return this.#tell("recursive", event.path, event);
     if (event.event === "childrenChanged" || this.#listeners.recursive.size === 0) return;
-    for (let above = event.path; ; above = above.slice(0, above.lastIndexOf("/")) || "/") {
+    for (let above = event.path; ; above = parentOf(above)) {
       this.#tell("recursive", above, event);
       if (above === "/") return;
     }

@@ -48,7 +48,3 @@ function parsed<T>(parse: (znode: LiveZnode) => T | undefined, znode: LiveZnode)
     return undefined;
   }
 }
-
-export function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
