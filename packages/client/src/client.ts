@@ -5,7 +5,7 @@
  * ended first. Times are milliseconds.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Reply, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { Reply, ReplyOf, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
 import type { CallOptions } from "./calls/call.ts";
 import { Operations } from "./calls/operations.ts";
 import type { ConnectOptions } from "./connect-options.ts";
@@ -47,7 +47,8 @@ export class Copse extends Operations {
   #refusal: CopseError | null = null;
 
   constructor(urls: readonly string[], options: ConnectOptions) {
-    super((message, call, isWrite) => this.#call(message, call, isWrite), options.acl);
+    // That a reply is one to what was asked is checked where it comes in (session/received).
+    super((message, call, isWrite) => this.#call(message, call, isWrite) as Promise<never>, options.acl);
     this.#ports = options.ports ?? hostPorts;
     this.#watches = new Watches((message, refused) => this.#call(message).catch(refused));
     this.#subscriptions = new Subscriptions({
@@ -333,7 +334,8 @@ export class Copse extends Operations {
   }
 
   /** Every member may be connected to. */
-  #learn({ data }: Reply): void {
+  #learn(reply: Reply): void {
+    const { data } = reply as ReplyOf<"get">;
     this.#endpoints.learn(memberUrls(data), this.#session.cluster ?? "");
   }
 

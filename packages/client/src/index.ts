@@ -1,4 +1,18 @@
-export type { Credential, ErrorCode, Identity, Scope, Stat, WatchEvent } from "@copse/protocol";
+export type {
+  Credential,
+  ErrorCode,
+  Identity,
+  MemberStats,
+  Scope,
+  ShownEnsemble,
+  ShownMember,
+  ShownQueue,
+  ShownQuota,
+  ShownSession,
+  ShownWatcher,
+  Stat,
+  WatchEvent,
+} from "@copse/protocol";
 export type { AclItem, Permission, Scheme } from "./calls/acl.ts";
 export type {
   CallOptions,
@@ -13,18 +27,7 @@ export type {
   WriteOptions,
   Znode,
 } from "./calls/call.ts";
-export type {
-  MemberStats,
-  MemberWanted,
-  Page,
-  SearchPage,
-  ShownEnsemble,
-  ShownMember,
-  ShownQueue,
-  ShownQuota,
-  ShownSession,
-  ShownWatcher,
-} from "./calls/inspection.ts";
+export type { MemberWanted, Page, SearchPage } from "./calls/inspection.ts";
 export { isMasked } from "./calls/masked.ts";
 export { compareSequences } from "./calls/sequence.ts";
 export { Copse, type Updated } from "./client.ts";

@@ -5,7 +5,7 @@
  * they happened; what a turn of the loop has gathered (proposals, barriers) leaves at the turn's end, together. What
  * comes back from the order is an input like any other.
  */
-import { closeCode, connectWaitMs } from "@copse/protocol";
+import { closeCode, connectWaitMs, jsonReplies, type MemberStats } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
 import { type BudgetLimits, Budgets } from "./connections/budgets.ts";
 import { Connection, type ConnectionHost } from "./connections/connection.ts";
@@ -98,6 +98,7 @@ export class Replica {
       effects: this.#effects,
       budgets: this.#budgets,
       turn: this.#turn,
+      replies: jsonReplies,
       later: (connection) => this.#intake.later(connection),
       requestsMax: limits.requests,
     };
@@ -140,7 +141,7 @@ export class Replica {
       watches: this.#watches,
       subscriptions: this.#subscriptions,
       isWorldAdmin: options.isWorldAdmin,
-      ensemble: (isForAdmin) => this.ensemble.reply(isForAdmin),
+      ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
       inspected: {
         connections: () => this.#connections.values(),
         queues: this.#queues,
@@ -310,7 +311,7 @@ export class Replica {
     };
   }
 
-  #stats(): object {
+  #stats(): MemberStats {
     const { pending, requests, refusals, overBudget, quotasOverSoftBound: _, ...figures } = this.figures;
     const { member, term } = this.#coordinator;
     const { newestTime } = this.#state.compaction;

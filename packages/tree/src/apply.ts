@@ -5,16 +5,28 @@
  * and a txn that fails has the same error everywhere. A txn that succeeds takes the next zxid; one that fails, is
  * repeated, or is fenced takes none.
  */
-import { type ErrorCode, errorBody, type Identity, madeValue, type Refusal, refuse, type StepTime, type Write } from "@copse/protocol";
+import {
+  type ErrorCode,
+  type Identity,
+  isRefusal,
+  madeValue,
+  type Refusal,
+  refuse,
+  type StepTime,
+  type Write,
+  type WriteReply,
+  type WriteResult,
+  writeDone,
+  writeRefused,
+} from "@copse/protocol";
 import { type Caller, mayDo } from "./access/acl.ts";
 import { isAdmin } from "./access/admin.ts";
 import { joined, renewed } from "./access/identities.ts";
 import { configPath } from "./ensemble.ts";
 import type { Change } from "./operations/change.ts";
 import { operateAll } from "./operations/multi.ts";
-import { isMembers, type Members, operate, removeEphemerals, Work } from "./operations/operation.ts";
+import { operate, removeEphemerals, Work } from "./operations/operation.ts";
 import { reconfigure, showConfig } from "./operations/reconfigure.ts";
-import { type ReplyBody, TextBody } from "./operations/reply-body.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
 import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
@@ -26,8 +38,8 @@ export interface Applied {
   readonly code: ErrorCode | null;
   /** The state's zxid behind it. */
   readonly zxid: number;
-  /** Empty where it was overtaken. */
-  readonly body: ReplyBody;
+  /** Null where it was overtaken: it is proposed again. */
+  readonly reply: WriteReply | null;
   readonly changes: readonly Change[];
 }
 
@@ -57,17 +69,15 @@ export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied
 }
 
 const none: readonly never[] = [];
-const empty: ReplyBody = new TextBody("");
 
-function done(work: Work, members: Members): Applied {
+function done(work: Work, result: WriteResult): Applied {
   const changes = work.finish();
   work.tree.zxid = work.zxid;
-  const body = typeof members === "string" ? new TextBody(`,"zxid":${work.zxid}${members}`) : members;
-  return { outcome: "done", code: null, zxid: work.zxid, body, changes };
+  return { outcome: "done", code: null, zxid: work.zxid, reply: writeDone(work.zxid, result), changes };
 }
 
 function refused(tree: Tree, refusal: Refusal): Applied {
-  return { outcome: "refused", code: refusal.code, zxid: tree.zxid, body: new TextBody(errorBody(tree.zxid, refusal)), changes: none };
+  return { outcome: "refused", code: refusal.code, zxid: tree.zxid, reply: writeRefused(tree.zxid, refusal), changes: none };
 }
 
 function expired(tree: Tree): Applied {
@@ -81,16 +91,16 @@ function applyWrite(tree: Tree, txn: WriteTxn): Applied {
   const kept = session.reply(txn.id);
   if (kept !== undefined) {
     if (kept.print !== txn.print) return refused(tree, refuse("BAD_ARGUMENTS", "the id belongs to another request"));
-    return { outcome: "repeated", code: null, zxid: tree.zxid, body: kept.body, changes: none };
+    return { outcome: "repeated", code: null, zxid: tree.zxid, reply: kept.reply, changes: none };
   }
   if (txn.id <= session.lastId) {
     return refused(tree, refuse("OUTCOME_UNKNOWN", "the reply to this id is no longer kept; the request is not executed"));
   }
-  if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, body: empty, changes: none };
+  if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, reply: null, changes: none };
   tree.keepSession(session);
   session.acknowledge(txn.ack);
   const applied = execute(tree, txn, session);
-  session.remember({ id: txn.id, print: txn.print, body: applied.body });
+  session.remember({ id: txn.id, print: txn.print, reply: applied.reply! });
   return applied;
 }
 
@@ -109,13 +119,13 @@ function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
     const identities = identified(tree, session.identities, write.identities, txn.format);
     if (identities === null) return refused(tree, tooManyIdentities(tree));
     session.identify(identities, work.zxid);
-    return done(work, "");
+    return done(work, {});
   }
-  const members = change(work, txn, write, caller, session.id);
-  return isMembers(members) ? done(work, members) : refused(tree, members);
+  const result = change(work, txn, write, caller, session.id);
+  return isRefusal(result) ? refused(tree, result) : done(work, result);
 }
 
-function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: string): Members | Refusal {
+function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: string): WriteResult | Refusal {
   if (write.op === "multi") return operateAll(work, write, caller, session);
   if (write.op === "reconfig") return reconfigure(work, write, caller, txn.isWorldAdmin === true);
   if (write.op === "stepTime") return stepTime(work, write, caller, txn.isWorldAdmin === true);
@@ -123,10 +133,10 @@ function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session
 }
 
 /** Moves the state's time ahead; where it is ahead already, it stays, as it never goes back. */
-function stepTime({ tree }: Work, { time }: StepTime, caller: Caller, isWorldAdmin: boolean): Members | Refusal {
+function stepTime({ tree }: Work, { time }: StepTime, caller: Caller, isWorldAdmin: boolean): WriteResult | Refusal {
   if (!isAdmin(tree, caller, isWorldAdmin)) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
   tree.time = Math.max(tree.time, time);
-  return `,"time":${tree.time}`;
+  return { time: tree.time };
 }
 
 /** The identities of a session that has proved some, or null where they would be too many. */
@@ -149,7 +159,7 @@ function tooManyIdentities(tree: Tree): Refusal {
 
 /** The same txn again, proposed anew because its first copy seemed lost. */
 function repeated(tree: Tree): Applied {
-  return { outcome: "repeated", code: null, zxid: tree.zxid, body: new TextBody(`,"zxid":${tree.zxid}`), changes: none };
+  return { outcome: "repeated", code: null, zxid: tree.zxid, reply: writeDone(tree.zxid, {}), changes: none };
 }
 
 function openSession(tree: Tree, txn: OpenTxn): Applied {
@@ -161,7 +171,7 @@ function openSession(tree: Tree, txn: OpenTxn): Applied {
   const work = new Work(tree);
   const born = { id, secretHash, timeoutMs, identities: txn.format === undefined ? identities : held };
   tree.sessions.set(id, new Session({ ...born, identitiesZxid: work.zxid, connection }));
-  return done(work, "");
+  return done(work, {});
 }
 
 /** Resumes a session on another connection, which fences the one before. */
@@ -177,7 +187,7 @@ function moveSession(tree: Tree, txn: OpenTxn): Applied {
   session.connection = txn.connection;
   session.timeoutMs = txn.timeoutMs;
   session.identify(identities, work.zxid);
-  return done(work, "");
+  return done(work, {});
 }
 
 function endSession(tree: Tree, txn: EndTxn | ExpireTxn): Applied {
@@ -188,7 +198,7 @@ function endSession(tree: Tree, txn: EndTxn | ExpireTxn): Applied {
   const work = new Work(tree);
   removeEphemerals(work, session.ephemerals.after(null));
   tree.sessions.delete(session.id);
-  return done(work, "");
+  return done(work, {});
 }
 
 /** Expiry is decided by one coordinator, in its term, on what it has seen: a write that came between shows that the client lives. */
@@ -217,7 +227,7 @@ function reap(tree: Tree, txn: ReapTxn): Applied {
   }
   const work = new Work(tree);
   work.remove(txn.path, znode);
-  return done(work, "");
+  return done(work, {});
 }
 
 function configure(tree: Tree, txn: ConfigureTxn): Applied {
@@ -232,7 +242,7 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
   tree.limits = limits;
   tree.ensemble = table;
   showConfig(work);
-  return done(work, "");
+  return done(work, {});
 }
 
 /** What the first build wrote, for a single member that knew of no ensemble: logs hold it. */
@@ -240,5 +250,5 @@ function configureAlone(tree: Tree, config: string, limits: ConfigureTxn["limits
   const work = new Work(tree);
   tree.limits = limits;
   work.setValue(configPath, tree.find(configPath)!, madeValue(config, config.length, false));
-  return done(work, "");
+  return done(work, {});
 }

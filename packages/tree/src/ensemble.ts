@@ -49,14 +49,40 @@ export function shownRole({ id, isVoting }: MemberRow, leader: string): ShownRol
   return id === leader ? "leader" : isVoting ? "follower" : "observer";
 }
 
-/** The configuration as JSON, as the znode holds it. */
-export function encodeConfig({ members, leader, version }: EnsembleTable): string {
-  const shown = members.filter(isStaying).map((row) => ({
-    id: row.id,
-    role: shownRole(row, leader),
-    url: row.url,
-    peer: row.peer,
-    state: row.isUp ? "up" : "down",
-  }));
-  return JSON.stringify({ members: shown, leader, version });
+/** A member in the configuration that everyone is shown; where its peers reach it is for admins. */
+export interface ConfiguredMember {
+  readonly id: string;
+  readonly role: ShownRole;
+  readonly url: string;
+  readonly peer: string;
+  readonly state: "up" | "down";
+}
+
+export interface ShownConfig {
+  readonly members: readonly ConfiguredMember[];
+  readonly leader: string;
+  readonly version: number;
+}
+
+export function configOf({ members, leader, version }: EnsembleTable): ShownConfig {
+  const shown = members.filter(isStaying).map(
+    (row): ConfiguredMember => ({
+      id: row.id,
+      role: shownRole(row, leader),
+      url: row.url,
+      peer: row.peer,
+      state: row.isUp ? "up" : "down",
+    }),
+  );
+  return { members: shown, leader, version };
+}
+
+/** The configuration as its znode holds it. */
+export function encodeConfig(table: EnsembleTable): string {
+  return JSON.stringify(configOf(table));
+}
+
+/** What `encodeConfig` has written. */
+export function decodeConfig(text: string): ShownConfig {
+  return JSON.parse(text) as ShownConfig;
 }

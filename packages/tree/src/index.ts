@@ -8,12 +8,16 @@ export { ShardedMap } from "./collections/sharded-map.ts";
 export { SortedList, sortedStrings } from "./collections/sorted-list.ts";
 export { digestOf } from "./digest.ts";
 export {
+  type ConfiguredMember,
+  configOf,
   configPath,
+  decodeConfig,
   type EnsembleTable,
   encodeConfig,
   isStaying,
   type MemberRow,
   noEnsemble,
+  type ShownConfig,
   type ShownRole,
   shownRole,
 } from "./ensemble.ts";

@@ -5,19 +5,18 @@
  * Invariants: replies ascend by id and end with the newest write's; `lastId` is the highest id ever applied;
  * `generation` grows with each resume and fences the connections before it. Nothing here knows when a session expires.
  */
-import type { Identity } from "@copse/protocol";
+import type { Identity, WriteReply } from "@copse/protocol";
 import { ShardedMap } from "./collections/sharded-map.ts";
 import { type SortedList, sortedStrings } from "./collections/sorted-list.ts";
-import type { ReplyBody } from "./operations/reply-body.ts";
 
 export interface KeptReply {
   readonly id: number;
   /** Fingerprint of the request, to tell a repetition from another request under the same id. */
   readonly print: number;
-  readonly body: ReplyBody;
+  readonly reply: WriteReply;
 }
 
-/** Replies kept for one session, and their bodies' size in UTF-16 units; the newest is kept whatever its size. */
+/** Replies kept for one session, and their size in UTF-16 units; the newest is kept whatever its size. */
 export const repliesMax = 1_000;
 export const replyUnitsMax = 262_144;
 
@@ -71,10 +70,10 @@ export class Session {
   }
 
   /** Keeps the reply of the newest write and drops the oldest past the bounds. */
-  remember(reply: KeptReply): void {
-    this.lastId = reply.id;
-    this.#replies.push(reply);
-    this.#replyUnits += reply.body.units;
+  remember(kept: KeptReply): void {
+    this.lastId = kept.id;
+    this.#replies.push(kept);
+    this.#replyUnits += kept.reply.units;
     while (this.#replies.length > 1 && (this.#replies.length > repliesMax || this.#replyUnits > replyUnitsMax)) this.#dropOldest();
   }
 
@@ -85,7 +84,7 @@ export class Session {
 
   #dropOldest(): void {
     const oldest = this.#replies.shift();
-    if (oldest !== undefined) this.#replyUnits -= oldest.body.units;
+    if (oldest !== undefined) this.#replyUnits -= oldest.reply.units;
   }
 
   /** Takes on the identities that it has from now on; `zxid` is that of the change. */

@@ -5,10 +5,9 @@
  * the moment it was opened, however long the pieces take (reader.ts). The reader takes lines and gives a tree; a
  * line it can't read means another format or a damaged file, and throws.
  */
-import { type AclItem, type Identity, madeValue, quotaRoot } from "@copse/protocol";
+import { type AclItem, type Identity, keptReply, madeValue, quotaRoot } from "@copse/protocol";
 import { type Acl, open } from "./access/acl.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
-import { TextBody } from "./operations/reply-body.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
@@ -91,7 +90,7 @@ export class SnapshotWriter {
 
 function encodeSession(session: Session): string {
   const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId } = session;
-  const replies: HeldReply[] = session.replies.map(({ body, ...reply }) => ({ ...reply, body: body.text }));
+  const replies: HeldReply[] = session.replies.map(({ reply, ...rest }) => ({ ...rest, body: reply.text }));
   return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies });
 }
 
@@ -208,7 +207,7 @@ export class SnapshotLoader {
 
   #takeSession(held: HeldSession): void {
     const session = new Session({ ...held, id: held.session, connection: held.connection ?? "" });
-    session.restore({ ...held, replies: held.replies.map((reply) => ({ ...reply, body: new TextBody(reply.body) })) });
+    session.restore({ ...held, replies: held.replies.map(({ body, ...rest }) => ({ ...rest, reply: keptReply(body) })) });
     this.#tree.sessions.set(session.id, session);
   }
 
@@ -262,7 +261,7 @@ interface HeldSession {
   readonly replies: readonly HeldReply[];
 }
 
-type HeldReply = Omit<KeptReply, "body"> & { readonly body: string };
+type HeldReply = Omit<KeptReply, "reply"> & { readonly body: string };
 
 function isParent(parent: string, path: string): boolean {
   return path.lastIndexOf("/") === (parent === "/" ? 0 : parent.length) && path.startsWith(parent) && path !== parent;

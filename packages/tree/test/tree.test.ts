@@ -158,10 +158,10 @@ describe("apply", () => {
       fc.property(steps, (given) => {
         const tree = freshTree();
         const bodies: string[] = [];
-        const txns = run(tree, given, ({ body }) => bodies.push(body.text));
+        const txns = run(tree, given, ({ reply }) => bodies.push(reply!.text));
         const replica = freshTree();
         const replayed = decodeTxns(encodeEntry(txns.map((txn) => encodeTxn(txn)))).map(
-          (txn, at) => apply(replica, txn, 1_000 + at, 1).body.text,
+          (txn, at) => apply(replica, txn, 1_000 + at, 1).reply!.text,
         );
         expect(replayed).toEqual(bodies);
         expect(digestOf(replica)).toBe(digestOf(tree));
@@ -219,7 +219,7 @@ describe("apply", () => {
       ...(txnOf(tree, { kind: "write", session: "s0", write: { op: "set", path: "/copse", value: null, version: -1 } }) as WriteTxn),
     };
     const first = apply(tree, create, 1, 1);
-    expect(apply(tree, create, 2, 1)).toMatchObject({ outcome: "repeated", body: first.body });
+    expect(apply(tree, create, 2, 1)).toMatchObject({ outcome: "repeated", reply: first.reply });
     expect(apply(tree, { ...create, print: 1 }, 2, 1).code).toBe("BAD_ARGUMENTS");
     expect(apply(tree, { ...create, generation: 0 }, 2, 1).code).toBe("SESSION_MOVED");
     expect(apply(tree, { ...create, id: 9, after: 7 }, 2, 1).outcome).toBe("overtaken");
@@ -233,7 +233,7 @@ describe("apply", () => {
     // Each reply repeats its path: a hundred are over the bound.
     const create = (number: number): Txn => {
       const txn = txnOf(tree, creation(`/${"é".repeat(3_000)}${number}`));
-      units.push(apply(tree, txn, 1, 1).body.text.length);
+      units.push(apply(tree, txn, 1, 1).reply!.text.length);
       txns.push(txn);
       return txn;
     };

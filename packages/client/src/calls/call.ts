@@ -1,7 +1,7 @@
 /**
  * What calls take and give: options, kinds of znodes, ops of batches. Times are milliseconds.
  */
-import type { Reply, Stat } from "@copse/protocol";
+import type { Op, ReplyOf, Stat } from "@copse/protocol";
 import { type CopseError, isCopseError } from "../errors.ts";
 import type { AclItem } from "./acl.ts";
 
@@ -94,14 +94,17 @@ interface ReadResults {
 
 export type ReadResult<Op extends ReadOp> = CopseError | ReadResults[Op["op"]];
 
+/** A request without its id. */
+export type Asked<O extends Op> = { readonly op: O } & Readonly<Record<string, unknown>>;
+
 /** Sends a request and gives its reply, or rejects with its error. */
-export type Call = (message: Record<string, unknown>, options: CallOptions, isWrite: boolean) => Promise<Reply>;
+export type Call = <O extends Op>(message: Asked<O>, options: CallOptions, isWrite: boolean) => Promise<ReplyOf<O>>;
 
 /** As `call`, with errors whose stack leads to where the call was made: they were made where the answer came. */
 export function traced(call: Call): Call {
-  return async (...request) => {
+  return async (message, options, isWrite) => {
     try {
-      return await call(...request);
+      return await call(message, options, isWrite);
     } catch (error) {
       if (isCopseError(error)) Error.captureStackTrace?.(error);
       throw error;

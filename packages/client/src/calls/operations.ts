@@ -4,12 +4,13 @@
  * Each rejects with a CopseError whose code is the protocol's. Calls are sent in the order in which they are made and
  * answered in that order. How a request travels is not known here.
  */
-import type { Credential, Identity, Reply, Stat } from "@copse/protocol";
+import type { Credential, Identity, NamedStat, Op, ReplyOf, Results, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import { CopseError } from "../errors.ts";
 import type { NodeDefinition } from "../following/node-schema.ts";
 import type { AclItem } from "./acl.ts";
 import {
+  type Asked,
   type Call,
   type CallOptions,
   type CreateOptions,
@@ -48,7 +49,7 @@ export class Operations extends OperatorCalls {
   async create(path: string, data: Data = null, options: CreateOptions = {}): Promise<{ path: string; stat: Stat }> {
     const { ephemeral, sequential, container, ttl, acl = this.acl, parents, ...rest } = options;
     const reply = await this.#write({ op: "create", path, ...encodeData(data), ephemeral, sequential, container, ttl, acl, parents }, rest);
-    return { path: reply.path!, stat: reply.stat! };
+    return { path: reply.path, stat: reply.stat };
   }
 
   /**
@@ -76,7 +77,7 @@ export class Operations extends OperatorCalls {
   async set(node: string | NodeDefinition<unknown>, data: unknown, options: WriteOptions & { version?: number } = {}): Promise<Stat> {
     const { version, ...rest } = options;
     const [path, text] = typeof node === "string" ? [node, data as Data] : [node.path, node.format(data)];
-    return (await this.#write({ op: "set", path, ...encodeData(text), version }, rest)).stat!;
+    return (await this.#write({ op: "set", path, ...encodeData(text), version }, rest)).stat;
   }
 
   /**
@@ -110,7 +111,7 @@ export class Operations extends OperatorCalls {
   ): Promise<{ children: string[]; stat: Stat; more: boolean }> {
     const { after, limit, ...rest } = options;
     const reply = await this.#read({ op: "children", path, after, limit }, rest);
-    return { children: [...(reply.children as string[])], stat: reply.stat!, more: reply.more === true };
+    return { children: [...(reply.children as string[])], stat: reply.stat, more: reply.more === true };
   }
 
   /**
@@ -120,10 +121,10 @@ export class Operations extends OperatorCalls {
   async childrenWithStats(
     path: string,
     options: ReadOptions & { after?: string; limit?: number } = {},
-  ): Promise<{ children: { name: string; stat: Stat }[]; stat: Stat; more: boolean }> {
+  ): Promise<{ children: NamedStat[]; stat: Stat; more: boolean }> {
     const { after, limit, ...rest } = options;
     const reply = await this.#read({ op: "children", path, stats: true, after, limit }, rest);
-    return { children: [...(reply.children as { name: string; stat: Stat }[])], stat: reply.stat!, more: reply.more === true };
+    return { children: [...(reply.children as NamedStat[])], stat: reply.stat, more: reply.more === true };
   }
 
   /**
@@ -132,7 +133,7 @@ export class Operations extends OperatorCalls {
    * @example const znodes = await copse.count("/app");
    */
   async count(path: string, options: ReadOptions = {}): Promise<number> {
-    return (await this.#read({ op: "count", path }, options)).count!;
+    return (await this.#read({ op: "count", path }, options)).count;
   }
 
   /**
@@ -141,8 +142,9 @@ export class Operations extends OperatorCalls {
    * @example const { acl } = await copse.getAcl("/app");
    */
   async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; default?: readonly AclItem[]; stat: Stat }> {
-    const reply = (await this.#read({ op: "getAcl", path }, options)) as Reply & { acl: readonly AclItem[]; default?: readonly AclItem[] };
-    return { acl: reply.acl, ...(reply.default === undefined ? {} : { default: reply.default }), stat: reply.stat! };
+    const reply = await this.#read({ op: "getAcl", path }, options);
+    const [acl, handedOn] = [reply.acl as readonly AclItem[], reply.default as readonly AclItem[] | undefined];
+    return { acl, ...(handedOn === undefined ? {} : { default: handedOn }), stat: reply.stat };
   }
 
   /**
@@ -158,7 +160,7 @@ export class Operations extends OperatorCalls {
     options: WriteOptions & { version?: number; default?: readonly AclItem[] } = {},
   ): Promise<Stat> {
     const { version, default: handedOn, ...rest } = options;
-    return (await this.#write({ op: "setAcl", path, acl: acl ?? undefined, default: handedOn, version }, rest)).stat!;
+    return (await this.#write({ op: "setAcl", path, acl: acl ?? undefined, default: handedOn, version }, rest)).stat;
   }
 
   /**
@@ -192,8 +194,8 @@ export class Operations extends OperatorCalls {
     ops: Ops,
     options: ReadOptions = {},
   ): Promise<{ -readonly [At in keyof Ops]: ReadResult<Ops[At]> }> {
-    const { results = [] } = await this.#read({ op: "read", ops }, options);
-    return results.map((result, at) => readResult(ops[at]!, result as Partial<Reply>)) as never;
+    const { results } = await this.#read({ op: "read", ops }, options);
+    return results.map((result, at) => readResult(ops[at]!, result)) as never;
   }
 
   /**
@@ -218,7 +220,7 @@ export class Operations extends OperatorCalls {
    * @example const names = (await copse.whoami()).map(({ scheme, id }) => `${scheme}:${id}`);
    */
   async whoami(options: CallOptions = {}): Promise<readonly Identity[]> {
-    return ((await this.#read({ op: "whoami" }, options)) as Reply & { identities: readonly Identity[] }).identities;
+    return (await this.#read({ op: "whoami" }, options)).identities;
   }
 
   /**
@@ -226,8 +228,8 @@ export class Operations extends OperatorCalls {
    * @example const { isAdmin } = await copse.standing();
    */
   async standing(options: CallOptions = {}): Promise<{ isAdmin: boolean; isRootOpen: boolean }> {
-    const reply = (await this.#read({ op: "whoami" }, options)) as Reply & { admin?: boolean; rootOpen?: boolean };
-    return { isAdmin: reply.admin === true, isRootOpen: reply.rootOpen === true };
+    const { admin, rootOpen } = await this.#read({ op: "whoami" }, options);
+    return { isAdmin: admin === true, isRootOpen: rootOpen === true };
   }
 
   /**
@@ -238,29 +240,36 @@ export class Operations extends OperatorCalls {
     const paths: string[] = [];
     for (let after: string | undefined; ; after = paths[paths.length - 1]) {
       const reply = await this.#read({ op: "ephemerals", prefix, after, limit: pageItems }, options);
-      paths.push(...reply.paths!);
+      paths.push(...reply.paths);
       if (reply.more !== true) return paths;
     }
   }
 
-  #read(message: Record<string, unknown>, { linearizable, atLeast, ...options }: ReadOptions): Promise<Reply> {
+  #read<O extends Op>(message: Asked<O>, { linearizable, atLeast, ...options }: ReadOptions): Promise<ReplyOf<O>> {
     return this.#call({ ...message, linearizable, atLeast }, options, false);
   }
 
-  #write(message: Record<string, unknown>, { guard, ...options }: WriteOptions): Promise<Reply> {
+  #write<O extends Op>(message: Asked<O>, { guard, ...options }: WriteOptions): Promise<ReplyOf<O>> {
     return this.#call({ ...message, guard }, options, true);
   }
 }
 
-function znodeOf({ data, data64, stat }: Partial<Reply>): Znode {
-  return { data: data ?? null, bytes: data64 === undefined ? null : decodeBase64(data64), stat: stat! };
+function znodeOf({ data, data64, stat }: Results["get"]): Znode {
+  return { data: data ?? null, bytes: data64 === undefined ? null : decodeBase64(data64), stat };
 }
 
-function readResult({ op, path }: ReadOp, result: Partial<Reply>): ReadResult<ReadOp> {
-  if (result.error !== undefined) return new CopseError(result.error.code, result.error.message, { path });
-  if (op === "get") return znodeOf(result);
-  if (op === "exists") return { stat: result.stat ?? null };
-  return { children: [...(result.children as string[])], stat: result.stat!, more: result.more === true };
+function readResult({ op, path }: ReadOp, result: Results["read"]["results"][number]): ReadResult<ReadOp> {
+  if ("error" in result) return new CopseError(result.error.code, result.error.message, { path });
+  switch (op) {
+    case "get":
+      return znodeOf(result as Results["get"]);
+    case "exists":
+      return { stat: (result as Results["exists"]).stat ?? null };
+    case "children": {
+      const { children, stat, more } = result as Results["children"];
+      return { children: [...(children as string[])], stat, more: more === true };
+    }
+  }
 }
 
 function encodeData(data: Data): { data?: string; data64?: string } {

@@ -3,19 +3,9 @@
  *
  * All but `quotas` and `ensemble` need admin on `/`.
  */
-import type { Reply } from "@copse/protocol";
+import type { MemberStats, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
 import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
-import type {
-  MemberStats,
-  MemberWanted,
-  Page,
-  SearchPage,
-  ShownEnsemble,
-  ShownQueue,
-  ShownQuota,
-  ShownSession,
-  ShownWatcher,
-} from "./inspection.ts";
+import type { MemberWanted, Page, SearchPage } from "./inspection.ts";
 
 export class OperatorCalls extends EventTarget {
   readonly #call: Call;
@@ -30,7 +20,7 @@ export class OperatorCalls extends EventTarget {
    * @example for (const { path, used } of await copse.quotas()) console.log(path, used.count, used.bytes);
    */
   async quotas(options: CallOptions = {}): Promise<readonly ShownQuota[]> {
-    return ((await this.#call({ op: "quotas" }, options, false)) as Reply & { quotas: readonly ShownQuota[] }).quotas;
+    return (await this.#call({ op: "quotas" }, options, false)).quotas;
   }
 
   /**
@@ -38,8 +28,8 @@ export class OperatorCalls extends EventTarget {
    * @example const { leader, members } = await copse.ensemble();
    */
   async ensemble(options: CallOptions = {}): Promise<ShownEnsemble> {
-    const { id: _id, zxid: _zxid, ...rest } = await this.#call({ op: "ensemble" }, options, false);
-    return rest as unknown as ShownEnsemble;
+    const { id: _id, zxid: _zxid, error: _, ...rest } = await this.#call({ op: "ensemble" }, options, false);
+    return rest;
   }
 
   /**
@@ -47,8 +37,9 @@ export class OperatorCalls extends EventTarget {
    * @throws CopseError NO_AUTH without admin on `/`
    * @example const { sessions, total } = await copse.sessions({ limit: 100 });
    */
-  sessions(options: PageOptions = {}): Promise<Page & { sessions: readonly ShownSession[] }> {
-    return this.#page("sessions", options);
+  async sessions({ after, limit, ...options }: PageOptions = {}): Promise<Page & { sessions: readonly ShownSession[] }> {
+    const { sessions, total, more = false } = await this.#call({ op: "sessions", after, limit }, options, false);
+    return { sessions, total, more };
   }
 
   /**
@@ -56,8 +47,9 @@ export class OperatorCalls extends EventTarget {
    * @throws CopseError NO_AUTH without admin on `/`
    * @example const { queues } = await copse.queues();
    */
-  queues(options: PageOptions = {}): Promise<Page & { queues: readonly ShownQueue[] }> {
-    return this.#page("queues", options);
+  async queues({ after, limit, ...options }: PageOptions = {}): Promise<Page & { queues: readonly ShownQueue[] }> {
+    const { queues, total, more = false } = await this.#call({ op: "queues", after, limit }, options, false);
+    return { queues, total, more };
   }
 
   /**
@@ -66,7 +58,7 @@ export class OperatorCalls extends EventTarget {
    * @example const addresses = (await copse.watchers("/app/title")).map(({ address }) => address);
    */
   async watchers(path: string, options: CallOptions = {}): Promise<readonly ShownWatcher[]> {
-    return ((await this.#call({ op: "watchers", path }, options, false)) as Reply & { watchers: readonly ShownWatcher[] }).watchers;
+    return (await this.#call({ op: "watchers", path }, options, false)).watchers;
   }
 
   /**
@@ -75,8 +67,8 @@ export class OperatorCalls extends EventTarget {
    * @example const { paths, after } = await copse.search("/", "title");
    */
   async search(path: string, contains: string, { after, limit, ...options }: PageOptions = {}): Promise<SearchPage> {
-    const reply = (await this.#call({ op: "search", path, contains, after, limit }, options, false)) as Reply & SearchPage;
-    return { paths: reply.paths, looked: reply.looked, after: reply.after ?? null };
+    const { paths, looked, after: next = null } = await this.#call({ op: "search", path, contains, after, limit }, options, false);
+    return { paths, looked, after: next };
   }
 
   /**
@@ -85,7 +77,7 @@ export class OperatorCalls extends EventTarget {
    * @example const { role, syncMsP99 } = await copse.stats();
    */
   async stats(options: CallOptions = {}): Promise<MemberStats> {
-    return ((await this.#call({ op: "stats" }, options, false)) as Reply & { stats: MemberStats }).stats;
+    return (await this.#call({ op: "stats" }, options, false)).stats;
   }
 
   /**
@@ -99,9 +91,9 @@ export class OperatorCalls extends EventTarget {
   async reconfig(
     change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number; force?: boolean },
     { guard, ...options }: WriteOptions = {},
-  ): Promise<Record<string, unknown>> {
-    const { id: _id, zxid: _zxid, ...rest } = await this.#call({ op: "reconfig", ...change, guard }, options, true);
-    return rest as Record<string, unknown>;
+  ): Promise<ShownEnsemble> {
+    const { id: _id, zxid: _zxid, error: _, ...rest } = await this.#call({ op: "reconfig", ...change, guard }, options, true);
+    return rest;
   }
 
   /**
@@ -112,11 +104,6 @@ export class OperatorCalls extends EventTarget {
    * @example const now = new Date(await copse.stepTime());
    */
   async stepTime({ guard, ...options }: WriteOptions = {}): Promise<number> {
-    return ((await this.#call({ op: "stepTime", guard }, options, true)) as Reply & { time: number }).time;
-  }
-
-  async #page<T>(op: string, { after, limit, ...options }: PageOptions): Promise<Page & T> {
-    const reply = await this.#call({ op, after, limit }, options, false);
-    return { ...reply, more: reply.more === true } as unknown as Page & T;
+    return (await this.#call({ op: "stepTime", guard }, options, true)).time;
   }
 }

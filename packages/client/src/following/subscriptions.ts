@@ -4,7 +4,7 @@
  * Invariants: the mirror is the server's state at `since`, complete, once it is whole; an observer sees the state, then every
  * change in zxid order, and the state anew after a gap. A change of several messages is shown only when it is complete.
  */
-import type { ChangeKind, Reply, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
+import type { ChangeKind, Reply, ReplyOf, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
 import { decodeBase64 } from "../base64.ts";
 import { CopseError } from "../errors.ts";
 import { callListener } from "./listener.ts";
@@ -167,10 +167,11 @@ export class Subscriptions {
     }
     if (reply.error !== undefined)
       return this.#failed(feed, new CopseError(reply.error.code, reply.error.message, { path: feed.wanted.path }));
-    feed.sub = reply.sub!;
+    const { sub, resumed, ...rest } = reply as ReplyOf<"subscribe">;
+    feed.sub = sub;
     if (feed.observers.size === 0) return this.#unsubscribe(feed);
-    this.#bySub.set(reply.sub!, feed);
-    if (reply.resumed !== true) this.#takePiece(feed, reply as Reply & SubscriptionPiece, true);
+    this.#bySub.set(sub, feed);
+    if (!resumed) this.#takePiece(feed, { nodes: [], ...rest, sub, zxid: reply.zxid }, true);
   }
 
   /** The client is closed. */

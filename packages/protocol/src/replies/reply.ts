@@ -1,20 +1,39 @@
 /**
- * Replies: how a server writes them, and how a client reads them.
+ * A reply as JSON text. Its body, all members but the id, can be kept, and given again under its id.
  *
- * A reply's body is the text of all its members but the id, with a leading comma: it can be kept and given again
- * under the id it belongs to.
+ * Text of members has a comma before each of them: so joining it to what stands before costs one step less, a thirtieth of a read. Nobody
+ * outside this folder joins or cuts it.
  */
 import type { Refusal } from "./error-code.ts";
-import { encodeStat, type Stat } from "./stat.ts";
+import { encodeStat } from "./stat.ts";
 
-/** `{"id":7` followed by the body. */
+/** The members of an object as text; a member that is undefined is left out. */
+export function encodeMembers(result: object): string {
+  let members = "";
+  for (const [name, value] of Object.entries(result) as [string, unknown][]) {
+    if (value !== undefined) members += `,"${name}":${JSON.stringify(value)}`;
+  }
+  return members;
+}
+
+/** A body, from the members that its op adds. */
+export function encodeBody(zxid: number, members: string): string {
+  return `,"zxid":${zxid}${members}`;
+}
+
+/** A body that says why not, with the zxid that goes with it. A refused connect says the cluster too. */
+export function encodeRefused(zxid: number, refusal: Refusal, cluster?: string): string {
+  const body = `,"zxid":${zxid},"error":${encodeRefusal(refusal)}`;
+  return cluster === undefined ? body : `${body},"cluster":${JSON.stringify(cluster)}`;
+}
+
 export function encodeReply(id: number, body: string): string {
   return `{"id":${id}${body}}`;
 }
 
-/** A body that says why not, with the zxid that goes with it. */
-export function errorBody(zxid: number, refusal: Refusal): string {
-  return `,"zxid":${zxid},"error":${encodeRefusal(refusal)}`;
+/** Members as an object of their own: one result of several. */
+export function encodeObject(members: string): string {
+  return `{${members.slice(1)}}`;
 }
 
 export function encodeRefusal(refusal: Refusal): string {
@@ -23,33 +42,4 @@ export function encodeRefusal(refusal: Refusal): string {
   if (refusal.index !== undefined) text += `,"index":${refusal.index}`;
   if (refusal.stat !== undefined) text += `,"stat":${encodeStat(refusal.stat)}`;
   return `${text}}`;
-}
-
-/** Any reply as a client sees it: the members depend on the op. */
-export interface Reply {
-  readonly id: number;
-  readonly zxid: number;
-  readonly error?: Refusal;
-  readonly path?: string;
-  readonly stat?: Stat | null;
-  readonly data?: string;
-  readonly data64?: string;
-  readonly children?: readonly (string | { readonly name: string; readonly stat: Stat })[];
-  readonly more?: boolean;
-  readonly deleted?: number;
-  readonly count?: number;
-  readonly paths?: readonly string[];
-  readonly results?: readonly Omit<Reply, "id" | "zxid">[];
-  readonly sub?: number;
-  readonly resumed?: boolean;
-  readonly nodes?: readonly SubscribedZnode[];
-}
-
-/** A znode in the state that a subscription starts from. */
-export interface SubscribedZnode {
-  readonly path: string;
-  readonly stat: Stat;
-  readonly data?: string;
-  readonly data64?: string;
-  readonly denied?: boolean;
 }

@@ -8,7 +8,7 @@ import { guardsMax, type Limits, ttlMsMax } from "../limits.ts";
 import { pathFault, sequentialPathFault } from "../path.ts";
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { literal } from "../text/literal.ts";
-import { decodeValue, encodeValue, isValue, type Value } from "../text/value.ts";
+import { decodeValue, encodeData, isValue, type Value } from "../text/value.ts";
 import { isWireInteger, MemberReader } from "./member.ts";
 import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
 
@@ -195,7 +195,7 @@ export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "reconfig") return encodeReconfig(write);
   if (write.op === "stepTime") return JSON.stringify(write);
   let text = `{"op":"${write.op}","path":${literal(write.path)}`;
-  if (write.op === "create" || write.op === "set") text += encodeValue(write.value);
+  if (write.op === "create" || write.op === "set") text += encodeData(write.value);
   if (write.op === "create") {
     if (write.isEphemeral) text += ',"ephemeral":true';
     if (write.isSequential) text += ',"sequential":true';

@@ -78,10 +78,15 @@ export function textValue(text: string, dataBytesMax: number): Value | Refusal {
   return new TextValue(flat(JSON.stringify(text)), bytes);
 }
 
-/** The members of a message that carry this value, each with a comma before it; nothing for null data. */
-export function encodeValue(value: Value | null): string {
+/** The member of a message that carries this value, with a comma before it; nothing for null data. */
+export function encodeData(value: Value | null): string {
   if (value === null) return "";
   return value.isBase64 ? `,"data64":${value.json}` : `,"data":${value.json}`;
+}
+
+/** The text of a value; null for bytes. */
+export function textOf(value: Value): string | null {
+  return value.isBase64 ? null : (JSON.parse(value.json) as string);
 }
 
 function tooLarge(dataBytesMax: number): Refusal {

@@ -5,7 +5,7 @@
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
  * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
  */
-import { type Chunk, type CloseCode, chunk, closeCode, encodeReply, type Identity } from "@copse/protocol";
+import { type Body, type Chunk, type CloseCode, chunk, closeCode, type Identity, type ReplyWriter } from "@copse/protocol";
 import type { Caller } from "@copse/tree";
 import type { Effects } from "../effect.ts";
 import { backlogBytesHigh } from "../ports.ts";
@@ -15,7 +15,7 @@ import type { Turn } from "./turn.ts";
 
 export interface Answer {
   /** The reply without its id (protocol/replies/reply). */
-  readonly body: string;
+  readonly body: Body;
   /** Close the connection behind the reply. */
   readonly close?: { readonly code: CloseCode; readonly reason: string };
   /** What has to follow the reply before anything else does. */
@@ -52,6 +52,7 @@ export interface ConnectionHost {
   readonly effects: Effects;
   readonly budgets: Budgets;
   readonly turn: Turn;
+  readonly replies: ReplyWriter;
   /** The connection has more to do, in a later turn. */
   readonly later: (connection: Connection) => void;
   /** Requests that may be unanswered at once. */
@@ -121,6 +122,11 @@ export class Connection {
   /** What was received and is unanswered, in bytes. */
   get receivedBytes(): number {
     return this.#receivedBytes;
+  }
+
+  /** How its wire writes replies. */
+  get replies(): ReplyWriter {
+    return this.#host.replies;
   }
 
   get isCongested(): boolean {
@@ -205,14 +211,14 @@ export class Connection {
   }
 
   /** Sends a reply that does not wait for those before it. */
-  reply(id: number, body: string): void {
+  reply(id: number, body: Body): void {
     const brought = this.#unanswered.get(id);
     if (brought !== undefined) {
       this.#unanswered.delete(id);
       if (typeof brought === "number") this.#release(brought);
       else this.settle(brought);
     }
-    this.send(chunk(encodeReply(id, body)));
+    this.send(chunk(this.#host.replies.reply(id, body)));
   }
 
   send(message: Chunk): void {
@@ -250,7 +256,7 @@ export class Connection {
   }
 
   /** Answers everything that is unanswered with one error, in the order of the requests, and closes. */
-  refuseAll(body: string, code: CloseCode, reason: string): void {
+  refuseAll(body: Body, code: CloseCode, reason: string): void {
     this.#slots = [];
     this.#head = 0;
     for (const id of [...this.#unanswered.keys()]) this.reply(id, body);

@@ -7,11 +7,11 @@
  * that is not the one a member is bound to never counts as that member; a member is founded once, with others that are as
  * empty as it is, or taken in by those that are founded already.
  */
-import type { AclItem } from "@copse/protocol";
+import type { AclItem, Results } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import {
+  configOf,
   type EnsembleTable,
-  encodeConfig,
   isStaying,
   type MemberRow,
   type ShownRole,
@@ -239,14 +239,11 @@ export class Ensemble {
     return said.map(({ url }) => url);
   }
 
-  /** The reply members of `ensemble`; where members reach each other is for admins. */
-  reply(isForAdmin: boolean): string {
-    const table = this.#shown();
-    const shown = JSON.parse(encodeConfig(table)) as { members: { id: string; peer?: string }[]; leader: string; version: number };
-    const members = shown.members.map(({ peer, ...member }) => {
-      return { ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) };
-    });
-    return `,${JSON.stringify({ ...shown, members }).slice(1, -1)}`;
+  /** What `ensemble` answers; where members reach each other is for admins. */
+  shown(isForAdmin: boolean): Results["ensemble"] {
+    const { members, ...rest } = configOf(this.#shown());
+    const shown = members.map(({ peer, ...member }) => ({ ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) }));
+    return { members: shown, ...rest };
   }
 
   get role(): ShownRole {

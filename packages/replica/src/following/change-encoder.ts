@@ -4,7 +4,16 @@
  * Invariants: a znode is shown to who may read it or its parent, its data to who may read it; the changes of one zxid are encoded once for
  * all subscriptions to which they look the same, and what stands behind a subscription's number once for all numbers.
  */
-import { type Chunk, changeFrameBytesMax, encodeStat, encodeValue, type Scope, type Value } from "@copse/protocol";
+import {
+  type ChangeText,
+  type Chunk,
+  changeFrameBytesMax,
+  encodeChanges,
+  encodeChangeText,
+  type Scope,
+  type SeenData,
+  type Value,
+} from "@copse/protocol";
 import { type Acl, type Caller, type Change, configPath, mayDo } from "@copse/tree";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
 
@@ -33,9 +42,9 @@ export function sight(acl: Acl, parentAcl: Acl | null, caller: Caller): 0 | 1 | 
   return parentAcl !== null && mayDo(parentAcl, "read", caller) ? 1 : 0;
 }
 
-export function shownData(value: Value | null, seen: 1 | 2, withData: boolean): string {
-  if (!withData) return "";
-  return seen === 1 ? ',"denied":true' : encodeValue(value);
+/** What is shown of a znode's data. */
+export function seenData(value: Value | null, seen: 1 | 2, withData: boolean): SeenData {
+  return !withData ? "unasked" : seen === 1 ? "denied" : value;
 }
 
 /** Encodes the changes of one zxid, once for all subscriptions to which they look the same. */
@@ -45,7 +54,7 @@ export class ChangeEncoder {
   readonly #isAdmin: (caller: Caller) => boolean;
   readonly #encoded: Map<string, readonly Chunk[]> = new Map();
   /** What stands behind the numbers is alike for all of them: by how it looks, of the change that looked so last. */
-  readonly #rests: Map<string, { readonly change: Change; readonly text: string }> = new Map();
+  readonly #texts: Map<string, { readonly change: Change; readonly text: ChangeText }> = new Map();
 
   /** @param changes all of this zxid */
   constructor(zxid: number, changes: readonly Change[], isAdmin: (caller: Caller) => boolean) {
@@ -74,12 +83,12 @@ export class ChangeEncoder {
     withData: boolean,
     isPublic: boolean,
   ): readonly Chunk[] {
-    const frames: string[][] = [[]];
+    const frames: ChangeText[][] = [[]];
     let units = 0;
     for (const [at, change] of changes.entries()) {
       const sightOf = seen[at]!;
       if (sightOf === 0) continue;
-      const text = `{"sub":${number}${this.#rest(change, sightOf, withData, isPublic)}`;
+      const text = this.#text(change, sightOf, withData, isPublic);
       if (units + text.length > changeFrameBytesMax && units > 0) {
         frames.push([]);
         units = 0;
@@ -89,24 +98,18 @@ export class ChangeEncoder {
     }
     return frames
       .filter((frame) => frame.length > 0)
-      .map((frame, at) => {
-        const more = at < frames.length - 1 ? ',"more":true}' : "}";
-        return { text: frame.map((text) => text + more).join(","), messages: frame.length };
-      });
+      .map((frame, at, { length }) => ({ text: encodeChanges(number, frame, at < length - 1), messages: frame.length }));
   }
 
-  /** One change behind its number, without the brace that closes it. */
-  #rest(change: Change, seen: 1 | 2, withData: boolean, isPublic: boolean): string {
+  #text(change: Change, seen: 1 | 2, withData: boolean, isPublic: boolean): ChangeText {
     const { kind, path, stat } = change;
     const key = `${kind} ${seen} ${withData} ${isPublic} ${path}`;
-    const known = this.#rests.get(key);
+    const known = this.#texts.get(key);
     if (known?.change === change) return known.text;
     const value = isPublic ? publicValue(path, change.value) : change.value;
     const shown = stat !== null && isPublic && path === configPath ? statBeside(stat, value) : stat;
-    let text = `,"zxid":${this.#zxid},"change":"${kind}","path":${JSON.stringify(path)}`;
-    if (kind === "created" || kind === "changed") text += shownData(value, seen, withData);
-    if (shown !== null) text += `,"stat":${encodeStat(shown)}`;
-    this.#rests.set(key, { change, text });
+    const text = encodeChangeText(this.#zxid, kind, path, seenData(value, seen, withData), shown);
+    this.#texts.set(key, { change, text });
     return text;
   }
 }

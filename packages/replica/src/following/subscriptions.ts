@@ -6,14 +6,14 @@
  * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
  * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
  */
-import { chunk, encodeStat, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
+import { chunk, encodeNode, encodePiece, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
 import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Answer, Connection } from "../connections/connection.ts";
 import type { Turn } from "../connections/turn.ts";
 import { backlogBytesLow } from "../ports.ts";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
-import { ChangeEncoder, changesSight, comesOrGoesUnseen, shownData, sight } from "./change-encoder.ts";
+import { ChangeEncoder, changesSight, comesOrGoesUnseen, seenData, sight } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
 
 type SubscriptionState =
@@ -128,12 +128,13 @@ export class Subscriptions {
     addTo(this.#byPath[scope], path, subscription);
     if (path !== "/") addTo(this.#byParent, parentOf(path), subscription);
     const missed = since === null ? null : this.#missed(subscription, since);
-    const head = `,"zxid":${this.#tree.zxid},"sub":${number}`;
-    if (missed !== null) return { body: `${head},"resumed":true`, after: () => this.#replay(subscription, missed) };
+    const { replies } = connection;
+    const { zxid } = this.#tree;
+    const body = replies.body(zxid, replies.subscribed(number, null));
+    if (missed !== null) return { body, after: () => this.#replay(subscription, missed) };
     this.#stream(subscription, false);
-    const denied = this.#deniedOf(subscription);
-    const { nodes, isLast } = this.#piece(subscription);
-    return { body: `${head},"resumed":false,"nodes":[${nodes}]${denied}${isLast ? "" : ',"more":true'}` };
+    const isHidden = this.#isHidden(subscription);
+    return { body: replies.body(zxid, replies.subscribed(number, { ...this.#piece(subscription), isHidden })) };
   }
 
   /** False if the connection has no such subscription. */
@@ -217,7 +218,8 @@ export class Subscriptions {
     const { connection, number } = subscription;
     if (connection.isCongested) {
       this.#settle(subscription, { kind: "dropped" });
-      connection.send(chunk(`{"sub":${number},"reset":true,"zxid":${this.#tree.zxid},"nodes":[],"more":true}`));
+      const { zxid } = this.#tree;
+      connection.send(chunk(encodePiece({ sub: number, isReset: true, zxid, nodes: [], isHidden: false, isLast: false })));
     } else {
       this.#stream(subscription, true);
       this.#sendPiece(subscription);
@@ -229,19 +231,17 @@ export class Subscriptions {
     if (state.kind !== "streaming") return;
     const isReset = state.isReset && state.isFirstPiece;
     const { zxid } = state.reader;
-    const denied = this.#deniedOf(subscription);
+    const isHidden = this.#isHidden(subscription);
     const { nodes, isLast } = this.#piece(subscription);
-    const head = `{"sub":${subscription.number}${isReset ? ',"reset":true' : ""},"zxid":${zxid},"nodes":[${nodes}]${denied}`;
-    subscription.connection.send(chunk(`${head}${isLast ? "" : ',"more":true'}}`));
+    subscription.connection.send(chunk(encodePiece({ sub: subscription.number, isReset, zxid, nodes, isHidden, isLast })));
     if (isLast) this.#catchUp(subscription, zxid);
     else this.#yieldPlace(subscription);
   }
 
-  /** Says that the znode at the subscription's own path is there and hidden: an empty state would look like none. */
-  #deniedOf({ path, connection }: Subscription): string {
+  /** True where the znode at the subscription's own path is there and hidden: an empty state would look like none. */
+  #isHidden({ path, connection }: Subscription): boolean {
     const znode = this.#tree.find(path);
-    const isHidden = znode !== undefined && sight(znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
-    return isHidden ? ',"denied":true' : "";
+    return znode !== undefined && sight(znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
   }
 
   /** Lets the others have their pieces before this one has its next. */
@@ -272,7 +272,7 @@ export class Subscriptions {
   }
 
   /** The next piece of a streaming subscription's state; behind the last it is live. */
-  #piece(subscription: Subscription): { readonly nodes: string; readonly isLast: boolean } {
+  #piece(subscription: Subscription): { readonly nodes: readonly string[]; readonly isLast: boolean } {
     const { state } = subscription;
     if (state.kind !== "streaming") throw new Error("only a streaming subscription has pieces");
     state.isFirstPiece = false;
@@ -289,11 +289,11 @@ export class Subscriptions {
       }
       if (units > pieceUnits || looked > pieceLooksMax) {
         if (this.#tree.views > viewsMax && !this.#makeRoom()) this.#settle(subscription, { kind: "dropped" });
-        return { nodes: nodes.join(","), isLast: false };
+        return { nodes, isLast: false };
       }
     }
     this.#settle(subscription, { kind: "live" });
-    return { nodes: nodes.join(","), isLast: true };
+    return { nodes, isLast: true };
   }
 
   #encode(path: string, znode: Znode, { connection, withData }: Subscription): string | null {
@@ -302,7 +302,7 @@ export class Subscriptions {
     const isPublic = path === configPath && !isAdmin(this.#tree, connection.caller, this.#isWorldAdmin);
     const value = isPublic ? publicValue(path, znode.value) : znode.value;
     const stat = isPublic ? statBeside(statOf(znode), value) : statOf(znode);
-    return `{"path":${JSON.stringify(path)}${shownData(value, seen, withData)},"stat":${encodeStat(stat)}}`;
+    return encodeNode(path, seenData(value, seen, withData), stat);
   }
 
   /** Sends what came while the pieces were on their way, or begins anew where the history has lost it. */

@@ -32,8 +32,8 @@ export class ClientWrite implements Proposal {
   }
 
   settle(applied: Applied): void {
-    const { outcome, code } = applied;
-    const body = applied.body.text;
+    const { outcome, code, reply } = applied;
+    const body = this.#connection.replies.written(reply!);
     if (outcome !== "repeated") this.#audit(applied);
     if (code !== null) this.#host.refused(code);
     const close = code === "SESSION_EXPIRED" ? expired : undefined;

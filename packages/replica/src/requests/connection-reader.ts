@@ -1,7 +1,7 @@
 /**
  * A connection as one who reads: what a read may touch besides the tree.
  */
-import type { Refusal } from "@copse/protocol";
+import type { Refusal, ReplyWriter, Results } from "@copse/protocol";
 import { type Caller, isAdmin, isRootOpen, type Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { WatchTable } from "../following/watch-table.ts";
@@ -15,8 +15,7 @@ export interface ReadsState {
   readonly watches: WatchTable;
   readonly inspected: Inspected;
   readonly isWorldAdmin: boolean;
-  /** The reply members of `ensemble`. */
-  readonly ensemble: (isForAdmin: boolean) => string;
+  readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
 }
 
 /** A connection as one who reads. */
@@ -29,6 +28,10 @@ export class ConnectionReader implements Reader {
     this.stats = stats;
     this.#connection = connection;
     this.#state = state;
+  }
+
+  get replies(): ReplyWriter {
+    return this.#connection.replies;
   }
 
   get caller(): Caller {
@@ -58,7 +61,7 @@ export class ConnectionReader implements Reader {
     return refusal;
   }
 
-  ensemble(): string {
+  ensemble(): Results["ensemble"] {
     return this.#state.ensemble(this.isAdmin);
   }
 }

@@ -4,7 +4,18 @@
  * Invariants: only who may administer the root is answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
  */
-import { type Identity, type InspectionOp, joinPath, type Refusal, refuse, type WatchKind } from "@copse/protocol";
+import {
+  type InspectionOp,
+  joinPath,
+  type MemberStats,
+  type Members,
+  type Refusal,
+  type ReplyWriter,
+  refuse,
+  type ShownQueue,
+  type ShownSession,
+  type WatchKind,
+} from "@copse/protocol";
 import type { Session, Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Queues } from "./queues.ts";
@@ -16,8 +27,8 @@ export interface Inspected {
   readonly queues: Queues;
   readonly subscriptionsOf: (connection: Connection) => number;
   readonly watchers: (path: string, most: number) => readonly (readonly [Connection, readonly WatchKind[]])[];
-  /** Numbers and names of this member, as JSON. */
-  readonly stats: () => object;
+  /** Numbers and names of this member. */
+  readonly stats: () => MemberStats;
   /** On the member's clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -26,37 +37,30 @@ export interface Inspected {
 const pageItemsMax = 1_000;
 /** Places that are listed in one reply, the first of each queue apart; how many there are is always told. */
 const placesMax = 1_000;
-/** The members of the reply as JSON text, each with a comma before it, or why not. The caller is an admin. */
-export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspected): string | Refusal {
+/** What is answered, or why not. The caller is an admin. */
+export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspected, replies: ReplyWriter): Members | Refusal {
   switch (op.op) {
-    case "sessions":
-      return page("sessions", tree.sessions.size, shownSessions(tree, op, inspected));
-    case "queues":
-      return page("queues", inspected.queues.size, shownQueues(inspected.queues, op, tree));
-    case "watchers":
-      return `,"watchers":${JSON.stringify(
-        inspected
-          .watchers(op.path, Math.min(op.limit ?? pageItemsMax, pageItemsMax))
-          .map(([connection, kinds]) => ({ session: connection.session?.id ?? null, address: connection.address, kinds })),
-      )}`;
+    case "sessions": {
+      const { items, ...more } = shownSessions(tree, op, inspected);
+      return replies.result("sessions", { sessions: items, total: tree.sessions.size, ...more });
+    }
+    case "queues": {
+      const { items, ...more } = shownQueues(inspected.queues, op, tree);
+      return replies.result("queues", { queues: items, total: inspected.queues.size, ...more });
+    }
+    case "watchers": {
+      const watching = inspected.watchers(op.path, Math.min(op.limit ?? pageItemsMax, pageItemsMax));
+      const watchers = watching.map(([{ session, address }, kinds]) => ({ session: session?.id ?? null, address, kinds }));
+      return replies.result("watchers", { watchers });
+    }
     case "search": {
       if (tree.find(op.path) === undefined) return refuse("NO_NODE", "there is nothing to search", op.path);
       const { paths, looked, after } = search(tree, op);
-      return `,"paths":${JSON.stringify(paths)},"looked":${looked}${after === null ? "" : `,"after":${JSON.stringify(after)}`}`;
+      return replies.result("search", after === null ? { paths, looked } : { paths, looked, after });
     }
     case "stats":
-      return `,"stats":${JSON.stringify(inspected.stats())}`;
+      return replies.result("stats", { stats: inspected.stats() });
   }
-}
-
-interface ShownSession {
-  readonly id: string;
-  readonly timeout: number;
-  readonly ephemerals: number;
-  /** Their names alone: what follows the colon is made of a password. */
-  readonly identities: readonly Pick<Identity, "scheme" | "id">[];
-  /** Where it is connected to this member. */
-  readonly connection: object | null;
 }
 
 interface Paged {
@@ -77,33 +81,18 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
     const at = { address, ageMs: Math.round(now() - openedAt), silentMs: Math.round(now() - heardAt) };
     return { ...of, connection: { ...at, watches, subscriptions: subscriptionsOf(connection), queueBytes: unsentBytes } };
   };
-  const { items, hasMore } = selected(tree.sessions.values(), ({ id }) => id, paged);
-  return { items: items.map(shown), hasMore };
-}
-
-interface Place {
-  readonly name: string;
-  readonly session: string;
-  /** Its fencing token. */
-  readonly czxid: number;
-  /** When it was taken, in milliseconds since the epoch. */
-  readonly ctime: number;
-}
-
-interface Queue {
-  readonly path: string;
-  readonly size: number;
-  readonly places: readonly Place[];
+  const { items, ...more } = selected(tree.sessions.values(), ({ id }) => id, paged);
+  return { items: items.map(shown), ...more };
 }
 
 /** In the order of their paths; the places of each in their own order. */
-function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selected<Queue> {
+function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selected<ShownQueue> {
   const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
-  const items: Queue[] = [];
+  const items: ShownQueue[] = [];
   let room = placesMax;
   for (const { path, names } of queues.after(after)) {
-    if (items.length === size) return { items, hasMore: true };
-    const places: Place[] = [];
+    if (items.length === size) return { items, more: true };
+    const places: ShownQueue["places"][number][] = [];
     for (const name of names.after(null)) {
       if (places.length >= Math.max(1, room)) break;
       const znode = tree.find(joinPath(path, name));
@@ -112,12 +101,12 @@ function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selec
     room -= places.length;
     items.push({ path, size: names.size, places });
   }
-  return { items, hasMore: false };
+  return { items };
 }
 
 interface Selected<T> {
   readonly items: readonly T[];
-  readonly hasMore: boolean;
+  readonly more?: true;
 }
 
 /** The first of a page, by key, without sorting what is not on it. */
@@ -142,9 +131,5 @@ function selected<T>(all: Iterable<T>, keyOf: (item: T) => string, { after, limi
     if (kept.length >= 4 * size) cut();
   }
   cut();
-  return { items: kept, hasMore };
-}
-
-function page<T>(name: string, total: number, { items, hasMore }: Selected<T>): string {
-  return `,"${name}":${JSON.stringify(items)},"total":${total}${hasMore ? ',"more":true' : ""}`;
+  return hasMore ? { items: kept, more: true } : { items: kept };
 }

@@ -6,14 +6,18 @@
  */
 import {
   type Children,
-  encodeRefusal,
   encodeStat,
-  encodeValue,
   isRefusal,
+  type Members,
+  type PageWriter,
   type Read,
   type Refusal,
+  type ReplyWriter,
+  type Results,
   refuse,
+  type ShownQuota,
   type SingleRead,
+  type StatText,
   serverFrameBytesMax,
   utf8Length,
 } from "@copse/protocol";
@@ -36,6 +40,8 @@ import type { StatTexts } from "./stat-texts.ts";
 /** Who reads, and what a read may touch besides the tree. */
 export interface Reader {
   readonly caller: Caller;
+  /** How its wire writes what it is answered. */
+  readonly replies: ReplyWriter;
   readonly stats: StatTexts;
   readonly session: string | null;
   /** True for who may ask what concerns the whole ensemble. */
@@ -44,15 +50,14 @@ export interface Reader {
   readonly isRootExposed: boolean;
   /** Leaves one-shot watches; none where they are refused. */
   watch(wanted: readonly WatchWanted[]): Refusal | null;
-  /** The reply members of `ensemble`. */
-  ensemble(): string;
+  ensemble(): Results["ensemble"];
   readonly inspected: Inspected;
 }
 
 type WatchWanted = readonly [path: string, kind: "data" | "child"];
 
-/** The members of the result as JSON text, each with a comma before it, or why not. */
-export function answerRead(tree: Tree, read: Read, reader: Reader): string | Refusal {
+/** The result as the reader's wire writes it, or why not. */
+export function answerRead(tree: Tree, read: Read, reader: Reader): Members | Refusal {
   const wanted: WatchWanted[] = [];
   const members = answer(tree, read, reader, wanted);
   if (typeof members !== "string") return members;
@@ -67,60 +72,61 @@ function tooLarge(read: Read): Refusal {
   return refuse("TOO_LARGE", `the reply is over ${serverFrameBytesMax} bytes; ask for less`, "path" in read ? read.path : undefined);
 }
 
-function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): string | Refusal {
+function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): Members | Refusal {
+  const { replies } = reader;
   switch (read.op) {
     case "get":
     case "exists":
     case "children":
       return answerSingle(tree, read, reader, wanted);
     case "read": {
-      const results: string[] = [];
-      let units = 0;
+      const results = replies.read();
       const budget = new ListBudget();
       for (const single of read.ops) {
         const members = answerSingle(tree, single, reader, wanted, budget);
-        if (typeof members !== "string" && members.code === "TOO_LARGE") return members;
-        results.push(typeof members === "string" ? `{${members.slice(1)}}` : `{"error":${encodeRefusal(members)}}`);
-        units += results[results.length - 1]!.length;
-        if (units > serverFrameBytesMax) return tooLarge(read);
+        if (typeof members === "string") results.add(members);
+        else if (members.code === "TOO_LARGE") return members;
+        else results.addRefusal(members);
+        if (results.units > serverFrameBytesMax) return tooLarge(read);
       }
-      return `,"results":[${results.join(",")}]`;
+      return results.end();
     }
     case "getAcl": {
       const znode = tree.find(read.path);
       if (znode === undefined) return noNode(read.path);
       if (!mayDo(znode.acl, "read", reader.caller) && !mayDo(znode.acl, "admin", reader.caller)) return noAuth(read.path);
-      return encodeAcl(znode, reader.caller);
+      return replies.result("getAcl", aclResult(znode, reader.caller));
     }
     case "count": {
       const znode = readable(tree, read.path, reader);
-      return isRefusal(znode) ? znode : `,"count":${znode.descendants}`;
+      return isRefusal(znode) ? znode : replies.result("count", { count: znode.descendants });
     }
     case "ephemerals": {
       const session = reader.session === null ? undefined : tree.sessions.get(reader.session);
-      return page("paths", read, ownEphemerals(session?.ephemerals ?? null, read), (path) => JSON.stringify(path));
+      return page(replies.page("paths"), read, ownEphemerals(session?.ephemerals ?? null, read), (path) => path);
     }
     case "whoami": {
       const { identities, address } = reader.caller;
       const all = address === "" ? identities : [...identities, { scheme: "ip", id: address }];
-      return `,"identities":${JSON.stringify(all)},"admin":${reader.isAdmin}${reader.isRootExposed ? ',"rootOpen":true' : ""}`;
+      const exposed = reader.isRootExposed ? ({ rootOpen: true } as const) : {};
+      return replies.result("whoami", { identities: all, admin: reader.isAdmin, ...exposed });
     }
     case "quotas":
-      return page("quotas", read, tree.quotas.after(read.after), (use) =>
-        mayRead(tree, quotaPath(use.path), reader) ? JSON.stringify(shownQuota(use)) : null,
+      return page(replies.page("quotas"), read, tree.quotas.after(read.after), (use) =>
+        mayRead(tree, quotaPath(use.path), reader) ? shownQuota(use) : null,
       );
     case "ensemble":
-      return reader.ensemble();
+      return replies.result("ensemble", reader.ensemble());
     case "sessions":
     case "queues":
     case "watchers":
     case "search":
     case "stats":
       return reader.isAdmin
-        ? answerInspection(tree, read, reader.inspected)
+        ? answerInspection(tree, read, reader.inspected, replies)
         : refuse("NO_AUTH", "needs the permission to administer the root", "/");
     case "sync":
-      return "";
+      return replies.result("sync", {});
   }
 }
 
@@ -131,31 +137,32 @@ function answerSingle(
   reader: Reader,
   wanted: WatchWanted[],
   budget: ListBudget = new ListBudget(),
-): string | Refusal {
+): Members | Refusal {
   const { path } = read;
+  const { replies } = reader;
   const znode = tree.find(path);
   if (znode === undefined && read.op !== "exists") return noNode(path);
   if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
   if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
-  if (znode === undefined) return ',"stat":null';
-  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read, budget);
-  const stat = `,"stat":${reader.stats.of(path, znode)}`;
-  if (read.op === "exists") return stat;
-  if (read.op === "get") return encodeValue(znode.value) + stat;
-  return encodeChildren(znode, read, stat, budget);
+  if (znode === undefined) return replies.exists(null);
+  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read, replies, budget);
+  const stat = reader.stats.of(path, znode);
+  if (read.op === "exists") return replies.exists(stat);
+  if (read.op === "get") return replies.get(znode.value, stat);
+  return listChildren(znode, read, stat, replies, budget);
 }
 
-function publicConfig(znode: Znode, read: SingleRead, budget: ListBudget): string | Refusal {
+function publicConfig(znode: Znode, read: SingleRead, replies: ReplyWriter, budget: ListBudget): Members | Refusal {
   const value = publicValue(configPath, znode.value);
-  const stat = `,"stat":${encodeStat(statBeside(statOf(znode), value))}`;
-  if (read.op === "children") return encodeChildren(znode, read, stat, budget);
-  return read.op === "get" ? encodeValue(value) + stat : stat;
+  const stat = encodeStat(statBeside(statOf(znode), value));
+  if (read.op === "children") return listChildren(znode, read, stat, replies, budget);
+  return read.op === "get" ? replies.get(value, stat) : replies.exists(stat);
 }
 
-function encodeAcl(znode: Znode, caller: Caller): string {
+function aclResult(znode: Znode, caller: Caller): Results["getAcl"] {
   const { items, defaultItems } = shownAcl(znode.acl, caller);
-  const handedOn = defaultItems === null ? "" : `,"default":${JSON.stringify(defaultItems)}`;
-  return `,"acl":${JSON.stringify(items)}${handedOn},"stat":${encodeStat(statOf(znode))}`;
+  const stat = statOf(znode);
+  return defaultItems === null ? { acl: items, stat } : { acl: items, default: defaultItems, stat };
 }
 
 /** This session's ephemerals whose paths begin with the prefix, behind the page before. */
@@ -175,27 +182,23 @@ const pageUnits = 1_048_576;
 /**
  * A list as far as one reply goes. With a limit it ends where that, or a page, is full, and says whether there is more; without one,
  * what is too large for one reply is refused.
- * @param encode null leaves an item out
+ * @param shown null leaves an item out
  */
 function page<T>(
-  name: string,
+  items: PageWriter,
   { op, limit }: { readonly op: string; readonly limit: number | null },
   all: Iterable<T>,
-  encode: (item: T) => string | null,
-): string | Refusal {
-  const items: string[] = [];
-  let units = 0;
+  shown: (item: T) => unknown,
+): Members | Refusal {
   let looked = 0;
   for (const item of all) {
-    const isFull = limit !== null && (items.length >= limit || units > pageUnits);
-    if (isFull) return `,"${name}":[${items.join(",")}],"more":true`;
-    if (++looked > listedMax || units > serverFrameBytesMax) return refuse("TOO_LARGE", `${op}: too much for one reply; ask for pages`);
-    const text = encode(item);
-    if (text === null) continue;
-    items.push(text);
-    units += text.length + 1;
+    if (limit !== null && (items.count >= limit || items.units > pageUnits)) return items.end(true);
+    if (++looked > listedMax || items.units > serverFrameBytesMax)
+      return refuse("TOO_LARGE", `${op}: too much for one reply; ask for pages`);
+    const one = shown(item);
+    if (one !== null) items.add(one);
   }
-  return `,"${name}":[${items.join(",")}]`;
+  return items.end(false);
 }
 
 /** What one request may list: each name takes one, each name with its stat ten. */
@@ -208,20 +211,23 @@ const childrenUnits = 2_097_152;
 /** What a stat costs, beside a name alone. */
 const statCost = 10;
 
-function encodeChildren(znode: Znode, { after, limit, stats, path }: Children, stat: string, budget: ListBudget): string | Refusal {
-  const items: string[] = [];
-  let units = 0;
+function listChildren(
+  znode: Znode,
+  { after, limit, stats, path }: Children,
+  stat: StatText,
+  replies: ReplyWriter,
+  budget: ListBudget,
+): Members | Refusal {
+  const list = replies.children();
   for (const child of znode.children?.after(after) ?? []) {
-    const isSpent = budget.left <= 0 || units > (limit === null ? serverFrameBytesMax : childrenUnits);
-    if (limit !== null && (items.length >= limit || isSpent)) return `,"children":[${items.join(",")}]${stat},"more":true`;
+    const isSpent = budget.left <= 0 || list.units > (limit === null ? serverFrameBytesMax : childrenUnits);
+    if (limit !== null && (list.count >= limit || isSpent)) return list.end(stat, true);
     if (isSpent) return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
-    const name = JSON.stringify(child.name);
-    const item = stats ? `{"name":${name},"stat":${encodeStat(statOf(child))}}` : name;
     budget.left -= stats ? statCost : 1;
-    units += item.length + 1;
-    items.push(item);
+    if (stats) list.add(child.name, statOf(child));
+    else list.add(child.name);
   }
-  return `,"children":[${items.join(",")}]${stat}`;
+  return list.end(stat, false);
 }
 
 function readable(tree: Tree, path: string, reader: Reader): Znode | Refusal {
@@ -235,7 +241,7 @@ function mayRead(tree: Tree, path: string, { caller }: Reader): boolean {
   return znode !== undefined && mayDo(znode.acl, "read", caller);
 }
 
-function shownQuota({ path, quota, used }: QuotaUse): object {
+function shownQuota({ path, quota, used }: QuotaUse): ShownQuota {
   return { path, ...Object.fromEntries(Object.entries(quota).filter(([, bound]) => bound !== null)), used };
 }
 

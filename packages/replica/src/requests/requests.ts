@@ -5,9 +5,9 @@
  * watches or subscriptions run at the head of the connection's queue, on the state behind all writes sent before them.
  */
 import {
+  type Body,
   closeCode,
   decodeRequest,
-  errorBody,
   type Follow,
   type Identity,
   type Limits,
@@ -15,6 +15,7 @@ import {
   type Read,
   type Refusal,
   type Request,
+  type Results,
   refuse,
   type Subscribe,
   type Write,
@@ -65,8 +66,7 @@ export interface RequestsState {
   readonly waits: Waits;
   readonly effects: Effects;
   readonly clock: Clock;
-  /** The reply members of `ensemble`. */
-  readonly ensemble: (isForAdmin: boolean) => string;
+  readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
   readonly inspected: Inspected;
   readonly budgets: Budgets;
   /** False where what the root's ACL grants to everyone makes nobody an admin. */
@@ -143,26 +143,26 @@ export class Requests {
       const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
       this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
       return connection.answer(slot, {
-        body: this.#error(refusal),
+        body: this.#error(connection, refusal),
         close: { code: closeCode.authenticationFailed, reason: refusal.message },
       });
     }
-    if (typeof proof === "string") connection.answer(slot, { body: this.#error(throttled(proof)) });
+    if (typeof proof === "string") connection.answer(slot, { body: this.#error(connection, throttled(proof)) });
     else if (connection.session === null) connection.answer(slot, { body: this.#identify(connection, proof.identities) });
     else this.#propose(connection, slot, request, { op: "auth", identities: proof.identities });
     this.#state.release(connection);
   }
 
   /** Identities of a connection without a session: they are this member's alone. */
-  #identify(connection: Connection, proved: readonly Identity[]): string {
+  #identify(connection: Connection, proved: readonly Identity[]): Body {
     const { limits, subscriptions } = this.#state;
     const identities = renewed(connection.caller.identities, proved);
     if (identities.length > limits.identities) {
-      return this.#error(refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.identities} identities`));
+      return this.#error(connection, refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.identities} identities`));
     }
     connection.identify(identities);
     subscriptions.identitiesChanged(connection);
-    return this.#done();
+    return this.#done(connection);
   }
 
   forget(connection: Connection): void {
@@ -184,7 +184,7 @@ export class Requests {
     // Here and not where it is applied: members of different builds apply the same txn.
     const plain = write.op === "auth" ? write : write.op === "stepTime" ? { ...write, time: clock.wall() } : withUniqueAcls(write);
     const fault = plain.op === "auth" || request.id <= connection.lastWriteId ? null : expandedFault(plain, connection.caller);
-    if (fault !== null) return connection.answer(slot, { body: this.#error(fault) });
+    if (fault !== null) return connection.answer(slot, { body: this.#error(connection, fault) });
     const needed = formatNeeded(write);
     if (needed > 1 && !canUse(needed)) return this.#refuseUnread(connection, slot);
     const isAnew = isJudgedAnew(write) && canUse(3);
@@ -211,7 +211,7 @@ export class Requests {
   /** A write that some member would not understand: it waits, with its connection, until all do. */
   #refuseUnread(connection: Connection, slot: Slot): void {
     const refusal = refuse("UNAVAILABLE", "a member of the ensemble is of a build that does not know this yet");
-    connection.answer(slot, { body: this.#error(refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
+    connection.answer(slot, { body: this.#error(connection, refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
   }
 
   /** What comes behind an auth is held back until it is through. */
@@ -235,9 +235,9 @@ export class Requests {
     else this.#run(connection, id, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
   }
 
-  #answer(connection: Connection, read: Read): string {
+  #answer(connection: Connection, read: Read): Body {
     const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
-    return typeof members === "string" ? this.#done() + members : this.#error(members);
+    return typeof members === "string" ? connection.replies.body(this.#state.tree.zxid, members) : this.#error(connection, members);
   }
 
   /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
@@ -249,7 +249,7 @@ export class Requests {
       const settle = (give: () => Answer): void => {
         if (!connection.isClosed) connection.answer(slot, give());
       };
-      const tooLong = (): Answer => ({ body: this.#error(refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
+      const tooLong = (): Answer => ({ body: this.#error(connection, refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
       const deadline = clock.now() + connection.timeoutMs / 3;
       waits.until(
         isOver,
@@ -265,18 +265,18 @@ export class Requests {
 
   #ping(connection: Connection, id: number): void {
     const { sessions, waits, tree, clock } = this.#state;
-    if (connection.session === null) return connection.reply(id, this.#done());
+    if (connection.session === null) return connection.reply(id, this.#done(connection));
     if (!sessions.touch(connection)) return;
     const barrier = waits.barrier();
     barrier.touched.add(connection.session.id);
-    const answer = (): void => connection.reply(id, this.#done());
+    const answer = (): void => connection.reply(id, this.#done(connection));
     waits.until(
       () => barrier.isConfirmed,
       tree.zxid,
       clock.now() + connection.timeoutMs / 3,
       answer,
       () => {
-        connection.reply(id, this.#error(refuse("UNAVAILABLE", "no coordinator has counted the ping")));
+        connection.reply(id, this.#error(connection, refuse("UNAVAILABLE", "no coordinator has counted the ping")));
       },
     );
   }
@@ -291,28 +291,28 @@ export class Requests {
     }
   }
 
-  #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): string {
+  #followNow(connection: Connection, follow: Exclude<Follow, Subscribe>): Body {
     const { watches, subscriptions } = this.#state;
-    const done = this.#done();
+    const done = this.#done(connection);
     switch (follow.op) {
       case "addWatch": {
         const refusal = watches.refusal(connection, [[follow.path, follow.mode]]);
-        if (refusal !== null) return this.#error({ ...refusal, path: follow.path });
+        if (refusal !== null) return this.#error(connection, { ...refusal, path: follow.path });
         watches.add(connection, follow.path, follow.mode);
         return done;
       }
       case "removeWatch":
         return watches.remove(connection, follow.path, follow.mode)
           ? done
-          : this.#error(refuse("NO_WATCHER", "the connection has no such watch on the path", follow.path));
+          : this.#error(connection, refuse("NO_WATCHER", "the connection has no such watch on the path", follow.path));
       case "restoreWatches": {
         const refusal = restoreWatches(follow, connection, this.#state);
-        return refusal === null ? done : this.#error(refusal);
+        return refusal === null ? done : this.#error(connection, refusal);
       }
       case "unsubscribe":
         return subscriptions.unsubscribe(connection, follow.sub)
           ? done
-          : this.#error(refuse("BAD_ARGUMENTS", "the connection has no subscription of this number"));
+          : this.#error(connection, refuse("BAD_ARGUMENTS", "the connection has no subscription of this number"));
     }
   }
 
@@ -322,10 +322,12 @@ export class Requests {
     const most = isAnonymous ? Math.min(limits.subscriptions, budgets.limits.subscriptionsAnonymous) : limits.subscriptions;
     if (subscriptions.count(connection) < most) {
       const refusal = subscriptions.refusal(connection, follow.path);
-      return refusal === null ? subscriptions.subscribe(follow, connection) : { body: this.#error({ ...refusal, path: follow.path }) };
+      return refusal === null
+        ? subscriptions.subscribe(follow, connection)
+        : { body: this.#error(connection, { ...refusal, path: follow.path }) };
     }
     if (most < limits.subscriptions) budgets.refused("subscriptionsAnonymous");
-    return { body: this.#error(refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
+    return { body: this.#error(connection, refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
   }
 
   #close(connection: Connection, id: number): void {
@@ -335,7 +337,7 @@ export class Requests {
       this.#state.sessions.end(connection, (applied) => {
         // An earlier copy of the same txn may have ended it already: what was asked for is done.
         const isDone = applied === null || applied.code === "SESSION_EXPIRED";
-        connection.answer(slot, { body: isDone ? this.#done() : applied.body.text, close });
+        connection.answer(slot, { body: isDone ? this.#done(connection) : connection.replies.written(applied.reply!), close });
       });
       return null;
     };
@@ -343,17 +345,17 @@ export class Requests {
   }
 
   #refuse(connection: Connection, id: number, refusal: Refusal): void {
-    connection.enqueue(id, () => ({ body: this.#error(refusal) }));
+    connection.enqueue(id, () => ({ body: this.#error(connection, refusal) }));
   }
 
   /** The body of a reply that only says that it was done. */
-  #done(): string {
-    return `,"zxid":${this.#state.tree.zxid}`;
+  #done(connection: Connection): Body {
+    return connection.replies.body(this.#state.tree.zxid, "");
   }
 
-  #error(refusal: Refusal): string {
+  #error(connection: Connection, refusal: Refusal): Body {
     increment(this.refusals, refusal.code);
-    return errorBody(this.#state.tree.zxid, refusal);
+    return connection.replies.refused(this.#state.tree.zxid, refusal);
   }
 
   #count(request: Request): void {

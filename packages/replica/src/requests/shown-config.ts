@@ -3,8 +3,8 @@
  *
  * The znode holds the whole of it, the same on every member; what is left out is left out where it is shown.
  */
-import { madeValue, type Stat, utf8Length, type Value } from "@copse/protocol";
-import { configPath } from "@copse/tree";
+import { madeValue, type Stat, textOf, utf8Length, type Value } from "@copse/protocol";
+import { configPath, decodeConfig } from "@copse/tree";
 
 const shown: WeakMap<Value, Value> = new WeakMap();
 
@@ -13,7 +13,7 @@ export function publicValue(path: string, value: Value | null): Value | null {
   if (value === null || path !== configPath) return value;
   let known = shown.get(value);
   if (known === undefined) {
-    const { members, ...rest } = JSON.parse(JSON.parse(value.json) as string) as { members: Record<string, unknown>[] };
+    const { members, ...rest } = decodeConfig(textOf(value)!);
     const text = JSON.stringify({ members: members.map(({ peer: _, ...member }) => member), ...rest });
     known = madeValue(text, utf8Length(text), false);
     shown.set(value, known);

@@ -8,7 +8,6 @@ import {
   type Connect,
   closeCode,
   decodeConnect,
-  encodeRefusal,
   type Identity,
   isRefusal,
   type Limits,
@@ -208,8 +207,9 @@ export class Admission {
     const { cluster } = this.#state.sessions;
     const shown = session === null ? null : { ...session, timeout: connection.timeoutMs };
     const rest = { session: shown, resumed: isResumed, lastId, cluster, member, role: this.#state.role(), limits };
-    const readOnly = isReadOnly ? { readOnly: true } : {};
-    connection.reply(id, `,"zxid":${this.#state.tree.zxid},${JSON.stringify({ ...rest, ...readOnly }).slice(1, -1)}`);
+    const readOnly = isReadOnly ? ({ readOnly: true } as const) : {};
+    const { replies } = connection;
+    connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly })));
     this.#connecting.delete(connection);
     connection.phase = { kind: "ready" };
     this.#state.release(connection);
@@ -246,10 +246,7 @@ export class Admission {
     this.#connecting.delete(connection);
     const { cluster } = this.#state.sessions;
     // Who does not know yet which cluster it is of says nothing: a client would take another name for another cluster.
-    if (cluster !== "") {
-      const shown = JSON.stringify(cluster);
-      connection.reply(id, `,"zxid":${this.#state.tree.zxid},"error":${encodeRefusal(refusal)},"cluster":${shown}`);
-    }
+    if (cluster !== "") connection.reply(id, connection.replies.refused(this.#state.tree.zxid, refusal, cluster));
     connection.close(code, refusal.message);
   }
 

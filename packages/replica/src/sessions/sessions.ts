@@ -4,7 +4,7 @@
  * Invariants: one connection per session and member; a newer one closes the older (4409), and the generation fences the
  * writes of the older wherever they are. A ping is answered only when it has counted.
  */
-import { chunk, closeCode, errorBody, expiredEvent, pingEvent, type Refusal, refuse } from "@copse/protocol";
+import { chunk, closeCode, expiredEvent, pingEvent, type Refusal, refuse } from "@copse/protocol";
 import type { Applied, Tree, Txn } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
@@ -182,9 +182,10 @@ export class Sessions {
 
   /** Nobody coordinates: whoever has a session, or wants one, is told to look elsewhere. */
   #giveUp(connections: ReadonlyMap<number, Connection>): void {
-    const body = errorBody(this.#state.tree.zxid, noCoordinator);
+    const { zxid } = this.#state.tree;
     for (const connection of connections.values()) {
-      if (connection.session !== null) connection.refuseAll(body, closeCode.unavailable, noCoordinator.message);
+      if (connection.session === null) continue;
+      connection.refuseAll(connection.replies.refused(zxid, noCoordinator), closeCode.unavailable, noCoordinator.message);
     }
     this.#state.proposals.forget();
   }

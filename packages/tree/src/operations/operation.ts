@@ -20,22 +20,19 @@ import {
   type SetValue,
   type SingleWrite,
   type Stat,
+  StatReply,
   sequenceSuffix,
   type Value,
+  type WriteResult,
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo } from "../access/acl.ts";
 import type { Tree } from "../tree.ts";
 import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "../znode.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
-import { StatBody } from "./reply-body.ts";
 
-/** The members of an op's result: as JSON text, each with a comma before it, or what it is made of. */
-export type Members = string | StatBody;
-
-export function isMembers(result: Members | Refusal): result is Members {
-  return typeof result === "string" || result instanceof StatBody;
-}
+/** An op that answers nothing but that it was done. */
+const done: WriteResult = {};
 
 /** The changes of one txn while it is being applied. */
 export class Work {
@@ -108,7 +105,7 @@ export class Work {
 }
 
 /** Runs one operation for a caller whose session is `session`. */
-export function operate(work: Work, write: SingleWrite, caller: Caller, session: string): Members | Refusal {
+export function operate(work: Work, write: SingleWrite, caller: Caller, session: string): WriteResult | Refusal {
   switch (write.op) {
     case "create":
       return create(work, write, caller, session);
@@ -126,7 +123,7 @@ export function operate(work: Work, write: SingleWrite, caller: Caller, session:
 /** Ancestors that one txn may create on the way to its znodes. */
 const ancestorsMax = 10_000;
 
-function create(work: Work, write: Create, caller: Caller, session: string): Members | Refusal {
+function create(work: Work, write: Create, caller: Caller, session: string): WriteResult | Refusal {
   const { tree } = work;
   const pathAsked = write.isSequential ? `${write.path}0` : write.path;
   const isQuota = isQuotaPath(pathAsked);
@@ -168,10 +165,10 @@ function create(work: Work, write: Create, caller: Caller, session: string): Mem
   const acl = given === null ? inherited : tree.acls.of(given, null);
   const { value, isEphemeral, isContainer, ttl } = write;
   const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
-  return new StatBody(work.zxid, path, work.create(path, parent, { value, acl, kind }));
+  return new StatReply(work.zxid, path, work.create(path, parent, { value, acl, kind }));
 }
 
-function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
+function set(work: Work, write: SetValue, caller: Caller): WriteResult | Refusal {
   const { path, version, value } = write;
   if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
   const quota = isQuotaPath(path) ? quotaOf(value) : null;
@@ -183,10 +180,10 @@ function set(work: Work, write: SetValue, caller: Caller): Members | Refusal {
   const longer = (value?.bytes ?? 0) - (znode.value?.bytes ?? 0);
   const full = isQuotaPath(path) ? quotaRefusal(work, path, value, caller) : work.tree.quotas.exceeded(path, 0, longer);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
-  return new StatBody(work.zxid, null, work.setValue(path, znode, write.value));
+  return new StatReply(work.zxid, null, work.setValue(path, znode, write.value));
 }
 
-function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
+function setAcl(work: Work, write: SetAcl, caller: Caller): WriteResult | Refusal {
   const { path, version } = write;
   if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
   const { acls } = work.tree;
@@ -203,15 +200,15 @@ function setAcl(work: Work, write: SetAcl, caller: Caller): Members | Refusal {
   if (path === "/" && work.format >= 3 && !mayDo(acl, "admin", caller)) {
     return refuse("BAD_ARGUMENTS", "acl: who sets it would not be admin of the root any more", path);
   }
-  return new StatBody(work.zxid, null, work.setAcl(path, znode, acl));
+  return new StatReply(work.zxid, null, work.setAcl(path, znode, acl));
 }
 
-function check(work: Work, write: Check, caller: Caller): Members | Refusal {
+function check(work: Work, write: Check, caller: Caller): WriteResult | Refusal {
   const { path, version } = write;
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "read", caller)) return noAuth("read", path);
-  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : "";
+  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : done;
 }
 
 /** The checks of a delete up to and including the version. */
@@ -228,15 +225,15 @@ function deletable(work: Work, write: Delete, caller: Caller): Znode | Refusal {
   return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : znode;
 }
 
-function remove(work: Work, write: Delete, caller: Caller): Members | Refusal {
+function remove(work: Work, write: Delete, caller: Caller): WriteResult | Refusal {
   const znode = deletable(work, write, caller);
   if (isRefusal(znode)) return znode;
   if (znode.numChildren > 0) return refuse("NOT_EMPTY", "the znode has children", write.path);
   work.remove(write.path, znode);
-  return "";
+  return done;
 }
 
-function deleteRecursively(work: Work, write: Delete, caller: Caller): Members | Refusal {
+function deleteRecursively(work: Work, write: Delete, caller: Caller): WriteResult | Refusal {
   const { path } = write;
   const top = deletable(work, write, caller);
   if (isRefusal(top)) return top;
@@ -262,7 +259,7 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): Members |
   const kept = isQuotaPath(path) ? paths.find((at) => !mayGovern(work, at, caller)) : undefined;
   if (kept !== undefined) return noAuth("admin", governedBy(kept));
   for (const [at, znode] of doomed.entries()) work.remove(paths[at]!, znode);
-  return `,"deleted":${count}`;
+  return { deleted: count };
 }
 
 /** The path of a znode below `top`, as far down as the caller may list. */

@@ -1,11 +1,11 @@
 /**
  * Changes of the ensemble's table, and the znode that shows it.
  */
-import { type MemberWanted, madeValue, membersMax, type Reconfig, type Refusal, refuse } from "@copse/protocol";
+import { type MemberWanted, madeValue, membersMax, type Reconfig, type Refusal, refuse, type WriteResult } from "@copse/protocol";
 import { type Caller, isSuper, mayDo } from "../access/acl.ts";
 import { isAdmin } from "../access/admin.ts";
-import { configPath, encodeConfig, type MemberRow } from "../ensemble.ts";
-import type { Members, Work } from "./operation.ts";
+import { configOf, configPath, encodeConfig, type MemberRow } from "../ensemble.ts";
+import type { Work } from "./operation.ts";
 
 /**
  * Changes who is meant to be a member.
@@ -16,7 +16,7 @@ export function reconfigure(
   { add, remove, version, isForced }: Reconfig,
   caller: Caller,
   isWorldAdmin: boolean,
-): Members | Refusal {
+): WriteResult | Refusal {
   const { tree, format } = work;
   const table = tree.ensemble;
   if (format < 3) {
@@ -53,7 +53,7 @@ export function reconfigure(
   const members = [...rows.values()].sort((a, b) => Number(a.id) - Number(b.id));
   tree.ensemble = { ...table, members, version: table.version + 1, isSettled: false };
   showConfig(work);
-  return `,${encodeConfig(tree.ensemble).slice(1, -1)}`;
+  return configOf(tree.ensemble);
 }
 
 function rowOf({ id, peer, url, role }: MemberWanted, known: MemberRow | undefined): MemberRow | null {

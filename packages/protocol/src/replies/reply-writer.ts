@@ -1,0 +1,140 @@
+/**
+ * How one wire writes what a request answers: a writer for each op. A connection has the writer of its wire, and nothing above it knows
+ * which wire that is.
+ *
+ * The ops that are asked most are written straight from what the tree holds: a value is kept as a JSON literal, and a stat that was written
+ * before is given as its text (`StatText`). All others are data (`Results`), which is written as it is.
+ */
+import type { Value } from "../text/value.ts";
+import { encodeData } from "../text/value.ts";
+import type { Refusal } from "./error-code.ts";
+import { encodeBody, encodeMembers, encodeObject, encodeRefusal, encodeRefused, encodeReply } from "./reply.ts";
+import type { Op, Results } from "./result.ts";
+import { encodeStat, type Stat } from "./stat.ts";
+import type { WriteReply } from "./write-reply.ts";
+
+/** A stat as `encodeStat` gives it: written once for all who read the znode. */
+export type StatText = string;
+
+/** What an op adds to a reply, as its wire writes it. Only the writer looks inside. */
+export type Members = string;
+
+/** A reply without its id, as its wire writes it: it waits for its turn in the queue of its connection. */
+export type Body = string;
+
+export interface ReplyWriter {
+  /** Any op. */
+  result<O extends Op>(op: O, result: Results[O]): Members;
+  get(value: Value | null, stat: StatText): Members;
+  /** @param stat null where there is no znode */
+  exists(stat: StatText | null): Members;
+  children(): ChildrenWriter;
+  read(): ReadWriter;
+  page(name: "paths" | "quotas"): PageWriter;
+  subscribed(
+    sub: number,
+    state: { readonly nodes: readonly string[]; readonly isHidden: boolean; readonly isLast: boolean } | null,
+  ): Members;
+  /** A body, from what the op adds. */
+  body(zxid: number, members: Members): Body;
+  refused(zxid: number, refusal: Refusal, cluster?: string): Body;
+  written(reply: WriteReply): Body;
+  /** The message. */
+  reply(id: number, body: Body): string;
+}
+
+/** A list under way: how many items it has, and how long it is, in UTF-16 units. */
+interface ListWriter {
+  readonly count: number;
+  readonly units: number;
+}
+
+export interface ChildrenWriter extends ListWriter {
+  /** @param stat where each name comes with its stat */
+  add(name: string, stat?: Stat): void;
+  end(stat: StatText, hasMore: boolean): Members;
+}
+
+/** The results of a batch of reads. */
+export interface ReadWriter extends ListWriter {
+  add(result: Members): void;
+  addRefusal(refusal: Refusal): void;
+  end(): Members;
+}
+
+export interface PageWriter extends ListWriter {
+  add(item: unknown): void;
+  end(hasMore: boolean): Members;
+}
+
+class JsonList implements ChildrenWriter, PageWriter {
+  readonly #name: string;
+  readonly #items: string[] = [];
+  units = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  get count(): number {
+    return this.#items.length;
+  }
+
+  add(item: unknown, stat?: Stat): void {
+    const text = JSON.stringify(item);
+    this.push(stat === undefined ? text : `{"name":${text},"stat":${encodeStat(stat)}}`);
+  }
+
+  push(text: string): void {
+    this.#items.push(text);
+    this.units += text.length + 1;
+  }
+
+  end(stat: StatText | boolean, hasMore: boolean = stat === true): Members {
+    const list = `,"${this.#name}":[${this.#items.join(",")}]`;
+    return `${list}${typeof stat === "string" ? `,"stat":${stat}` : ""}${hasMore ? ',"more":true' : ""}`;
+  }
+}
+
+class JsonRead implements ReadWriter {
+  readonly #list: JsonList = new JsonList("results");
+
+  get count(): number {
+    return this.#list.count;
+  }
+
+  get units(): number {
+    return this.#list.units;
+  }
+
+  add(result: Members): void {
+    this.#list.push(encodeObject(result));
+  }
+
+  addRefusal(refusal: Refusal): void {
+    this.#list.push(`{"error":${encodeRefusal(refusal)}}`);
+  }
+
+  end(): Members {
+    return this.#list.end(false);
+  }
+}
+
+/** JSON over WebSocket. */
+export const jsonReplies: ReplyWriter = {
+  result: (_op, result) => encodeMembers(result),
+  get: (value, stat) => `${encodeData(value)},"stat":${stat}`,
+  exists: (stat) => `,"stat":${stat ?? "null"}`,
+  children: () => new JsonList("children"),
+  read: () => new JsonRead(),
+  page: (name) => new JsonList(name),
+  subscribed: (sub, state) => {
+    if (state === null) return `,"sub":${sub},"resumed":true`;
+    const { nodes, isHidden, isLast } = state;
+    return `,"sub":${sub},"resumed":false,"nodes":[${nodes.join(",")}]${isHidden ? ',"denied":true' : ""}${isLast ? "" : ',"more":true'}`;
+  },
+  body: encodeBody,
+  refused: encodeRefused,
+  written: ({ text }) => text,
+  reply: encodeReply,
+};

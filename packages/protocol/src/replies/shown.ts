@@ -1,0 +1,92 @@
+/**
+ * What operators are shown (SPEC I): members, sessions, queues, watchers, figures, quotas. Times are milliseconds.
+ */
+import type { Identity } from "../acl.ts";
+
+/** A member as `ensemble` shows it. */
+export interface ShownMember {
+  readonly id: string;
+  readonly role: "leader" | "follower" | "observer";
+  /** Where its clients reach it; "" where it tells none. */
+  readonly url: string;
+  readonly state: "up" | "down";
+  /** The newest zxid that it is known to have applied; 0 where the member that answers has not heard of any. */
+  readonly zxid: number;
+  /** Where other members reach it, HOST:PORT; for admins alone. */
+  readonly peer?: string;
+}
+
+export interface ShownEnsemble {
+  readonly members: readonly ShownMember[];
+  /** The id of the member that leads, or "". */
+  readonly leader: string;
+  /** Grows with each change of the members: what `reconfig` compares its `version` with. */
+  readonly version: number;
+}
+
+export interface ShownSession {
+  readonly id: string;
+  readonly timeout: number;
+  readonly ephemerals: number;
+  readonly identities: readonly Pick<Identity, "scheme" | "id">[];
+  readonly connection: {
+    readonly address: string;
+    readonly ageMs: number;
+    readonly silentMs: number;
+    readonly watches: number;
+    readonly subscriptions: number;
+    readonly queueBytes: number;
+  } | null;
+}
+
+export interface ShownQueue {
+  readonly path: string;
+  readonly size: number;
+  /** In their order; `czxid` is the fencing token, `ctime` when the place was taken. */
+  readonly places: readonly { readonly name: string; readonly session: string; readonly czxid: number; readonly ctime: number }[];
+}
+
+export interface ShownWatcher {
+  readonly session: string | null;
+  readonly address: string;
+  readonly kinds: readonly string[];
+}
+
+export interface MemberStats {
+  readonly member: string;
+  readonly role: string;
+  readonly leader: string | null;
+  readonly term: number;
+  readonly zxid: number;
+  /** The newest log entry that this member has applied, and that it knows to be committed. */
+  readonly index: number;
+  readonly committed: number;
+  /** The state's time, in milliseconds since the epoch, and how far the member's wall clock is ahead of it. */
+  readonly time: number;
+  readonly wallOffsetMs: number;
+  readonly connections: number;
+  readonly sessions: number;
+  readonly znodes: number;
+  readonly watches: number;
+  readonly subscriptions: number;
+  readonly pendingTxns: number;
+  readonly snapshots: number;
+  /** How old the state in the newest snapshot is; null without one. */
+  readonly snapshotAgeMs: number | null;
+  readonly syncMsP99: number | null;
+  /** Since the member's start. */
+  readonly requests: Readonly<Record<string, number>>;
+  readonly refusals: Readonly<Record<string, number>>;
+  /** What was refused or closed because a budget was used up, by the budget's name. */
+  readonly overBudget: Readonly<Record<string, number>>;
+}
+
+/** A bound on a subtree, and what is used of it: znodes, the path itself included, and bytes of data. Soft bounds only tell. */
+export interface ShownQuota {
+  readonly path: string;
+  readonly count?: number;
+  readonly bytes?: number;
+  readonly softCount?: number;
+  readonly softBytes?: number;
+  readonly used: { readonly count: number; readonly bytes: number };
+}
