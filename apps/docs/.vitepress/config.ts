@@ -18,6 +18,20 @@ const recipes: readonly (readonly [string, string])[] = [
   ["persistent-ephemeral", "Kept ephemeral"],
 ];
 
+const decisions: readonly (readonly [string, string])[] = [
+  ["order", "One order"],
+  ["exactly-once", "Exactly once"],
+  ["membership", "Membership"],
+  ["wire", "The wire"],
+  ["readers", "Readers of one moment"],
+  ["budgets", "Budgets"],
+  ["strangers", "Strangers"],
+  ["clocks", "Clocks"],
+  ["disk", "The disk"],
+  ["client", "The client"],
+  ["formats", "Formats"],
+];
+
 // VitePress reads its settings from the default export.
 // biome-ignore lint/style/noDefaultExport: the tool asks for one
 export default defineConfig({
@@ -59,6 +73,10 @@ export default defineConfig({
           { text: "Errors", link: "/errors" },
           { text: "Beside other clients", link: "/comparison" },
         ],
+      },
+      {
+        text: "Decisions",
+        items: [{ text: "All of them", link: "/decisions/" }, ...decisions.map(([name, text]) => ({ text, link: `/decisions/${name}` }))],
       },
       {
         text: "Coming from",

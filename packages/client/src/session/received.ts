@@ -5,7 +5,7 @@
  * nothing of a frame reaches the client unless all of it has the shape of the protocol; members, events and kinds of change that are
  * not known are left out, as the protocol asks of clients.
  */
-import type { ConnectReply, Reply } from "@copse/protocol";
+import type { Reply, ReplyOf } from "@copse/protocol";
 
 export type Message = Record<string, unknown>;
 type Check = (value: unknown) => boolean;
@@ -41,7 +41,7 @@ export function messagesOf(text: string): readonly Message[] | null {
 }
 
 /** True if the reply is one to a connect. */
-export function isConnectReply(reply: object): reply is ConnectReply {
+export function isConnectReply(reply: object): reply is ReplyOf<"connect"> {
   const { session, cluster, lastId, limits } = reply as Message;
   if (typeof cluster !== "string" || !isCount(lastId)) return false;
   if (!isAbsentOr(limits, areLimits)) return false;

@@ -6,7 +6,7 @@
  * counted: a timer that fired late, a page that woke, or who asks for the state, first looks at the deadline. Invariant: what is
  * said to a peer of another cluster, or to no copse server, changes nothing here; the next endpoint is tried.
  */
-import type { ConnectReply, Credential, Reply } from "@copse/protocol";
+import type { Credential, Reply, ReplyOf } from "@copse/protocol";
 import { CopseError } from "../errors.ts";
 import type { ClientPorts, Socket } from "../transport.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -233,7 +233,7 @@ export class ClientSession {
 
   #reply(reply: Reply): void {
     if (this.#phase.kind === "greeting" && reply.id === this.#phase.connectId)
-      return this.#greeted(reply as unknown as ConnectReply, reply);
+      return this.#greeted(reply as unknown as ReplyOf<"connect">, reply);
     // A write with an unknown outcome stays: the server closes, and after the resume it is sent again.
     if (reply.error?.code === "UNAVAILABLE" && this.#outbox.find(reply.id)?.kind === "write") return;
     this.zxid = Math.max(this.zxid, reply.zxid);
@@ -256,7 +256,7 @@ export class ClientSession {
     this.seenZxid = Math.max(this.seenZxid, zxid);
   }
 
-  #greeted(reply: ConnectReply, { error }: Reply): void {
+  #greeted(reply: ReplyOf<"connect">, { error }: Reply): void {
     if (this.#phase.kind !== "greeting") return;
     const { socket, sent } = this.#phase;
     if (!isConnectReply(reply) && !isConnectRefusal(reply)) return this.#misfit();

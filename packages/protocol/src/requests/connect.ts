@@ -68,17 +68,3 @@ export function decodeCredential(message: Record<string, unknown>): Credential |
   if (!scheme.isWellFormed() || !credential.isWellFormed()) return null;
   return { scheme, credential };
 }
-
-/** The reply to a connect, as a client reads it. */
-export interface ConnectReply {
-  readonly id: number;
-  readonly zxid: number;
-  readonly session: { readonly id: string; readonly secret: string; readonly timeout: number } | null;
-  readonly resumed: boolean;
-  readonly lastId: number;
-  readonly cluster: string;
-  readonly member: string;
-  readonly role: string;
-  readonly limits: Limits;
-  readonly readOnly?: boolean;
-}
