@@ -21,7 +21,7 @@ describe("a queue whose numbers pass ten digits", () => {
       // What a parent has counted that made so many.
       await a.create(`${path}/x`);
       await a.delete(`${path}/x`);
-      hub.member().tree.find(path)!.brood!.creations = 9_999_999_999;
+      hub.member().tree.find(path)!.parentState!.creations = 9_999_999_999;
     }
     const first = await lock(a, "/lock");
     const second = lock(b, "/lock");

@@ -11,7 +11,7 @@ import type { Disk } from "./disk.ts";
 import { encodeRecord, headBytes, payloadBytesMax, readRecord, recordFormat } from "./record.ts";
 import type { Place } from "./segment.ts";
 
-export interface SnapshotHead extends Place {
+export interface SnapshotRecord extends Place {
   readonly format: number;
   readonly directory: string;
   /** Who is a member behind that entry; absent in the first files of format 1, which a single member wrote. */
@@ -98,7 +98,7 @@ export class SnapshotStore {
   /** Begins a snapshot whose pieces come from elsewhere. */
   create(place: SnapshotPlace): SnapshotFile {
     const { index, term, configuration } = place;
-    const head: SnapshotHead = { format: recordFormat, directory: this.#directory, index, term, configuration };
+    const head: SnapshotRecord = { format: recordFormat, directory: this.#directory, index, term, configuration };
     // Two files of one index may be under way: one's own, and one that a leader sends.
     const temporary = `${snapshotName(index)}.${++this.#files}${temporarySuffix}`;
     return new SnapshotFile(this.#disk, temporary, `A${JSON.stringify(head)}`, this.#onError, (written, done) => {
@@ -243,9 +243,9 @@ export class SnapshotReading {
  * Reads a snapshot from disk, at start-up.
  * @throws Error saying what is wrong where the file is damaged, incomplete, or of another format or directory
  */
-export function loadSnapshot(disk: Disk, name: string, directory: string, take: (piece: string) => void): SnapshotHead {
+export function loadSnapshot(disk: Disk, name: string, directory: string, take: (piece: string) => void): SnapshotRecord {
   const size = disk.size(name);
-  let head: SnapshotHead | null = null;
+  let head: SnapshotRecord | null = null;
   let pieces = 0;
   let isComplete = false;
   for (let offset = 0; offset < size; ) {
@@ -256,7 +256,7 @@ export function loadSnapshot(disk: Disk, name: string, directory: string, take: 
     if (read.kind !== "whole") break;
     offset += read.next;
     const [kind, text] = [read.payload[0], read.payload.slice(1)];
-    if (kind === "A") head = checkHead(JSON.parse(text) as SnapshotHead, name, directory);
+    if (kind === "A") head = checkHead(JSON.parse(text) as SnapshotRecord, name, directory);
     else if (kind === "P") {
       pieces++;
       take(text);
@@ -270,7 +270,7 @@ function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
-function checkHead(head: SnapshotHead, name: string, directory: string): SnapshotHead {
+function checkHead(head: SnapshotRecord, name: string, directory: string): SnapshotRecord {
   if (head.format !== recordFormat) throw new Error(`${name} has format ${head.format}; this build reads format ${recordFormat}`);
   if (head.directory !== directory) throw new Error(`${name} belongs to another data directory`);
   return head;

@@ -5,7 +5,7 @@
  * what merely gets an error reply (request.ts). Encoding joins messages that are text already.
  */
 import { nestingMax } from "./limits.ts";
-import { isWireInteger } from "./requests/member.ts";
+import { isWireInteger } from "./requests/field-reader.ts";
 import { isMessage } from "./requests/write.ts";
 import { nestsWithin } from "./text/text.ts";
 

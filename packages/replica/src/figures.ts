@@ -1,4 +1,8 @@
-/** What a member counts of itself, for metrics and for operators. */
+/**
+ * What a member counts of itself, for metrics and for operators.
+ */
+import type { MemberStats } from "@copse/protocol";
+
 export interface Figures {
   readonly connections: number;
   readonly sessions: number;
@@ -28,4 +32,33 @@ export interface Figures {
   readonly aclBytes: number;
   /** What was refused or closed because a budget was used up, by the budget's name. */
   readonly overBudget: ReadonlyMap<string, number>;
+}
+
+/** What `stats` answers: of the figures, those that the contract names (SPEC I5). */
+export function statsOf(
+  figures: Figures,
+  own: Pick<MemberStats, "member" | "role" | "leader" | "term">,
+  log: Pick<MemberStats, "committed" | "syncMsP99"> & { readonly snapshotTime: number },
+): MemberStats {
+  const { zxid, index, time, wallOffsetMs, connections, sessions, znodes, watches, subscriptions, pending, snapshots } = figures;
+  return {
+    ...own,
+    zxid,
+    index,
+    committed: log.committed,
+    time,
+    wallOffsetMs,
+    connections,
+    sessions,
+    znodes,
+    watches,
+    subscriptions,
+    pendingTxns: pending,
+    snapshots,
+    snapshotAgeMs: log.snapshotTime === 0 ? null : Math.max(0, time - log.snapshotTime),
+    syncMsP99: log.syncMsP99,
+    requests: Object.fromEntries(figures.requests),
+    refusals: Object.fromEntries(figures.refusals),
+    overBudget: Object.fromEntries(figures.overBudget),
+  };
 }

@@ -19,8 +19,10 @@ export type Input =
   | { readonly kind: "peer-up"; readonly facts: PeerFacts }
   | { readonly kind: "peer-down"; readonly member: string }
   | { readonly kind: "peer"; readonly member: string; readonly messages: readonly PeerMessage[] }
-  /** Something that the disk was asked for is done. */
-  | { readonly kind: "performed"; readonly next: () => void }
+  /** Something that the disk was asked for is done: what follows is noted under this number (`completions`). */
+  | { readonly kind: "performed"; readonly number: number }
+  /** This member stops: where it leads, another is to lead at once. */
+  | { readonly kind: "hand-over" }
   /** The heap is nearly full, or has room again. */
   | { readonly kind: "pressure"; readonly isPressed: boolean }
   | { readonly kind: "tick" };

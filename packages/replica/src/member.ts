@@ -8,7 +8,8 @@
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
 import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
 import { isRootOpen, Tree } from "@copse/tree";
-import { Outbox } from "./connections/outbox.ts";
+import { Completions } from "./completions.ts";
+import { Deliveries } from "./connections/deliveries.ts";
 import type { PeerFacts } from "./ensemble/ensemble.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { Figures } from "./figures.ts";
@@ -62,9 +63,10 @@ export class Member {
   readonly #wal: Wal;
   readonly #tree: Tree;
   readonly #time: StateTime;
-  readonly #outbox: Outbox;
+  readonly #deliveries: Deliveries;
   /** What start-up found in the data directory. */
   readonly recovered: Pick<Recovered, "snapshot" | "tornBytes"> & { readonly entries: number };
+  readonly #completions: Completions = new Completions();
   #queue: Input[] = [];
   #isScheduled = false;
   #longestTurnMs = 0;
@@ -114,7 +116,7 @@ export class Member {
         random: options.chance,
         deliver,
         send: (to, message) => this.#post(to, message),
-        defer: (next) => this.submit({ kind: "performed", next }),
+        defer: (next) => this.#defer(next),
         takeSnapshot: () => this.#compaction.take(),
         touch: (sessions) => this.#replica.touch(sessions),
         isReadable: (payload) => this.#replica.isReadable(payload),
@@ -143,17 +145,19 @@ export class Member {
       newestTime: tree.time,
       measure: (work) => this.#measure(work),
     });
-    this.#outbox = new Outbox(options.gateway, options.deliveriesMax, (connection, backlog) => this.#replica.backlog(connection, backlog));
+    this.#deliveries = new Deliveries(options.gateway, options.deliveriesMax, (connection, backlog) =>
+      this.#replica.backlog(connection, backlog),
+    );
     this.#replica = new Replica(options, {
       tree,
       time,
       history,
       applier,
       order: this.#order,
-      membership: this.#order,
+      consensus: this.#order,
       compaction: this.#compaction,
       found: (voters) => this.#found(voters, applier),
-      unsent: (connection) => this.#outbox.unsent(connection),
+      unsent: (connection) => this.#deliveries.unsent(connection),
       committed: () => this.#order.raft.log.committed,
       syncMsP99: () => this.#order.syncTimes.p99(),
     });
@@ -215,18 +219,18 @@ export class Member {
     this.#tree.index = foundingPlace.index;
     applier.term = foundingPlace.term;
     this.#compaction.take(configuration, () => {
-      this.submit({
-        kind: "performed",
-        next: () => {
-          this.#order.found({ ...foundingPlace, configuration });
-        },
-      });
+      this.#defer(() => this.#order.found({ ...foundingPlace, configuration }));
     });
   }
 
   /** Hands over, where this member leads: the others need not wait for an election. */
   handOver(): void {
-    this.submit({ kind: "performed", next: () => this.#order.handOver() });
+    this.submit({ kind: "hand-over" });
+  }
+
+  /** Runs what follows a disk operation, as an input. */
+  #defer(next: () => void): void {
+    this.submit({ kind: "performed", number: this.#completions.note(next) });
   }
 
   /** Takes an input; it is looked at in a turn of its own, soon. */
@@ -238,7 +242,7 @@ export class Member {
   /** Closes every connection. What was proposed still becomes durable. */
   dismiss(): void {
     this.#replica.dismiss();
-    this.#outbox.take(this.#replica.endTurn());
+    this.#deliveries.take(this.#replica.endTurn());
   }
 
   /** Requests whose outcome is not known yet. */
@@ -293,19 +297,19 @@ export class Member {
         this.#receive(input);
       }
       if (taken < inputs.length) this.#queue = [...inputs.slice(taken), ...this.#queue];
-      this.#outbox.take(this.#replica.endTurn());
+      this.#deliveries.take(this.#replica.endTurn());
       this.#order.flush();
     } while (this.#queue.length > 0 && clock.now() - startedAt < turnMsMax);
     // What could not be begun within the turn gets a share of its own, so that it comes to an end.
     if (this.#replica.isWaiting) {
       this.#replica.beginTurn(waitingMsMax);
       this.#replica.work();
-      this.#outbox.take(this.#replica.endTurn());
+      this.#deliveries.take(this.#replica.endTurn());
       this.#order.flush();
     }
     this.#sendToPeers();
-    this.#outbox.send();
-    if (this.#queue.length > 0 || this.#replica.hasWork || !this.#outbox.isEmpty) this.#wake();
+    this.#deliveries.send();
+    if (this.#queue.length > 0 || this.#replica.hasWork || !this.#deliveries.isEmpty) this.#wake();
   }
 
   /** What concerns the engine goes to it, and everything to the replica. */
@@ -317,6 +321,10 @@ export class Member {
       case "peer-down":
         this.#order.lost(Number(input.member));
         break;
+      case "performed":
+        return this.#completions.run(input.number);
+      case "hand-over":
+        return this.#order.handOver();
       case "tick":
         return this.#tick();
     }

@@ -12,13 +12,14 @@ import { Connection, type ConnectionHost } from "./connections/connection.ts";
 import { Intake } from "./connections/intake.ts";
 import { Turn } from "./connections/turn.ts";
 import { type Effect, Effects } from "./effect.ts";
-import { Ensemble, type EnsembleOptions, type EnsembleState, type Membership } from "./ensemble/ensemble.ts";
-import type { Figures } from "./figures.ts";
+import { type Consensus, Ensemble, type EnsembleOptions, type EnsembleState } from "./ensemble/ensemble.ts";
+import { type Figures, statsOf } from "./figures.ts";
 import type { History } from "./following/history.ts";
 import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
 import type { Applier } from "./order/applier.ts";
+import { Coordinator } from "./order/coordinator.ts";
 import type { Order, OrderEvent } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
@@ -29,7 +30,7 @@ import { Queues } from "./requests/queues.ts";
 import { Requests } from "./requests/requests.ts";
 import { Waits } from "./requests/waits.ts";
 import { Admission, type AdmissionOptions } from "./sessions/admission.ts";
-import { type Coordinator, Sessions } from "./sessions/sessions.ts";
+import { Sessions } from "./sessions/sessions.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
@@ -53,7 +54,7 @@ export interface ReplicaState {
   readonly history: History;
   readonly applier: Applier;
   readonly order: Order;
-  readonly membership: Membership;
+  readonly consensus: Consensus;
   readonly compaction: Compaction;
   readonly found: EnsembleState["found"];
   /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
@@ -83,12 +84,12 @@ export class Replica {
   readonly #requests: Requests;
   readonly #reaper: Reaper;
   readonly ensemble: Ensemble;
-  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
+  readonly #coordinator: Coordinator = new Coordinator();
 
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
     this.#state = state;
-    const { tree, time, history, order, membership, compaction, found } = state;
+    const { tree, time, history, order, consensus, compaction, found } = state;
     const { clock, random, hash, limits, isReadOnly } = options;
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
     this.#waits = new Waits(order);
@@ -118,12 +119,23 @@ export class Replica {
     const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
       { ...options, limits: { ephemerals, recursiveDeletes, identities } },
-      { tree, time, membership, proposals: this.#proposals, clock, random, found, takeSnapshot: () => compaction.take() },
+      {
+        tree,
+        time,
+        consensus,
+        coordinator: this.#coordinator,
+        proposals: this.#proposals,
+        clock,
+        random,
+        found,
+        takeSnapshot: () => compaction.take(),
+      },
     );
     this.#reaper = new Reaper(common, options.reapMs);
     this.#sessions = new Sessions(options.cluster, {
       ...common,
       budgets: this.#budgets,
+      coordinator: this.#coordinator,
       identitiesChanged: (connection) => this.#subscriptions.identitiesChanged(connection),
     });
     const shared = {
@@ -195,8 +207,6 @@ export class Replica {
       case "peer":
         for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message);
         return;
-      case "performed":
-        return input.next();
       case "pressure":
         this.#budgets.isPressed = input.isPressed;
         // The log in memory goes once a snapshot has it.
@@ -312,23 +322,10 @@ export class Replica {
   }
 
   #stats(): MemberStats {
-    const { pending, requests, refusals, overBudget, quotasOverSoftBound: _, ...figures } = this.figures;
     const { member, term } = this.#coordinator;
-    const { newestTime } = this.#state.compaction;
-    return {
-      member: this.#options.member,
-      role: this.ensemble.role,
-      leader: member,
-      term,
-      ...figures,
-      committed: this.#state.committed(),
-      pendingTxns: pending,
-      snapshotAgeMs: newestTime === 0 ? null : Math.max(0, figures.time - newestTime),
-      syncMsP99: this.#state.syncMsP99(),
-      requests: Object.fromEntries(requests),
-      refusals: Object.fromEntries(refusals),
-      overBudget: Object.fromEntries(overBudget),
-    };
+    const own = { member: this.#options.member, role: this.ensemble.role, leader: member, term };
+    const { committed, compaction, syncMsP99 } = this.#state;
+    return statsOf(this.figures, own, { committed: committed(), snapshotTime: compaction.newestTime, syncMsP99: syncMsP99() });
   }
 
   #drained(number: number): void {
@@ -366,10 +363,9 @@ export class Replica {
       case "confirmed":
         return this.#waits.confirmed(event.ticket, tree.zxid);
       case "coordinator": {
-        const isAnother = event.member !== null && (event.member !== this.#coordinator.member || event.term !== this.#coordinator.term);
-        this.#coordinator = event;
-        this.#sessions.coordinated(event);
-        this.ensemble.coordinated(event);
+        const isAnother = this.#coordinator.become(event);
+        this.#sessions.coordinated();
+        this.ensemble.coordinated();
         // What was on its way to another coordinator may never have arrived.
         if (isAnother) this.#proposals.again();
         return;

@@ -233,14 +233,14 @@ export class SnapshotLoader {
     znode.aversion = line[8];
     // Who has children is seen when they come; who had some is told by what they have left.
     if (line[3] !== line[1] || line[7] !== 0 || line[9] !== 0) {
-      const brood = znode.rear();
-      brood.pzxid = line[3];
-      brood.cversion = line[7];
-      brood.creations = line[9];
+      const parentState = znode.becomeParent();
+      parentState.pzxid = line[3];
+      parentState.cversion = line[7];
+      parentState.creations = line[9];
     }
     if (parent === null) this.#tree.plant(znode);
     else {
-      parent.rear().size++;
+      parent.becomeParent().size++;
       this.#tree.place(znode);
       const { owner } = znode.kind;
       if (owner !== null) this.#tree.sessions.get(owner)?.ephemerals.insert(path, path);

@@ -110,7 +110,7 @@ export class Tree {
   /** Puts a znode under its parent without any trace on stats: for the first state and for snapshots. */
   place(znode: Znode): void {
     const parent = znode.parent!;
-    const { children } = parent.rear();
+    const { children } = parent.becomeParent();
     children.insert(znode.name, znode);
     countAbove(znode, 1);
     this.#count(znode, 1);
@@ -121,9 +121,9 @@ export class Tree {
     const parent = znode.parent!;
     this.#keep(path, null);
     this.#touchChildren(parent, path, zxid, 1);
-    const brood = parent.rear();
-    brood.creations++;
-    this.#journal?.push(() => brood.creations--);
+    const parentState = parent.becomeParent();
+    parentState.creations++;
+    this.#journal?.push(() => parentState.creations--);
     this.#link(znode, path);
     this.#journal?.push(() => this.#unlink(znode, path));
     this.#noteQuota(path, znode.value);
@@ -227,12 +227,12 @@ export class Tree {
 
   #touchChildren(parent: Znode, childPath: string, zxid: number, step: 1 | -1): void {
     this.#keep(parentOf(childPath), parent);
-    const brood = parent.rear();
-    const { pzxid, cversion } = brood;
-    this.#journal?.push(() => Object.assign(brood, { pzxid, cversion, size: brood.size - step }));
-    brood.pzxid = zxid;
-    brood.cversion = nextVersion(cversion);
-    brood.size += step;
+    const parentState = parent.becomeParent();
+    const { pzxid, cversion } = parentState;
+    this.#journal?.push(() => Object.assign(parentState, { pzxid, cversion, size: parentState.size - step }));
+    parentState.pzxid = zxid;
+    parentState.cversion = nextVersion(cversion);
+    parentState.size += step;
   }
 
   #link(znode: Znode, path: string): void {
@@ -242,7 +242,7 @@ export class Tree {
   }
 
   #unlink(znode: Znode, path: string): void {
-    znode.parent!.brood!.children.delete(nameOf(path));
+    znode.parent!.parentState!.children.delete(nameOf(path));
     countAbove(znode, -1);
     this.#count(znode, -1);
     const { owner } = znode.kind;
@@ -276,20 +276,20 @@ function undoOfValue(znode: Znode): () => void {
 function countAbove(znode: Znode, step: 1 | -1): void {
   const bytes = step * znode.subtreeBytes;
   for (let above = znode.parent; above !== null; above = above.parent) {
-    const brood = above.rear();
-    brood.descendants += step;
-    brood.bytes += bytes;
+    const parentState = above.becomeParent();
+    parentState.descendants += step;
+    parentState.bytes += bytes;
   }
 }
 
 /** The data of a znode grows by so many bytes: its ancestors count them. */
 function addBytes(znode: Znode, bytes: number): void {
-  for (let above = znode.parent; bytes !== 0 && above !== null; above = above.parent) above.rear().bytes += bytes;
+  for (let above = znode.parent; bytes !== 0 && above !== null; above = above.parent) above.becomeParent().bytes += bytes;
 }
 
 function bareZnode(name: string, parent: Znode | null): Znode {
   const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, kind: persistent });
-  if (parent !== null) parent.rear().size++;
+  if (parent !== null) parent.becomeParent().size++;
   return znode;
 }
 

@@ -2,7 +2,7 @@
  * A znode and its stat.
  *
  * A tree may hold a million of them, most without children and made without a second thought about how: what the others need stands
- * apart, in `brood` and `kind`, and costs the many a word each. Only tree.ts changes a znode that is in the tree.
+ * apart, in `parentState` and `kind`, and costs the many a word each. Only tree.ts changes a znode that is in the tree.
  */
 import type { Stat, Value } from "@copse/protocol";
 import { joinPath } from "@copse/protocol";
@@ -31,7 +31,7 @@ export function kindOf(owner: string | null, ttl: number, isContainer: boolean):
  * Invariants: `size` is that of `children`; `descendants` counts all below, `bytes` their data; `creations` counts the children ever
  * created (it numbers sequential ones) and so never falls.
  */
-export class Brood {
+export class ParentState {
   readonly children: SortedList<Znode> = siblings();
   pzxid: number;
   cversion = 0;
@@ -63,7 +63,7 @@ export class Znode {
   version = 0;
   aversion = 0;
   /** Null for one that never had a child. */
-  brood: Brood | null = null;
+  parentState: ParentState | null = null;
 
   constructor(born: { name: string; parent: Znode | null; value: Value | null; acl: Acl; zxid: number; time: number; kind: Kind }) {
     this.name = born.name;
@@ -95,43 +95,43 @@ export class Znode {
   }
 
   get pzxid(): number {
-    return this.brood?.pzxid ?? this.czxid;
+    return this.parentState?.pzxid ?? this.czxid;
   }
 
   get cversion(): number {
-    return this.brood?.cversion ?? 0;
+    return this.parentState?.cversion ?? 0;
   }
 
   get creations(): number {
-    return this.brood?.creations ?? 0;
+    return this.parentState?.creations ?? 0;
   }
 
   get numChildren(): number {
-    return this.brood?.size ?? 0;
+    return this.parentState?.size ?? 0;
   }
 
   get descendants(): number {
-    return this.brood?.descendants ?? 0;
+    return this.parentState?.descendants ?? 0;
   }
 
   /** Bytes of the data of this znode and all below. */
   get subtreeBytes(): number {
-    return (this.value?.bytes ?? 0) + (this.brood?.bytes ?? 0);
+    return (this.value?.bytes ?? 0) + (this.parentState?.bytes ?? 0);
   }
 
   /** Null where there never were any. */
   get children(): SortedList<Znode> | null {
-    return this.brood?.children ?? null;
+    return this.parentState?.children ?? null;
   }
 
   child(name: string): Znode | undefined {
-    return this.brood?.children.get(name);
+    return this.parentState?.children.get(name);
   }
 
-  /** Its brood, made where it has none yet. */
-  rear(): Brood {
-    this.brood ??= new Brood(this.czxid);
-    return this.brood;
+  /** Its parentState, made where it has none yet. */
+  becomeParent(): ParentState {
+    this.parentState ??= new ParentState(this.czxid);
+    return this.parentState;
   }
 }
 
@@ -171,6 +171,6 @@ export function copyOf(znode: Znode): Znode {
   copy.mtime = znode.mtime;
   copy.version = znode.version;
   copy.aversion = znode.aversion;
-  if (znode.brood !== null) copy.brood = Object.assign(new Brood(0), { ...znode.brood, children: siblings() });
+  if (znode.parentState !== null) copy.parentState = Object.assign(new ParentState(0), { ...znode.parentState, children: siblings() });
   return copy;
 }

@@ -310,8 +310,8 @@ export const mutations = [
     patches: [
       {
         file: `${tree}/tree.ts`,
-        from: "brood.cversion = nextVersion(cversion);",
-        to: "if (step > 0) brood.cversion = nextVersion(cversion);",
+        from: "parentState.cversion = nextVersion(cversion);",
+        to: "if (step > 0) parentState.cversion = nextVersion(cversion);",
       },
     ],
   },

@@ -5,7 +5,7 @@
  * nothing of a frame reaches the client unless all of it has the shape of the protocol; members, events and kinds of change that are
  * not known are left out, as the protocol asks of clients.
  */
-import type { Reply, ReplyOf } from "@copse/protocol";
+import type { Op, Reply, ReplyOf } from "@copse/protocol";
 
 export type Message = Record<string, unknown>;
 type Check = (value: unknown) => boolean;
@@ -55,36 +55,54 @@ function areLimits(limits: unknown): boolean {
   return isObject(limits) && isCount(limits["frameBytes"]) && limits["frameBytes"] >= frameBytesMin && isCount(limits["requests"]);
 }
 
+type ReplyCheck = (result: Message, request: Message) => boolean;
+
+const isAnything: ReplyCheck = () => true;
+const hasStat: ReplyCheck = ({ stat }) => isStat(stat);
+const hasMembers: ReplyCheck = ({ members }) => isListOf(members, (member) => isObject(member) && isText(member["id"]));
+const hasPaths: ReplyCheck = ({ paths }) => isListOf(paths, isText);
+const hasResults: ReplyCheck = ({ results }, { ops }) => isResults(results, ops as readonly Message[]);
+
+/** What the reply to each op has to hold: an op without an entry does not compile. */
+const checks: Readonly<Record<Exclude<Op, "connect">, ReplyCheck>> = {
+  create: ({ path, stat }) => isPath(path) && isStat(stat),
+  set: hasStat,
+  setAcl: hasStat,
+  delete: isAnything,
+  check: isAnything,
+  multi: hasResults,
+  reconfig: hasMembers,
+  stepTime: ({ time }) => isCount(time),
+  auth: isAnything,
+  get: (result) => isValue(result) && isStat(result["stat"]),
+  exists: ({ stat }) => isAbsentOr(stat, isStat),
+  children: ({ children, stat }, { stats }) => isListOf(children, stats === true ? isNamed : isText) && isStat(stat),
+  read: hasResults,
+  getAcl: ({ acl, default: handedOn, stat }) =>
+    isListOf(acl, isObject) && isAbsentOr(handedOn, (list) => isListOf(list, isObject)) && isStat(stat),
+  count: ({ count }) => isCount(count),
+  ephemerals: hasPaths,
+  whoami: ({ identities }) => isListOf(identities, isObject),
+  quotas: ({ quotas }) => isListOf(quotas, isObject),
+  ensemble: hasMembers,
+  sync: isAnything,
+  sessions: ({ sessions }) => isListOf(sessions, isObject),
+  queues: ({ queues }) => isListOf(queues, isObject),
+  watchers: ({ watchers }) => isListOf(watchers, isObject),
+  search: hasPaths,
+  stats: ({ stats }) => isObject(stats),
+  subscribe: ({ sub, resumed, nodes }) => isCount(sub) && (resumed === true || isListOf(nodes, isNode)),
+  addWatch: isAnything,
+  removeWatch: isAnything,
+  restoreWatches: isAnything,
+  unsubscribe: isAnything,
+  ping: isAnything,
+  close: isAnything,
+};
+
 /** True if a reply without an error has what this request asks for. */
 export function isReplyTo(request: Message, reply: Reply): boolean {
-  const shown = reply as unknown as Message;
-  switch (request["op"]) {
-    case "read":
-    case "multi":
-      return isResults(shown["results"], request["ops"] as readonly Message[]);
-    case "subscribe":
-      return isCount(shown["sub"]) && (shown["resumed"] === true || isListOf(shown["nodes"], isNode));
-    case "getAcl":
-      return isListOf(shown["acl"], isObject) && isAbsentOr(shown["default"], (list) => isListOf(list, isObject)) && isStat(shown["stat"]);
-    case "count":
-      return isCount(shown["count"]);
-    case "ephemerals":
-    case "search":
-      return isListOf(shown["paths"], isText);
-    case "whoami":
-      return isListOf(shown["identities"], isObject);
-    case "quotas":
-    case "sessions":
-    case "queues":
-    case "watchers":
-      return isListOf(shown[request["op"]], isObject);
-    case "stats":
-      return isObject(shown["stats"]);
-    case "stepTime":
-      return isCount(shown["time"]);
-    default:
-      return isResult(request, shown);
-  }
+  return checks[request["op"] as keyof typeof checks](reply as unknown as Message, request);
 }
 
 /** The URLs that the znode of the configuration names; none where it can't be read. */
@@ -127,29 +145,12 @@ function isKnown({ id, sub, nodes, change, event }: Message): boolean {
   return watchEvents.has(event) || event === "ping" || event === "session";
 }
 
-/** What one op of a read or a multi gives, or such an op alone. */
-function isResult({ op, stats }: Message, result: Message): boolean {
-  switch (op) {
-    case "get":
-      return isValue(result) && isStat(result["stat"]);
-    case "exists":
-      return isAbsentOr(result["stat"], isStat);
-    case "children":
-      return isListOf(result["children"], stats === true ? isNamed : isText) && isStat(result["stat"]);
-    case "create":
-      return isPath(result["path"]) && isStat(result["stat"]);
-    case "set":
-    case "setAcl":
-      return isStat(result["stat"]);
-    default:
-      return true;
-  }
-}
-
 function isResults(results: unknown, ops: readonly Message[]): boolean {
   if (!Array.isArray(results) || results.length !== ops.length) return false;
   return results.every(
-    (result, at) => isObject(result) && (result["error"] === undefined ? isResult(ops[at]!, result) : isRefusal(result["error"])),
+    (result, at) =>
+      isObject(result) &&
+      (result["error"] === undefined ? checks[ops[at]!["op"] as keyof typeof checks](result, ops[at]!) : isRefusal(result["error"])),
   );
 }
 

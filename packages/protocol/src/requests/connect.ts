@@ -4,7 +4,7 @@
 
 import type { Limits } from "../limits.ts";
 import type { Refusal } from "../replies/error-code.ts";
-import { MemberReader } from "./member.ts";
+import { FieldReader } from "./field-reader.ts";
 import { isMessage } from "./write.ts";
 
 export interface Credential {
@@ -28,7 +28,7 @@ export const credentialsMax = 16;
 export const credentialLengthMax = 4_096;
 
 export function decodeConnect(message: Record<string, unknown>, limits: Limits): Connect | Refusal {
-  const reader = new MemberReader(message, limits);
+  const reader = new FieldReader(message, limits);
   const timeoutMs = reader.optionalInteger("timeout", 1);
   const lastZxid = reader.optionalInteger("lastZxid", 0);
   const cluster = reader.optionalText("cluster");

@@ -4,7 +4,7 @@
 
 import type { Limits } from "../limits.ts";
 import { type Refusal, refuse } from "../replies/error-code.ts";
-import { MemberReader } from "./member.ts";
+import { FieldReader } from "./field-reader.ts";
 
 /** A member to add, or to give another role or address. */
 export interface MemberWanted {
@@ -41,7 +41,7 @@ export function isPeerAddress(address: string): boolean {
 }
 
 export function decodeReconfig(message: Record<string, unknown>, limits: Limits): Reconfig | Refusal {
-  const reader = new MemberReader(message, limits);
+  const reader = new FieldReader(message, limits);
   const version = reader.version();
   const isForced = reader.flag("force");
   const listed = reader.optional("add") ?? [];
@@ -65,7 +65,7 @@ export function decodeReconfig(message: Record<string, unknown>, limits: Limits)
 /** The member, or what is wrong with it. */
 function decodeMember(item: unknown, limits: Limits): MemberWanted | string {
   if (typeof item !== "object" || item === null || Array.isArray(item)) return "must hold objects";
-  const reader = new MemberReader(item as Record<string, unknown>, limits);
+  const reader = new FieldReader(item as Record<string, unknown>, limits);
   const id = reader.text("id");
   const peer = reader.optionalText("peer");
   const url = reader.optionalText("url");

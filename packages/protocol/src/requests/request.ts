@@ -10,7 +10,7 @@ import type { Limits } from "../limits.ts";
 import { pathFault } from "../path.ts";
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { type Credential, decodeCredential } from "./connect.ts";
-import { MemberReader } from "./member.ts";
+import { FieldReader } from "./field-reader.ts";
 import { decodeGuards, decodeWrite, type Guard, isMessage, type Write } from "./write.ts";
 
 export interface Get {
@@ -115,7 +115,7 @@ export type Request = Numbered &
 
 /** Decodes a message whose id is usable and whose op is not connect. Never throws. */
 export function decodeRequest(message: Record<string, unknown>, id: number, limits: Limits): Request {
-  const reader = new MemberReader(message, limits);
+  const reader = new FieldReader(message, limits);
   const ack = reader.integer("ack", 0, 0);
   const request = reader.fault === null ? decodeOp(reader, id, ack) : reader.fault;
   return isRefusal(request) ? { kind: "refused", id, ack, refusal: withPath(request, message) } : request;
@@ -130,7 +130,7 @@ function withPath(refusal: Refusal, message: Record<string, unknown>): Refusal {
   return typeof path === "string" && path.length <= refusedPathLengthMax && path.isWellFormed() ? { ...refusal, path } : refusal;
 }
 
-function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refusal {
+function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refusal {
   const { message, limits } = reader;
   switch (message["op"]) {
     case "create":
@@ -211,7 +211,7 @@ function decodeOp(reader: MemberReader, id: number, ack: number): Request | Refu
   }
 }
 
-function readRequest(reader: MemberReader, id: number, ack: number, read: Read | Refusal): Request | Refusal {
+function readRequest(reader: FieldReader, id: number, ack: number, read: Read | Refusal): Request | Refusal {
   if (isRefusal(read)) return read;
   const atLeast = reader.integer("atLeast", 0, 0);
   const isLinearizable = reader.flag("linearizable");
@@ -219,7 +219,7 @@ function readRequest(reader: MemberReader, id: number, ack: number, read: Read |
 }
 
 /** What `reader` finds wrong is in its `fault`. */
-function decodeSingleRead(reader: MemberReader): SingleRead {
+function decodeSingleRead(reader: FieldReader): SingleRead {
   const path = reader.path();
   const watch = reader.flag("watch");
   const op = reader.message["op"];
@@ -228,7 +228,7 @@ function decodeSingleRead(reader: MemberReader): SingleRead {
   return { op: "children", path, watch, stats: reader.flag("stats"), after, limit: reader.optionalInteger("limit", 0) };
 }
 
-function decodeReadBatch(reader: MemberReader): Read | Refusal {
+function decodeReadBatch(reader: FieldReader): Read | Refusal {
   const { message, limits } = reader;
   const members = message["ops"];
   if (!Array.isArray(members)) return refuse("BAD_ARGUMENTS", "ops must be an array");
@@ -240,14 +240,14 @@ function decodeReadBatch(reader: MemberReader): Read | Refusal {
     if (op !== "get" && op !== "exists" && op !== "children") {
       return { ...refuse("BAD_ARGUMENTS", "ops takes get, exists and children"), index };
     }
-    const one = new MemberReader(member, limits);
+    const one = new FieldReader(member, limits);
     ops.push(decodeSingleRead(one));
     if (one.fault !== null) return { ...one.fault, index };
   }
   return { op: "read", ops };
 }
 
-function decodeFollow(reader: MemberReader): Follow {
+function decodeFollow(reader: FieldReader): Follow {
   switch (reader.message["op"]) {
     case "addWatch": {
       const mode = reader.message["mode"];

@@ -9,7 +9,7 @@ import { pathFault, sequentialPathFault } from "../path.ts";
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { literal } from "../text/literal.ts";
 import { decodeValue, encodeData, isValue, type Value } from "../text/value.ts";
-import { isWireInteger, MemberReader } from "./member.ts";
+import { FieldReader, isWireInteger } from "./field-reader.ts";
 import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
 
 export interface Create {
@@ -81,7 +81,7 @@ export interface Guard {
 
 /** Reads one of the ops of a multi, check included. */
 function decodeSingleWrite(message: Record<string, unknown>, limits: Limits): SingleWrite | Refusal {
-  const reader = new MemberReader(message, limits);
+  const reader = new FieldReader(message, limits);
   const op = message["op"];
   let write: SingleWrite | Refusal;
   switch (op) {
@@ -116,7 +116,7 @@ function decodeSingleWrite(message: Record<string, unknown>, limits: Limits): Si
   return reader.fault ?? write;
 }
 
-function decodeCreate(reader: MemberReader): Create | Refusal {
+function decodeCreate(reader: FieldReader): Create | Refusal {
   const { message, limits } = reader;
   const { pathBytes, pathDepth } = limits;
   const isSequential = reader.flag("sequential");
@@ -184,7 +184,7 @@ export function isMessage(value: unknown): value is Record<string, unknown> {
 
 /** A client says no time; what the log holds has one. */
 function decodeStepTime(message: Record<string, unknown>, limits: Limits): StepTime | Refusal {
-  const reader = new MemberReader(message, limits);
+  const reader = new FieldReader(message, limits);
   const time = reader.integer("time", 0, 0);
   return reader.fault ?? { op: "stepTime", time };
 }

@@ -11,32 +11,8 @@ import type { Effects } from "../effect.ts";
 import { backlogBytesHigh } from "../ports.ts";
 import { type Account, type Allowance, type Budgets, congestedBytesMin } from "./budgets.ts";
 import type { ReceivedFrame } from "./received-frame.ts";
+import type { Answer, Run, Slot } from "./slot.ts";
 import type { Turn } from "./turn.ts";
-
-export interface Answer {
-  /** The reply without its id (protocol/replies/reply). */
-  readonly body: Body;
-  /** Close the connection behind the reply. */
-  readonly close?: { readonly code: CloseCode; readonly reason: string };
-  /** What has to follow the reply before anything else does. */
-  readonly after?: () => void;
-}
-
-export interface Slot {
-  readonly id: number;
-  /** A write sent behind it may not be proposed before it is answered: it would be seen by a read that was sent first. */
-  readonly holdsWrites: boolean;
-  /**
-   * What is to run at the head of the queue; null once it runs, or where the outcome comes by itself. Two members and no union of states:
-   * a thousand slots may wait for a sync, each one object less.
-   */
-  run: Run | null;
-  /** Null until the outcome is there. Invariant: what has an answer runs no more. */
-  answer: Answer | null;
-}
-
-/** Gives the answer to a slot, or null where that comes later. */
-export type Run = (slot: Slot) => Answer | null;
 
 export type Phase =
   | { readonly kind: "awaiting-connect"; readonly deadline: number }
@@ -46,6 +22,24 @@ export type Phase =
   /** A close was asked for: what comes behind it is not looked at. */
   | { readonly kind: "closing" }
   | { readonly kind: "closed" };
+
+/** A session, and the connection's generation of it. */
+export interface SessionHeld {
+  readonly id: string;
+  readonly generation: number;
+}
+
+/** What a connect asks for, as far as it is granted. */
+export interface Terms {
+  readonly isReadOnly: boolean;
+  /** Milliseconds. */
+  readonly timeoutMs: number;
+}
+
+export interface Allowances {
+  readonly requests: Allowance;
+  readonly bytes: Allowance;
+}
 
 /** What a connection needs of its member. */
 export interface ConnectionHost {
@@ -63,26 +57,21 @@ export class Connection {
   readonly number: number;
   readonly address: string;
   readonly account: Account;
-  phase: Phase;
-  /** The session and this connection's generation of it; null before connect and on a readOnly connection. */
-  session: { readonly id: string; readonly generation: number } | null = null;
-  isReadOnly = false;
-  /** The timeout agreed at connect, in milliseconds: a third of it bounds every wait. */
-  timeoutMs = 30_000;
-  caller: Caller;
-  /** The highest id among the writes of the session that were proposed. */
-  lastWriteId = 0;
+  #phase: Phase;
+  #terms: Terms = { isReadOnly: false, timeoutMs: 30_000 };
+  #session: SessionHeld | null = null;
+  #caller: Caller;
+  #lastWriteId = 0;
+  #allowance: Allowances | null = null;
   /** When it was opened, on the member's clock. */
   readonly openedAt: number;
   /** When the client was last heard, and when it was last asked for a ping, on the member's clock. */
   heardAt: number;
   askedAt = 0;
-  /** Watches and subscriptions that this connection holds. */
+  /** Watches that this connection holds. */
   watches = 0;
   /** Frames that are not handled yet, or not to their end. */
   readonly inbox: ReceivedFrame[] = [];
-  /** How often it may ask; null where there is no bound. */
-  allowance: { readonly requests: Allowance; readonly bytes: Allowance } | null = null;
   /** Requests refused one after the other because it asks too often. */
   throttledInARow = 0;
   /** The requests not yet answered, by their ids: the frame that brought each, or its weight where it brought nothing else. */
@@ -106,11 +95,11 @@ export class Connection {
     this.number = number;
     this.address = address;
     this.account = host.budgets.open(address);
-    this.phase = phase;
+    this.#phase = phase;
     this.openedAt = now;
     this.heardAt = now;
     this.#stalledAt = now;
-    this.caller = { identities: [], address };
+    this.#caller = { identities: [], address };
     this.#host = host;
   }
 
@@ -133,8 +122,72 @@ export class Connection {
     return this.#isCongested;
   }
 
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /** The session and this connection's generation of it; null before connect and on a readOnly connection. */
+  get session(): SessionHeld | null {
+    return this.#session;
+  }
+
+  get isReadOnly(): boolean {
+    return this.#terms.isReadOnly;
+  }
+
+  /** The timeout agreed at connect, in milliseconds: a third of it bounds every wait. */
+  get timeoutMs(): number {
+    return this.#terms.timeoutMs;
+  }
+
+  get caller(): Caller {
+    return this.#caller;
+  }
+
+  /** The highest id among the writes of the session that were proposed. */
+  get lastWriteId(): number {
+    return this.#lastWriteId;
+  }
+
+  /** How often it may ask; null where there is no bound. */
+  get allowance(): Allowances | null {
+    return this.#allowance;
+  }
+
+  /** What comes from now on waits: for the answer to a connect, with what that asks for, or to an auth. */
+  hold(next: "connect" | "auth", terms: Terms = this.#terms): void {
+    this.#phase = { kind: "holding", next };
+    this.#terms = terms;
+  }
+
+  /** The connect is granted. */
+  admit(identities: readonly Identity[], allowance: Allowances | null, session: (SessionHeld & { readonly lastId: number }) | null): void {
+    this.identify(identities);
+    this.#allowance = allowance;
+    if (session === null) return;
+    this.#session = { id: session.id, generation: session.generation };
+    this.#lastWriteId = session.lastId;
+  }
+
+  /** What was held may go on. */
+  release(): void {
+    this.#phase = { kind: "ready" };
+  }
+
+  /** A close was asked for: what comes after it is not looked at. */
+  finish(): void {
+    this.#phase = { kind: "closing" };
+  }
+
   identify(identities: readonly Identity[]): void {
-    this.caller = { identities, address: this.address };
+    this.#caller = { identities, address: this.address };
+  }
+
+  /** A write of the session is proposed. @returns the id of the write before it */
+  propose(id: number): number {
+    const before = this.#lastWriteId;
+    this.#lastWriteId = Math.max(before, id);
+    return before;
   }
 
   /** True where a request can be answered at once: nothing stands before it, and what is said gets through. */
@@ -229,13 +282,13 @@ export class Connection {
   }
 
   get isClosed(): boolean {
-    return this.phase.kind === "closed";
+    return this.#phase.kind === "closed";
   }
 
   /** The connection is over: nothing of it runs or answers any more, and nothing is held for it. */
   end(): void {
     if (this.isClosed) return;
-    this.phase = { kind: "closed" };
+    this.#phase = { kind: "closed" };
     this.#slots = [];
     this.#head = 0;
     this.inbox.length = 0;

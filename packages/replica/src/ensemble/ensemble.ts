@@ -20,10 +20,10 @@ import {
   type TreeLimits,
   txnFormats,
 } from "@copse/tree";
+import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { StateTime } from "../order/state-time.ts";
 import type { Clock, PeerAddress, Random } from "../ports.ts";
-import type { Coordinator } from "../sessions/sessions.ts";
 import type { PeerMessage } from "./peer-message.ts";
 
 /** What members tell each other when they meet. */
@@ -66,7 +66,7 @@ export interface EnsembleOptions {
 }
 
 /** What the upkeep needs of consensus. */
-export interface Membership {
+export interface Consensus {
   readonly isFounded: boolean;
   /** The members that consensus counts. */
   readonly members: Configuration;
@@ -80,7 +80,8 @@ export interface Membership {
 
 export interface EnsembleState {
   readonly tree: Tree;
-  readonly membership: Membership;
+  readonly consensus: Consensus;
+  readonly coordinator: Coordinator;
   readonly proposals: Proposals;
   readonly clock: Clock;
   readonly time: StateTime;
@@ -103,7 +104,6 @@ export class Ensemble {
   readonly #state: EnsembleState;
   /** The members that this one is connected with. */
   readonly #peers: Map<string, Peer> = new Map();
-  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
   #lookedAt = Number.NEGATIVE_INFINITY;
   #isProposing = false;
   #isFounding = false;
@@ -117,7 +117,7 @@ export class Ensemble {
   get facts(): PeerFacts {
     const { member, url, directory, founders } = this.#options;
     const peer = this.ownAddress;
-    const isFounded = this.#isFounding || this.#state.membership.isFounded;
+    const isFounded = this.#isFounding || this.#state.consensus.isFounded;
     const { tree, time } = this.#state;
     const { version } = tree.ensemble;
     const ids = founders.map(({ id }) => id).sort();
@@ -179,14 +179,14 @@ export class Ensemble {
 
   /** A member says how far it is. What the coordinator says of the time is the time. */
   said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
-    if (member === this.#coordinator.member) this.#state.time.follow(time);
+    if (member === this.#state.coordinator.member) this.#state.time.follow(time);
     else this.#state.time.learn(time);
     const peer = this.#peers.get(member);
     if (peer !== undefined) peer.zxid = zxid;
   }
 
-  coordinated(coordinator: Coordinator): void {
-    this.#coordinator = coordinator;
+  /** Another member coordinates from now on, or none. */
+  coordinated(): void {
     this.#isProposing = false;
     this.#lookedAt = Number.NEGATIVE_INFINITY;
     this.look();
@@ -196,7 +196,7 @@ export class Ensemble {
   look(): void {
     this.#foundIfAllAreNew();
     const now = this.#state.clock.now();
-    if (!this.#coordinator.isHere || now - this.#lookedAt < upkeepMs) return;
+    if (!this.#state.coordinator.isHere || now - this.#lookedAt < upkeepMs) return;
     this.#lookedAt = now;
     this.#align();
     const table = this.#table();
@@ -204,13 +204,13 @@ export class Ensemble {
     const { limits } = this.#options;
     if (this.#isProposing || JSON.stringify([table, limits]) === JSON.stringify([tree.ensemble, tree.limits])) return;
     this.#isProposing = true;
-    const { term } = this.#coordinator;
+    const { term } = this.#state.coordinator;
     const done = (): void => {
       this.#isProposing = false;
     };
     const born = tree.ensemble.version === 0 && this.#options.rootAcl !== null && this.canUse(3);
     const root = born ? ({ rootAcl: this.#options.rootAcl, format: 3 } as const) : {};
-    proposals.add({ kind: "configure", table, limits, ...root }, done, () => this.#coordinator.isHere && this.#coordinator.term === term);
+    proposals.add({ kind: "configure", table, limits, ...root }, done, () => this.#state.coordinator.isHereIn(term));
   }
 
   /**
@@ -248,9 +248,9 @@ export class Ensemble {
 
   get role(): ShownRole {
     const { member } = this.#options;
-    if (this.#coordinator.isHere) return "leader";
+    if (this.#state.coordinator.isHere) return "leader";
     const row = this.#state.tree.ensemble.members.find(({ id }) => id === member);
-    const isVoting = this.#state.membership.members.voters.includes(Number(member));
+    const isVoting = this.#state.consensus.members.voters.includes(Number(member));
     return row === undefined ? (isVoting ? "follower" : "observer") : shownRole({ ...row, isVoting }, "");
   }
 
@@ -268,15 +268,15 @@ export class Ensemble {
     const isUp = (id: string): boolean => id === this.#options.member || this.#peers.has(id);
     return {
       ...ensemble,
-      leader: this.#coordinator.member ?? "",
+      leader: this.#state.coordinator.member ?? "",
       members: ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
     };
   }
 
   #foundIfAllAreNew(): void {
     const { founders, isJoining } = this.#options;
-    const { membership, found } = this.#state;
-    if (isJoining || this.#isFounding || membership.isFounded) return;
+    const { consensus, found } = this.#state;
+    if (isJoining || this.#isFounding || consensus.isFounded) return;
     const others = [...this.#peers.values()];
     if (others.some(({ facts }) => facts.isFounded || facts.cluster !== "")) return;
     if ((others.length + 1) * 2 <= founders.length) return;
@@ -286,12 +286,12 @@ export class Ensemble {
 
   /** The table as the coordinator sees it. */
   #table(): EnsembleTable {
-    const { tree, membership, random } = this.#state;
+    const { tree, consensus, random } = this.#state;
     const { ensemble } = tree;
     const { member } = this.#options;
     const rows = ensemble.members.length > 0 ? ensemble.members : this.#firstRows();
-    const { voters } = membership.members;
-    const { learners, outgoing } = membership.members;
+    const { voters } = consensus.members;
+    const { learners, outgoing } = consensus.members;
     const counted = new Set([...voters, ...learners, ...outgoing].map(String));
     const members = rows
       .filter((row) => isStaying(row) || counted.has(row.id))
@@ -314,7 +314,7 @@ export class Ensemble {
 
   #firstRows(): readonly MemberRow[] {
     const addresses = new Map(this.#options.founders.map(({ id, address }) => [id, address]));
-    const { voters, learners } = this.#state.membership.members;
+    const { voters, learners } = this.#state.consensus.members;
     const row = (id: MemberId, role: MemberRow["role"]): MemberRow => {
       const text = String(id);
       return { id: text, role, isVoting: false, url: "", peer: addresses.get(text) ?? "", directory: null, isUp: false };
@@ -323,15 +323,15 @@ export class Ensemble {
   }
 
   get #isJoint(): boolean {
-    return this.#state.membership.members.outgoing.length > 0;
+    return this.#state.consensus.members.outgoing.length > 0;
   }
 
   /** What consensus has to change to have the members that the table names, as far as that is possible now. */
   #changes(): MemberChange[] {
-    const { tree, membership } = this.#state;
+    const { tree, consensus } = this.#state;
     const rows = tree.ensemble.members;
     if (rows.length === 0) return [];
-    const { voters, learners } = membership.members;
+    const { voters, learners } = consensus.members;
     const changes: MemberChange[] = [];
     for (const { id, role } of rows) {
       const member = Number(id);
@@ -339,7 +339,7 @@ export class Ensemble {
       if (role === "leaving") continue;
       if (!isVoter && !learners.includes(member)) changes.push({ kind: "add-learner", member });
       else if (role === "observer" && isVoter) changes.push({ kind: "add-learner", member });
-      else if (role === "voter" && !isVoter && membership.isCaughtUp(member)) changes.push({ kind: "add-voter", member });
+      else if (role === "voter" && !isVoter && consensus.isCaughtUp(member)) changes.push({ kind: "add-voter", member });
     }
     const named = new Set(rows.filter(isStaying).map(({ id }) => Number(id)));
     for (const member of [...voters, ...learners]) if (!named.has(member)) changes.push({ kind: "remove", member });
@@ -348,12 +348,12 @@ export class Ensemble {
 
   #align(): void {
     const changes = this.#changes();
-    const { membership, takeSnapshot } = this.#state;
+    const { consensus, takeSnapshot } = this.#state;
     if (changes.length === 0 || this.#isJoint) return;
-    if (membership.needsSnapshot) return takeSnapshot();
+    if (consensus.needsSnapshot) return takeSnapshot();
     const own = Number(this.#options.member);
-    if (changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return membership.handOver();
-    membership.change(changes);
+    if (changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return consensus.handOver();
+    consensus.change(changes);
   }
 }
 

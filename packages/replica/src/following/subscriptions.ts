@@ -9,7 +9,8 @@
 import { chunk, encodeNode, encodePiece, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
 import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
-import type { Answer, Connection } from "../connections/connection.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { Answer } from "../connections/slot.ts";
 import type { Turn } from "../connections/turn.ts";
 import { backlogBytesLow } from "../ports.ts";
 import { publicValue, statBeside } from "../requests/shown-config.ts";

@@ -22,7 +22,7 @@ import {
   type RaftStart,
   type Ready,
 } from "@copse/raft";
-import type { Membership } from "../ensemble/ensemble.ts";
+import type { Consensus } from "../ensemble/ensemble.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Clock } from "../ports.ts";
 import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
@@ -90,9 +90,9 @@ const window = { countMax: 256, bytesMax: 67_108_864 } as const;
 /** A voter in waiting counts as caught up when it lacks at most so many entries. */
 const caughtUpEntries = 1_000;
 /** Where a leader's connection broke, the election waits a random part of this, so that not all stand at once. */
-const hastyTicks = 2;
+const earlyTicksMax = 2;
 
-export class RaftOrder implements Order, Membership {
+export class RaftOrder implements Order, Consensus {
   readonly #options: RaftOrderOptions;
   readonly #raft: Raft;
   readonly syncTimes: SyncTimes = new SyncTimes();
@@ -107,8 +107,8 @@ export class RaftOrder implements Order, Membership {
   #given: number;
   #announced = "";
   readonly #exchange: SnapshotExchange;
-  /** Ticks until a hasty election, or null. */
-  #haste: number | null = null;
+  /** Ticks until an early election, or null. */
+  #earlyTicks: number | null = null;
 
   /** @param start an empty log for a member that is not founded: it waits until others take it in, or `found` is called */
   constructor(options: RaftOrderOptions, start: RaftStart) {
@@ -133,7 +133,7 @@ export class RaftOrder implements Order, Membership {
     this.#raft.found(place);
     this.#configurations = [place];
     this.#given = place.index;
-    this.#haste = this.#options.random(hastyTicks + 1);
+    this.#earlyTicks = this.#options.random(earlyTicksMax + 1);
   }
 
   /** False while there is neither a log nor a member to count votes. */
@@ -212,7 +212,7 @@ export class RaftOrder implements Order, Membership {
     if (this.#raft.role === "leader" && !this.#raft.members.voters[0].has(this.#options.id)) this.handOver();
     this.#barriers.tick();
     this.#exchange.tick();
-    if (this.#haste !== null && this.#haste-- <= 0) this.#standInHaste();
+    if (this.#earlyTicks !== null && this.#earlyTicks-- <= 0) this.#campaignEarly();
   }
 
   /** A message of another member. */
@@ -230,7 +230,7 @@ export class RaftOrder implements Order, Membership {
     this.#raft.reportUnreachable(member);
     if (this.#raft.lead !== member || this.#raft.role !== "follower") return;
     this.#raft.forgetLeader();
-    this.#haste = this.#options.random(hastyTicks + 1);
+    this.#earlyTicks = this.#options.random(earlyTicksMax + 1);
   }
 
   /** Does all that consensus has ready. To be called at the end of each turn. */
@@ -270,11 +270,11 @@ export class RaftOrder implements Order, Membership {
   }
 
   /** Stands, and again soon where the votes were split: nobody has to wait for the clock to say that the leader is gone. */
-  #standInHaste(): void {
-    this.#haste = null;
+  #campaignEarly(): void {
+    this.#earlyTicks = null;
     if (this.#raft.lead !== nobody) return;
     this.#raft.campaign();
-    this.#haste = 1 + this.#options.random(2 * hastyTicks + 1);
+    this.#earlyTicks = 1 + this.#options.random(2 * earlyTicksMax + 1);
   }
 
   #step(message: Message, touched: readonly string[]): void {
@@ -384,7 +384,7 @@ export class RaftOrder implements Order, Membership {
     const said = `${member} ${isHere} ${term}`;
     if (said === this.#announced) return;
     this.#announced = said;
-    if (member !== null) this.#haste = null;
+    if (member !== null) this.#earlyTicks = null;
     if (this.#raft.role !== "leader") this.#exchange.stopSending();
     this.#barriers.again();
     this.#options.deliver({ kind: "coordinator", member, isHere, term });

@@ -11,7 +11,7 @@ import type { Clock } from "../ports.ts";
 import type { Order } from "./order.ts";
 
 /** A txn on its way, and who waits for it. */
-export interface Proposal {
+export interface PendingTxn {
   readonly txn: Txn;
   settle(applied: Applied): void;
   /** False once it is not worth proposing again: its connection is gone, its coordinator is another. */
@@ -22,7 +22,7 @@ export interface Proposal {
 
 /** The txns of an entry that was ordered. */
 export interface Taken {
-  readonly proposals: readonly Pick<Proposal, "txn">[];
+  readonly proposals: readonly Pick<PendingTxn, "txn">[];
   /** Tells whoever waits for the txn at a place of `proposals`; null where nobody here does. */
   readonly settle: ((at: number, applied: Applied) => void) | null;
 }
@@ -44,14 +44,14 @@ export class Proposals {
   readonly #order: Order;
   readonly #clock: Clock;
   readonly #prefix: string;
-  #gathered: Proposal[] = [];
+  #gathered: PendingTxn[] = [];
   /** Of what is gathered. What is in flight keeps none: it is encoded anew where it has to be proposed again. */
   #texts: string[] = [];
   #units = 0;
   #format = 1;
   #count = 0;
   /** Txns in flight, by the number of their entry, ascending. */
-  readonly #inFlight: Map<number, readonly Proposal[]> = new Map();
+  readonly #inFlight: Map<number, readonly PendingTxn[]> = new Map();
   /** What other members' entries hold, as far as it was read before they were appended. */
   readonly #readAhead: Map<string, readonly Txn[]> = new Map();
   #size = 0;
@@ -76,12 +76,12 @@ export class Proposals {
     return this.#gathered.length > 0 || this.#isAgain;
   }
 
-  add(txn: Txn, settle: Proposal["settle"], isWanted: Proposal["isWanted"] = always): void {
+  add(txn: Txn, settle: PendingTxn["settle"], isWanted: PendingTxn["isWanted"] = always): void {
     this.propose({ txn, settle, isWanted, lost: nobodyMinds }, encodeTxn(txn));
   }
 
   /** @param text the txn's, from `encodeTxn` */
-  propose(proposal: Proposal, text: string): void {
+  propose(proposal: PendingTxn, text: string): void {
     this.#gathered.push(proposal);
     this.#texts.push(text);
     this.#units += text.length;
@@ -147,7 +147,7 @@ export class Proposals {
     this.#isAgain = false;
   }
 
-  #settle(entry: number, proposal: Proposal, applied: Applied): void {
+  #settle(entry: number, proposal: PendingTxn, applied: Applied): void {
     if (applied.outcome !== "overtaken") return proposal.settle(applied);
     // What came before it was lost on the way: back to its place, and all of it again.
     this.#inFlight.set(entry, [...(this.#inFlight.get(entry) ?? []), proposal]);

@@ -6,8 +6,9 @@
  */
 import { closeCode, type ErrorCode } from "@copse/protocol";
 import type { Applied, Tree, WriteTxn } from "@copse/tree";
-import type { Connection, Slot } from "../connections/connection.ts";
-import type { Proposal } from "../order/proposals.ts";
+import type { Connection } from "../connections/connection.ts";
+import type { Slot } from "../connections/slot.ts";
+import type { PendingTxn } from "../order/proposals.ts";
 import { type Audit, auditOf } from "./audit.ts";
 
 /** What all writes of a member share. */
@@ -18,7 +19,7 @@ export interface WriteHost {
   readonly refused: (code: ErrorCode) => void;
 }
 
-export class ClientWrite implements Proposal {
+export class ClientWrite implements PendingTxn {
   readonly txn: WriteTxn;
   readonly #connection: Connection;
   readonly #slot: Slot;

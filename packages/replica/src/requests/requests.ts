@@ -34,9 +34,10 @@ import {
   type WriteTxn,
 } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
-import type { Answer, Connection, Slot } from "../connections/connection.ts";
+import type { Connection } from "../connections/connection.ts";
 import { grows } from "../connections/growth.ts";
 import type { Proof } from "../connections/proof.ts";
+import type { Answer, Slot } from "../connections/slot.ts";
 import type { Effects } from "../effect.ts";
 import type { History } from "../following/history.ts";
 import type { Subscriptions } from "../following/subscriptions.ts";
@@ -51,7 +52,7 @@ import { ConnectionReader } from "./connection-reader.ts";
 import type { Inspected } from "./inspection.ts";
 import { answerRead } from "./reads.ts";
 import { StatTexts } from "./stat-texts.ts";
-import type { Barrier, Waits } from "./waits.ts";
+import type { ReadBarrier, Waits } from "./waits.ts";
 
 export interface RequestsState {
   readonly limits: Limits;
@@ -138,7 +139,7 @@ export class Requests {
     if (authenticating === undefined || connection.phase.kind !== "holding") return;
     this.#authenticating.delete(connection);
     const { request, slot } = authenticating;
-    connection.phase = { kind: "ready" };
+    connection.release();
     if (proof === "wrong") {
       const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
       this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
@@ -191,8 +192,7 @@ export class Requests {
     sessions.touch(connection);
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
-    const after = connection.lastWriteId;
-    connection.lastWriteId = Math.max(after, id);
+    const after = connection.propose(id);
     const asked = encodeOperation(write);
     const print = printOf(asked, guards);
     const { address } = connection;
@@ -216,7 +216,7 @@ export class Requests {
 
   /** What comes behind an auth is held back until it is through. */
   #auth(connection: Connection, request: Of<"auth">): void {
-    connection.phase = { kind: "holding", next: "auth" };
+    connection.hold("auth");
     const run = (slot: Slot): null => {
       this.#authenticating.set(connection, { request, slot });
       const { effects } = this.#state;
@@ -241,7 +241,7 @@ export class Requests {
   }
 
   /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
-  #run(connection: Connection, id: number, atLeast: number, barrier: Barrier | null, answer: () => Answer): void {
+  #run(connection: Connection, id: number, atLeast: number, barrier: ReadBarrier | null, answer: () => Answer): void {
     const { waits, tree, clock } = this.#state;
     const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
     const run = (slot: Slot): Answer | null => {
@@ -331,7 +331,7 @@ export class Requests {
   }
 
   #close(connection: Connection, id: number): void {
-    connection.phase = { kind: "closing" };
+    connection.finish();
     const close = { code: closeCode.sessionClosed, reason: "closed" };
     const run = (slot: Slot): null => {
       this.#state.sessions.end(connection, (applied) => {

@@ -13,7 +13,7 @@ interface Wait {
 }
 
 /** A barrier that was asked for at one moment. */
-export interface Barrier {
+export interface ReadBarrier {
   isConfirmed: boolean;
   /** Sessions that the coordinator counts before it confirms. */
   readonly touched: Set<string>;
@@ -22,8 +22,8 @@ export interface Barrier {
 export class Waits {
   readonly #order: Order;
   readonly #waits: Set<Wait> = new Set();
-  readonly #barriers: Map<number, Barrier> = new Map();
-  #gathering: Barrier | null = null;
+  readonly #barriers: Map<number, ReadBarrier> = new Map();
+  #gathering: ReadBarrier | null = null;
   #ticket = 0;
 
   constructor(order: Order) {
@@ -31,7 +31,7 @@ export class Waits {
   }
 
   /** The barrier of this turn. */
-  barrier(): Barrier {
+  barrier(): ReadBarrier {
     this.#gathering ??= { isConfirmed: false, touched: new Set() };
     return this.#gathering;
   }

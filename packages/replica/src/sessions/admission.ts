@@ -89,12 +89,11 @@ export class Admission {
 
   /** The first message of a connection. */
   connect(connection: Connection, message: RawMessage): void {
-    connection.phase = { kind: "holding", next: "connect" };
+    connection.hold("connect");
     const connect = decodeConnect(message.members, this.#options.limits);
     if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
     this.#connecting.set(connection, { id: message.id, connect, isOpening: false });
-    connection.isReadOnly = connect.isReadOnly;
-    connection.timeoutMs = this.#clamp(connect.timeoutMs);
+    connection.hold("connect", { isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
     if (this.#state.sessions.isOrphaned && !connect.isReadOnly)
       return this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable);
     // Credentials are proved with the cluster's id, and every reply says it; and nobody comes in before it says whose the root is.
@@ -152,8 +151,7 @@ export class Admission {
   #admit(connection: Connection, id: number, connect: Connect, identities: readonly Identity[]): void {
     if (connection.phase.kind === "closed") return;
     if (connect.isReadOnly) {
-      connection.identify(identities);
-      connection.allowance = this.#allowance();
+      connection.admit(identities, this.#allowance(), null);
       return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
     }
     const { random, hash, proposals, tree, budgets, canUse } = this.#state;
@@ -188,11 +186,9 @@ export class Admission {
       }
       if (applied.outcome === "refused" || held === undefined) return this.#refuseExpired(connection, id);
       if (held.connection !== txn.connection) return connection.close(closeCode.sessionMoved, "the session moved to a newer connection");
-      connection.session = { id: session.id, generation: held.generation };
-      connection.lastWriteId = held.lastId;
-      connection.identify(held.identities);
+      const { generation, lastId } = held;
+      connection.admit(held.identities, this.#allowance(), { id: session.id, generation, lastId });
       this.#state.sessions.connected(connection, session.id);
-      connection.allowance = this.#allowance();
       this.#welcome(connection, id, { session, isResumed, lastId: held.lastId });
     };
     proposals.add(txn, settle, () => connection.phase.kind !== "closed");
@@ -211,7 +207,7 @@ export class Admission {
     const { replies } = connection;
     connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly })));
     this.#connecting.delete(connection);
-    connection.phase = { kind: "ready" };
+    connection.release();
     this.#state.release(connection);
   }
 

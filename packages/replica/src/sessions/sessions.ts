@@ -9,6 +9,7 @@ import type { Applied, Tree, Txn } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Effects } from "../effect.ts";
+import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
 import type { Waits } from "../requests/waits.ts";
@@ -21,15 +22,8 @@ export interface SessionsState {
   readonly effects: Effects;
   readonly clock: Clock;
   readonly budgets: Budgets;
+  readonly coordinator: Coordinator;
   readonly identitiesChanged: (connection: Connection) => void;
-}
-
-/** Who decides expiry and reaping. */
-export interface Coordinator {
-  /** Null while there is nobody. */
-  readonly member: string | null;
-  readonly isHere: boolean;
-  readonly term: number;
 }
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (protocol, section 3). */
@@ -44,7 +38,6 @@ export class Sessions {
   readonly #state: SessionsState;
   readonly #expiry: SessionExpiry;
   readonly #bySession: Map<string, Connection> = new Map();
-  #coordinator: Coordinator = { member: null, isHere: false, term: 0 };
   /** Since when nobody coordinates, on the member's clock; null while somebody does. */
   #orphanedAt: number | null;
   #tickedAt: number;
@@ -142,10 +135,9 @@ export class Sessions {
   }
 
   /** Somebody else coordinates from now on, or nobody. A new coordinator starts all timers anew. */
-  coordinated(coordinator: Coordinator): void {
-    this.#coordinator = coordinator;
+  coordinated(): void {
     const now = this.#state.clock.now();
-    this.#orphanedAt = coordinator.member === null ? (this.#orphanedAt ?? now) : null;
+    this.#orphanedAt = this.#state.coordinator.member === null ? (this.#orphanedAt ?? now) : null;
     this.#startAll(now);
   }
 
@@ -171,7 +163,7 @@ export class Sessions {
     const hasPaused = now - this.#tickedAt > pauseMs;
     this.#tickedAt = now;
     if (hasPaused) this.#expiry.restartAll(now);
-    if (this.#coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
+    if (this.#state.coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
     for (const connection of connections.values()) {
       if (connection.phase.kind === "awaiting-connect") {
         if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
@@ -194,8 +186,9 @@ export class Sessions {
     const held = this.#state.tree.sessions.get(session);
     if (held === undefined) return;
     const { generation, lastId } = held;
-    const { term } = this.#coordinator;
-    const isStillDue = (): boolean => this.#coordinator.isHere && this.#coordinator.term === term;
+    const { coordinator } = this.#state;
+    const { term } = coordinator;
+    const isStillDue = (): boolean => coordinator.isHereIn(term);
     this.#state.proposals.add({ kind: "expire", session, generation, term, lastId }, () => {}, isStillDue);
   }
 

@@ -13,7 +13,7 @@ export const deliveriesMaxDefault = 1_024;
 /** UTF-16 units that are sent in one turn, but for the last delivery. */
 const unitsMax = 4_194_304;
 
-export class Outbox {
+export class Deliveries {
   readonly #gateway: Gateway;
   readonly #deliveriesMax: number;
   /** Hears how much of what was sent on a connection still waits, in bytes. */

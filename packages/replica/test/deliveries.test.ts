@@ -2,10 +2,10 @@
 import { chunk, closeCode } from "@copse/protocol";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Outbox } from "../src/connections/outbox.ts";
+import { Deliveries } from "../src/connections/deliveries.ts";
 import type { Effect } from "../src/effect.ts";
 
-function opened(deliveriesMax: number): { outbox: Outbox; seen: string[]; backlogs: number[] } {
+function opened(deliveriesMax: number): { deliveries: Deliveries; seen: string[]; backlogs: number[] } {
   const seen: string[] = [];
   const backlogs: number[] = [];
   const deliver = (connection: number, chunks: readonly { text: string }[]): number => {
@@ -14,31 +14,31 @@ function opened(deliveriesMax: number): { outbox: Outbox; seen: string[]; backlo
   };
   const close = (connection: number): number => seen.push(`${connection}x`);
   const gateway = { deliver, close, unsent: () => 0, authenticate: () => {} };
-  const outbox = new Outbox(gateway, deliveriesMax, (_connection, backlog) => backlogs.push(backlog));
-  return { outbox, seen, backlogs };
+  const deliveries = new Deliveries(gateway, deliveriesMax, (_connection, backlog) => backlogs.push(backlog));
+  return { deliveries, seen, backlogs };
 }
 
 const send = (connection: number, text: string): Effect => ({ kind: "send", connection, chunk: chunk(text) });
 
-describe("the outbox", () => {
+describe("the deliveries", () => {
   it("sends to so many connections in one turn, all that waits for each, the longest waiting first", () => {
-    const { outbox, seen, backlogs } = opened(2);
-    outbox.take([send(1, "a"), send(2, "b"), send(3, "c"), send(1, "d")]);
-    outbox.send();
+    const { deliveries, seen, backlogs } = opened(2);
+    deliveries.take([send(1, "a"), send(2, "b"), send(3, "c"), send(1, "d")]);
+    deliveries.send();
     expect(seen).toEqual(["1:a", "1:d", "1|", "2:b", "2|"]);
-    expect([outbox.isEmpty, backlogs]).toEqual([false, [1, 2]]);
-    outbox.take([send(1, "e"), send(3, "f")]);
-    outbox.send();
+    expect([deliveries.isEmpty, backlogs]).toEqual([false, [1, 2]]);
+    deliveries.take([send(1, "e"), send(3, "f")]);
+    deliveries.send();
     expect(seen.slice(5)).toEqual(["3:c", "3:f", "3|", "1:e", "1|"]);
-    expect(outbox.isEmpty).toBe(true);
+    expect(deliveries.isEmpty).toBe(true);
   });
 
   it("ends a turn behind what is large", () => {
-    const { outbox, seen } = opened(100);
-    outbox.take([send(1, "x".repeat(5_000_000)), send(2, "b")]);
-    outbox.send();
+    const { deliveries, seen } = opened(100);
+    deliveries.take([send(1, "x".repeat(5_000_000)), send(2, "b")]);
+    deliveries.send();
     expect(seen).toHaveLength(2);
-    outbox.send();
+    deliveries.send();
     expect(seen).toHaveLength(4);
   });
 
@@ -49,11 +49,11 @@ describe("the outbox", () => {
         fc.array(fc.array(effect, { maxLength: 6 }), { maxLength: 8 }),
         fc.integer({ min: 1, max: 3 }),
         (turns, deliveriesMax) => {
-          const { outbox, seen } = opened(deliveriesMax);
+          const { deliveries, seen } = opened(deliveriesMax);
           const wanted = new Map<number, string[]>();
           let count = 0;
           for (const turn of turns) {
-            outbox.take(
+            deliveries.take(
               turn.map(({ connection, isClose }) => {
                 const text = String(++count);
                 const list = wanted.get(connection) ?? [];
@@ -61,9 +61,9 @@ describe("the outbox", () => {
                 return isClose ? { kind: "close", connection, code: closeCode.sessionMoved, reason: "" } : send(connection, text);
               }),
             );
-            outbox.send();
+            deliveries.send();
           }
-          while (!outbox.isEmpty) outbox.send();
+          while (!deliveries.isEmpty) deliveries.send();
           for (const [connection, list] of wanted) {
             expect(seen.filter((one) => one.startsWith(String(connection)) && !one.endsWith("|"))).toEqual(list);
           }

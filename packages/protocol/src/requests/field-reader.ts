@@ -1,7 +1,7 @@
 /**
  * Reading the members of a message, one by one, by hand: what is right is copied, what is wrong is named.
  *
- * A `MemberReader` remembers the first thing that was wrong, so a decoder reads all it needs and asks once. An
+ * A `FieldReader` remembers the first thing that was wrong, so a decoder reads all it needs and asks once. An
  * optional member that is null counts as absent. Unknown members are never looked at.
  */
 
@@ -10,7 +10,7 @@ import { versionMax } from "../limits.ts";
 import { pathFault } from "../path.ts";
 import { type Refusal, refuse } from "../replies/error-code.ts";
 
-export class MemberReader {
+export class FieldReader {
   readonly message: Record<string, unknown>;
   readonly limits: Limits;
   /** The first thing that was wrong, or null. */
