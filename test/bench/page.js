@@ -25,7 +25,7 @@ await page.getByText("0", { exact: true }).first().waitFor();
 const times = [];
 for (let round = 1; round <= 30; round++) {
   const text = `value ${round}`;
-  // Resolves in the page, behind the frame in which the text was painted.
+  // Resolves in the page, after the frame in which the text was painted.
   const painted = page.evaluate(
     (wanted) =>
       new Promise((resolve) => {

@@ -14,7 +14,7 @@ function int(value) {
   return bytes;
 }
 
-/** Bytes behind their length, as buffers, strings and packets all are. */
+/** Bytes after their length, as buffers, strings and packets all are. */
 function sized(...parts) {
   const body = Buffer.concat(parts);
   return Buffer.concat([int(body.length), body]);

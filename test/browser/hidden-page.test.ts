@@ -22,7 +22,7 @@ interface Page {
 }
 declare const page: Page;
 
-/** The page's clock is looked at by its own listeners behind the client's, as an application would. */
+/** The page's clock is looked at by its own listeners after the client's, as an application would. */
 const script = (hub: string): string => `
   import { connect } from "@copse/client";
   import { lock } from "@copse/recipes/lock";

@@ -1,5 +1,5 @@
 /**
- * Jute, ZooKeeper's binary encoding: big-endian numbers, strings and buffers behind their length (-1 for null).
+ * Jute, ZooKeeper's binary encoding: big-endian numbers, strings and buffers after their length (-1 for null).
  */
 
 export class JuteWriter {
@@ -36,7 +36,7 @@ export class JuteWriter {
     return this;
   }
 
-  /** The packet: all that was written, behind its length. */
+  /** The packet: all that was written, after its length. */
   packet(): Buffer {
     const body = Buffer.concat(this.#parts);
     const length = Buffer.alloc(4);

@@ -150,7 +150,7 @@ class Player {
       await session.ask({ op: "exists", path: "/nothing-here" });
       const { own, others } = session.takeEvents();
       const all = [...before.own, ...before.others, ...own, ...others];
-      if (at === asker && before.own.length !== all.length) throw new Difference(`${this.#store.name}: an event came behind the reply`);
+      if (at === asker && before.own.length !== all.length) throw new Difference(`${this.#store.name}: an event came after the reply`);
       for (const event of all) this.#disarm(at, event);
       events.push(all);
     }

@@ -57,7 +57,7 @@ const errors: Readonly<Record<number, string>> = {
   [-115]: "AUTH_FAILED",
   [-121]: "NO_WATCHER",
 };
-/** What the failures behind the first one of a multi say. */
+/** What the failures after the first one of a multi say. */
 const notTried = -2;
 const eventNames = ["", "created", "deleted", "changed", "childrenChanged"];
 const permissions = ["read", "write", "create", "delete", "admin"];

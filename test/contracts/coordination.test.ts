@@ -86,7 +86,7 @@ describe("several locks", () => {
 });
 
 describe("a writer that becomes a reader", () => {
-  it("lets in the readers behind it, and no writer that waits; it keeps its token", async () => {
+  it("lets in the readers after it, and no writer that waits; it keeps its token", async () => {
     const hub = new TestEnsemble();
     const clients = await clientsOf(hub, 4);
     const [a, b, c, d] = clients as [Copse, Copse, Copse, Copse];

@@ -27,7 +27,7 @@ export function diskContract(open: () => Disk, reopen: (disk: Disk) => Disk): vo
     expect(disk.size("a.wal")).toBe(14);
   });
 
-  it("commits in order, with nothing but zeros behind, and goes on where it was cut", async () => {
+  it("commits in order, with nothing but zeros after, and goes on where it was cut", async () => {
     const disk = open();
     const commit = (text: string): Promise<void> =>
       new Promise((resolve, reject) => disk.commit("a.wal", disk.encode(text), (error) => (error === null ? resolve() : reject(error))));

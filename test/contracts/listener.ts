@@ -82,7 +82,7 @@ export function listenerContract(name: "ws" | "uws", uws: () => Promise<ServerCo
     await client.cut();
   });
 
-  it("tells both ends of a close with its code, behind what was sent before it", async () => {
+  it("tells both ends of a close with its code, after what was sent before it", async () => {
     const client = await RawClient.connect(hub.url);
     const [reply, closed] = await Promise.all([client.ask({ op: "close" }), client.closed]);
     expect([reply["error"], closed.code]).toEqual([undefined, 1000]);

@@ -40,7 +40,7 @@ export function orderContract(open: () => Promise<OrderUnderTest>): void {
     }
   });
 
-  it("confirms a barrier behind every entry that was given before it", async () => {
+  it("confirms a barrier after every entry that was given before it", async () => {
     const { order, events, settle } = await open();
     order.propose("{}");
     await settle();

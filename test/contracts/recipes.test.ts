@@ -24,7 +24,7 @@ describe("a read-write lock", () => {
     await quiet(clients);
     await one.close();
     await quiet(clients);
-    // A reader that came behind the writer does not overtake it.
+    // A reader that came after the writer does not overtake it.
     expect([hasWritten(), hasRead()]).toEqual([null, null]);
     await two.close();
     const writer = await write;
@@ -97,7 +97,7 @@ describe("a semaphore", () => {
     await first.close();
     await others[0];
     await quiet(clients);
-    // The one that gets in, and the next that becomes first: whoever many wait behind them.
+    // The one that gets in, and the next that becomes first: whoever many wait after them.
     expect(looks() - before).toBeLessThanOrEqual(4);
   });
 

@@ -58,7 +58,7 @@ describe("without a quorum for longer than an election", () => {
     await copse.create("/value", "1");
     const queue = workQueue(copse, "/q", { leaseMs: 20_000 });
     await queue.put("job");
-    // Everything stands behind a write that nobody can commit.
+    // Everything stands after a write that nobody can commit.
     ensemble.partition(...ensemble.members.map((one) => [one]));
     const stuck = copse.set("/value", "2");
     const store = copse.store("/value");

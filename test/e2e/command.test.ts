@@ -52,7 +52,7 @@ describe("znodes", () => {
     expect((await copse(hub.url, "quota", "set", "/bounded")).code).toBe(2);
   });
 
-  it("with options before or behind the subcommand", async () => {
+  it("with options before or after the subcommand", async () => {
     const { code, out } = await copse("ws://127.0.0.1:9", "get", "/copse/config", "-o", "json", "--url", hub.url);
     expect([code, JSON.parse(out).path]).toEqual([0, "/copse/config"]);
   });

@@ -134,7 +134,7 @@ describe("a data directory", () => {
     const bytes = readFileSync(file);
     appendFileSync(file, Buffer.from([0, 0xc0, 1, 0x95, 0, 0, 1, 0, 1, 2, 3]));
     await (await serve(data, await freePort())).process.kill9();
-    // Behind the records there is room, in zeros.
+    // After the records there is room, in zeros.
     const written = bytes.findLastIndex((byte) => byte !== 0) + 1;
     bytes[written >> 1]! ^= 1;
     writeFileSync(file, bytes);

@@ -1,7 +1,7 @@
 /**
  * The examples in the comments of the public API: every public function has one, its types are right, and it runs.
  *
- * An example is the code behind `@example`, up to the next tag or the end of the comment. It finds `copse` and `other`, two clients; `url`;
+ * An example is the code after `@example`, up to the next tag or the end of the comment. It finds `copse` and `other`, two clients; `url`;
  * `signal`, which aborts soon; `Web`, a definition; and, for tests of users, `ensemble`. All that the package exports is imported.
  */
 import { spawnSync } from "node:child_process";

@@ -1,5 +1,5 @@
 /**
- * Bad input of every kind, each with its answer; and behind each, another client goes on as if nothing had been.
+ * Bad input of every kind, each with its answer; and after each, another client goes on as if nothing had been.
  *
  * Elsewhere: who never reads (test/protocol/subscriptions, U6), a stranger on the peer port (test/e2e/ensemble), damaged
  * files (packages/log), random rubbish (fuzz.test.ts).
@@ -34,7 +34,7 @@ async function answer(request: Message): Promise<Message> {
   return reply["error"] as Message;
 }
 
-/** How the server ends a connection that sends this behind a good connect. */
+/** How the server ends a connection that sends this after a good connect. */
 async function closing(text: string): Promise<{ code: number; reason: string }> {
   const client = await RawClient.connect(hub.url);
   client.sendText(text);

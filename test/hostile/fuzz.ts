@@ -26,7 +26,7 @@ export interface FuzzReport {
   readonly strangers: Readonly<Partial<Record<StrangerKind, number>>>;
   /** 99th percentile of a get by the well-mannered client, in milliseconds: beside good requests, and beside rubbish. */
   readonly p99Ms: { readonly good: number; readonly rubbish: number };
-  /** Live memory of the server behind a tenth of the frames, and at the end, in bytes. */
+  /** Live memory of the server after a tenth of the frames, and at the end, in bytes. */
   readonly heapBytes: { readonly early: number; readonly late: number };
 }
 
@@ -122,7 +122,7 @@ class Fuzz {
     await janitor.ask({ op: "create", path: "/fuzz" });
   }
 
-  /** What lives on the server's heap, in bytes: behind a collection that is asked of its inspector. */
+  /** What lives on the server's heap, in bytes: after a collection that is asked of its inspector. */
   async #heap(janitor: RawClient): Promise<number> {
     await this.#clear(janitor);
     const [, url] = await this.#hub.process.printed(/Debugger listening on (ws:\S+)/);

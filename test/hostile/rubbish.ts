@@ -1,6 +1,6 @@
 /**
  * Frames from a seed: requests that are nearly right, bent in one place or more, and bytes that never were a message.
- * Most are well-formed JSON: what is malformed closes its connection, and reaches no check behind that.
+ * Most are well-formed JSON: what is malformed closes its connection, and reaches no check after that.
  */
 import type { Prng } from "@copse/testing/simulation";
 

@@ -1,5 +1,5 @@
 /**
- * Strangers who do not send rubbish: they hold. A connect that waits while frames pile up behind it, a reader that never reads, many reads under
+ * Strangers who do not send rubbish: they hold. A connect that waits while frames pile up after it, a reader that never reads, many reads under
  * one ACL of a hundred networks, a frame of subscriptions over whatever there is.
  */
 import type { Prng } from "@copse/testing/simulation";

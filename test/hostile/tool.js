@@ -27,5 +27,5 @@ console.log(`connections closed: ${counts(closed)}`);
 console.log(`errors: ${counts(errors)}`);
 console.log(`strangers who held what they could: ${counts(strangers)}`);
 console.log(`another client's get, p99: ${p99Ms.good.toFixed(1)} ms beside good requests, ${p99Ms.rubbish.toFixed(1)} ms beside rubbish`);
-console.log(`live heap: ${mebibytes(heapBytes.early)} MiB behind a tenth of the frames, ${mebibytes(heapBytes.late)} MiB at the end`);
+console.log(`live heap: ${mebibytes(heapBytes.early)} MiB after a tenth of the frames, ${mebibytes(heapBytes.late)} MiB at the end`);
 process.exit(0);

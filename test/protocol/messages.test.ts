@@ -54,7 +54,7 @@ describe("order", () => {
     await waiting.cut();
   });
 
-  it("[M2] a read sees no write that was sent behind it, and nothing runs behind a close", async () => {
+  it("[M2] a read sees no write that was sent after it, and nothing runs after a close", async () => {
     const own = await RawClient.connect(hub.url);
     await own.ask({ op: "create", path: "/behind", data: "old" });
     const { zxid } = await own.ask({ op: "sync" });

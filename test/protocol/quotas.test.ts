@@ -92,7 +92,7 @@ describe("quotas", () => {
     expect((await client.ask({ op: "quotas" }))["quotas"]).toHaveLength(1);
   });
 
-  it("[Q5] are there again behind a restart, from log and snapshot", async () => {
+  it("[Q5] are there again after a restart, from log and snapshot", async () => {
     const { quotas } = await client.ask({ op: "quotas" });
     const filler = Array.from({ length: 60 }, () => ({ op: "create", path: "/filler-", sequential: true, data: "x".repeat(1_000) }));
     await codes(...filler);

@@ -266,7 +266,7 @@ describe("large states and slow readers", () => {
     await quick.cut();
   });
 
-  it("[U6] a ping answered behind dropped changes never hides that they were dropped", async () => {
+  it("[U6] a ping answered after dropped changes never hides that they were dropped", async () => {
     const { sub } = await reader.ask({ op: "subscribe", path: top, scope: "node" });
     reader.socket.pause();
     for (let at = 0; at < 30; at++) await writer.ask({ op: "set", path: top, data: String(at).padEnd(900_000, "x") });

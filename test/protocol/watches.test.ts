@@ -24,7 +24,7 @@ beforeEach(async () => {
   watcher = await RawClient.connect(hub.url);
 });
 
-/** The events since the last call, without the top, behind what was written. */
+/** The events since the last call, without the top, after what was written. */
 async function heard(client: RawClient = watcher): Promise<string[]> {
   await client.ask({ op: "sync" });
   const events = client.events.map((event) => `${event["event"]} ${event["path"].slice(top.length) || "."}`);

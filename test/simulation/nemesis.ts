@@ -119,7 +119,7 @@ export class Nemesis {
     return "crash of all";
   }
 
-  /** A crash right behind a promise. */
+  /** A crash right after a promise. */
   #doom(): string {
     const node = this.#world.random.pick(this.#ensemble.nodes);
     node.isDoomed = true;
@@ -127,7 +127,7 @@ export class Nemesis {
       node.isDoomed = false;
       this.#ensemble.start(node);
     });
-    return "crash behind a promise";
+    return "crash after a promise";
   }
 
   /** A damaged log: once, so that a quorum has what it had. */

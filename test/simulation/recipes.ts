@@ -192,7 +192,7 @@ class Run {
     if (holders.size > most) violate("S19", `${holders.size} hold ${name} at once`);
     const last = this.#tokens.get(name) ?? 0;
     // Leases of a semaphore are granted one after the other, but their replies may pass each other.
-    if (isOrdered && token <= last) violate("S19", `the tokens of ${name} do not grow: ${token} behind ${last}`);
+    if (isOrdered && token <= last) violate("S19", `the tokens of ${name} do not grow: ${token} after ${last}`);
     this.#tokens.set(name, Math.max(last, token));
     this.grants++;
     return () => void holders.delete(signal);
@@ -217,7 +217,7 @@ class Run {
     // Whoever has given its place up is refused, and whoever has lost it to another. Its session may outlive what its client knows.
     if (isLost && (most > 1 || this.#tokens.get(name) === held.token)) return;
     const error = await copse.set("/", null, { guard: held.guard, timeoutMs: 5_000 }).catch((refusal: unknown) => refusal);
-    if (!isCopseError(error)) violate("recipes", `a guard of ${name} held behind its end: ${JSON.stringify(error)}`);
+    if (!isCopseError(error)) violate("recipes", `a guard of ${name} held after its end: ${JSON.stringify(error)}`);
   }
 
   async #shareOrWrite(copse: Copse): Promise<void> {

@@ -27,7 +27,7 @@ export interface RunReport {
 const safetyMs = 16_000;
 /** What the liveness phase may take: elections, reconnects with their back-off, waits, catching up. */
 const livenessMs = 60_000;
-/** Behind healing, somebody has to lead within ten election timeouts of at most two seconds (L1). */
+/** After healing, somebody has to lead within ten election timeouts of at most two seconds (L1). */
 const electionMsMax = 20_000;
 /** Replies that a session may keep at rest: an acknowledgement travels with the next write. */
 const keptRepliesMax = 16;
@@ -97,7 +97,7 @@ export function chooseFaults({ random }: World): EnsembleFaults {
     diskErrors: some(0.0006),
     drift: random.chance(0.5) ? 0.09 : 0,
     snapshotLogBytes: random.pick([4_000, 20_000, 1e7]),
-    // One entry at a time, and no entry behind a snapshot, meet situations that large ones hide.
+    // One entry at a time, and no entry after a snapshot, meet situations that large ones hide.
     sizes: { appendUnitsMax: random.pick([1, 1e6, 1e6]), tailUnits: random.pick([0, 2_000, 1e7]) },
     // One delivery at a time does, too. It takes no chance of its own: a seed is the same story with and without.
     deliveriesMax: slowest === 20 ? 1 : 1_024,
@@ -116,7 +116,7 @@ async function settle(
   const healedAt = world.now;
   const leads = (): boolean => ensemble.nodes.some((node) => node.member?.order.coordinates === true);
   await world.run(healedAt + electionMsMax, leads);
-  if (!leads()) violate("L1", "nobody leads ten election timeouts behind healing");
+  if (!leads()) violate("L1", "nobody leads ten election timeouts after healing");
   workload.stop();
   const isAtRest = (): boolean => {
     if (workload.running > 0) return false;
@@ -154,7 +154,7 @@ function verifyBounds(ensemble: SimulatedEnsemble): void {
 }
 
 /**
- * Cuts some pairs for good, while a majority stays connected: the term settles within two leaders, and within two changes behind the
+ * Cuts some pairs for good, while a majority stays connected: the term settles within two leaders, and within two changes after the
  * first elections (L2). Members outside it may reach any of those within.
  */
 async function partInPart(world: World, ensemble: SimulatedEnsemble, invariants: Invariants): Promise<void> {
@@ -170,7 +170,7 @@ async function partInPart(world: World, ensemble: SimulatedEnsemble, invariants:
       ensemble.cut(other, one, isNoticed);
     }
   }
-  // Those who notice at once stand at once, and how often they split the votes is chance: who won counts from the cut on, changes behind that.
+  // Those who notice at once stand at once, and how often they split the votes is chance: who won counts from the cut on, changes after that.
   const connected = ids.slice(0, majority).join(", ");
   const atCut = term();
   await world.run(world.now + settlingMs);

@@ -32,7 +32,7 @@ export class Secrets {
     this.#isOver = true;
   }
 
-  /** Closes, writes a secret, writes something else, opens: each only behind what came before. */
+  /** Closes, writes a secret, writes something else, opens: each only after what came before. */
   async keep(): Promise<void> {
     const client = this.#client();
     for (let count = 1; !this.#isOver; count++) {

@@ -341,7 +341,7 @@ export class Workload {
     }
     const watched = { since: client.zxid, events: [] as string[], isBroken: false, client };
     const events = client.watch("/q", { mode: "recursive" });
-    // The watch stands once a request behind it is answered.
+    // The watch stands once a request after it is answered.
     await client.sync({ timeoutMs: 4_000 }).catch(() => (watched.isBroken = true));
     const standsAt = client.zxid;
     this.seen.watched.push(watched);

@@ -52,7 +52,7 @@ export function upgraded(port: number): Promise<Socket> {
   });
 }
 
-/** Sends bytes as they are behind a good upgrade, and gives what the server's close frame says; 1006 where there is none. */
+/** Sends bytes as they are after a good upgrade, and gives what the server's close frame says; 1006 where there is none. */
 export async function closeCodeFor(port: number, bytes: Buffer): Promise<number> {
   const socket = await upgraded(port);
   let received = Buffer.alloc(0);

@@ -63,20 +63,20 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--origin <origin>", "a further origin whose pages may connect; may be repeated", collect)
     .option("--peers <list>", "all members and where their peers reach them: 1=HOST:PORT,2=…")
     .option("--peer-listen <host:port>", "address for peers")
-    .option("--join", "wait to be taken in by the ensemble that --peers names")
+    .option("--join", "wait to be added to the ensemble that --peers names")
     .option("--peer-secret-file <file>", "a secret that all members share")
     .option("--peer-tls-cert <file>", "certificate for peers, its name copse-member-ID")
     .option("--peer-tls-key <file>", "its key")
-    .option("--peer-tls-ca <file>", "who signs the members' certificates")
-    .option("--super-file <file>", "what copse hash-password printed: who knows the password may do everything")
+    .option("--peer-tls-ca <file>", "the CA of the members' certificates")
+    .option("--super-file <file>", "the output of copse hash-password: that password allows everything")
     .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
-    .option("--transport <name>", "auto (ws where strangers may come, else uWebSockets.js where it is installed and fits), ws or uws")
+    .option("--transport <name>", "auto, ws or uws; auto is ws where strangers may come, else uWebSockets.js if it is installed")
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
     .option("--read-only", "allow no writes")
     .option("--trust-proxy <network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", collect)
     .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
-    .option("--insecure", "whoever reaches the port may do anything")
+    .option("--insecure", "anyone who reaches the port may do anything")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent")
     .option("--config <file>", "settings as JSON, by the names of these flags")
     .addOption(new Option("--welcome").hideHelp())
@@ -94,18 +94,18 @@ export async function main(argv: readonly string[]): Promise<void> {
   program
     .command("set <path> [data]")
     .description("replace a znode's data; - reads standard input")
-    .option("--file <file>", "take the data from a file")
+    .option("--file <file>", "read the data from a file")
     .option("--version <n>", "only if the znode has this version", integer)
-    .option("--create", "create it, and its ancestors, where it is missing")
+    .option("--create", "create it, and its ancestors, if it is missing")
     .action((path: string, data: string | undefined, flags) => set(path, data, flags, shared()));
   program
     .command("create <path> [data]")
     .description("create a znode and print its path")
-    .option("--file <file>", "take the data from a file")
+    .option("--file <file>", "read the data from a file")
     .option("--ephemeral", "owned by this command's session, and held until Ctrl-C")
-    .option("--sequential", "append a number that no sibling has had")
-    .option("--container", "removed once its last child is gone")
-    .option("--ttl <ms>", "removed so long after its last change, while childless", integer)
+    .option("--sequential", "append a number that no sibling ever had")
+    .option("--container", "remove it when its last child is deleted")
+    .option("--ttl <ms>", "remove it this long after its last change, while it has no children", integer)
     .option("--parents", "create missing ancestors too")
     .action((path: string, data: string | undefined, flags) => create(path, data, flags, shared()));
   program
@@ -120,8 +120,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action((path: string) => getAcl(path, shared()));
   program
     .command("setacl <path> [items...]")
-    .description("say who may do what, as scheme:id:permissions: world:anyone:read, digest:ann:HASH:rwcda")
-    .option("--default <item>", "what children created without an ACL get, and hand on; may be repeated", collect)
+    .description("set who may do what: scheme:id:permissions, as in world:anyone:read or digest:ann:HASH:rwcda")
+    .option("--default <item>", "the ACL that children get by default, and their children; may be repeated", collect)
     .option("--no-default", "children get the open ACL again")
     .option("--version <n>", "only if its ACL has this version", integer)
     .action((path: string, items: string[], flags: { default?: readonly string[] | boolean; version?: number }) => {
@@ -151,7 +151,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command("watch [path]")
     .description("print every change as it happens")
     .option("--scope <scope>", "node, children or tree", "node")
-    .option("-n, --count <n>", "end after so many changes", integer)
+    .option("-n, --count <n>", "exit after this many changes", integer)
     .action((path: string | undefined, flags) => watch(path ?? "/", flags, shared()));
   program
     .command("export [path]")
@@ -168,31 +168,31 @@ export async function main(argv: readonly string[]): Promise<void> {
   program
     .command("lock <path> [command...]")
     .description("hold a lock while a command runs, or until Ctrl-C")
-    .option("--wait <ms>", "give up after so long", integer)
+    .option("--wait <ms>", "give up after this many milliseconds", integer)
     .action((path: string, command: string[], flags) => holdLock(path, command, flags, shared()));
   program
     .command("elect <path> [command...]")
     .description("campaign, and run a command while leading")
-    .option("--data <text>", "what the candidate's znode says")
-    .option("--once", "end behind the first term")
+    .option("--data <text>", "the data of the candidate's znode")
+    .option("--once", "exit after the first term")
     .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
 
-  const quota = program.command("quota").description("bound the znodes and bytes of a subtree");
+  const quota = program.command("quota").description("limit the znodes and bytes of a subtree");
   quota
     .command("list")
     .description("the quotas, and what is used of each")
     .action(() => listQuotas(shared()));
   quota
     .command("set <path>")
-    .description("bound a subtree: hard bounds refuse, soft ones only tell")
+    .description("limit a subtree: hard limits refuse, soft limits only warn")
     .option("--count <n>", "znodes, the path itself included", integer)
     .option("--bytes <n>", "bytes of data", integer)
-    .option("--soft-count <n>", "znodes from which on it shows", integer)
-    .option("--soft-bytes <n>", "bytes from which on it shows", integer)
+    .option("--soft-count <n>", "warn above N znodes", integer)
+    .option("--soft-bytes <n>", "warn above N bytes", integer)
     .action((path: string, flags: QuotaFlags) => setQuota(path, flags, shared()));
   quota
     .command("remove <path>")
-    .description("take a quota away")
+    .description("remove a quota")
     .action((path: string) => removeQuota(path, shared()));
 
   const member = program.command("member").description("list, add and remove members of the ensemble");
@@ -202,15 +202,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(() => listMembers(shared()));
   member
     .command("add <id>")
-    .description("take a member in, or give it another role or address")
-    .requiredOption("--peer <host:port>", "where its peers reach it")
-    .option("--client-url <url>", "what its clients are told; it says it itself where this is missing")
-    .option("--observer", "it follows and serves, and has no vote")
-    .option("--hub-peer <host:port>", "where a hub that was alone is to listen for peers (default: 100 above its port)")
+    .description("add a member, or change its role or address")
+    .requiredOption("--peer <host:port>", "the address for its peers")
+    .option("--client-url <url>", "the URL for its clients; by default the one that it advertises")
+    .option("--observer", "it replicates and serves reads, but does not vote")
+    .option("--hub-peer <host:port>", "where a single hub should listen for peers (default: its port + 100)")
     .action((id: string, flags: AddFlags) => addMember(id, flags, shared()));
   member
     .command("remove <id>")
-    .description("take a member out")
+    .description("remove a member")
     .action((id: string) => removeMember(id, shared()));
 
   const time = program

@@ -28,7 +28,7 @@ export interface Disk {
   /** Adds bytes at the end of a file, which comes into being with the first; `isSynced` asks for durability. */
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void;
   /**
-   * Adds bytes at the end of a file and makes them durable, as fast as the disk can: it may put zeros behind them, so that the
+   * Adds bytes at the end of a file and makes them durable, as fast as the disk can: it may put zeros after them, so that the
    * next bytes change nothing but themselves. A file is grown by `commit` or by `append`, never by both.
    */
   commit(name: string, bytes: Uint8Array, done: Done): void;

@@ -16,11 +16,11 @@ interface File {
   readonly bytes: Uint8Array;
   /** How many bytes survive a power cut. */
   durable: number;
-  /** Zeros that are read behind the bytes. */
+  /** Zeros that are read after the bytes. */
   readonly room: number;
 }
 
-/** Zeros behind what was committed: a few, so that tests meet them everywhere. */
+/** Zeros after what was committed: a few, so that tests meet them everywhere. */
 const roomBytes = 24;
 
 export class MemoryDisk implements Disk {

@@ -44,14 +44,14 @@ export function readRecord(disk: Disk, bytes: Uint8Array, offset: number): ReadR
   if (offset + headBytes > bytes.length || !mark.every((byte, at) => bytes[offset + at] === byte)) return { kind: "bad" };
   const head = new DataView(bytes.buffer, bytes.byteOffset + offset, headBytes);
   const length = head.getUint32(4);
-  // No record is empty: a torn mark with room behind it looks like one.
+  // No record is empty: a torn mark with room after it looks like one.
   if (length === 0 || length > payloadBytesMax || offset + headBytes + length > bytes.length) return { kind: "bad" };
   const record = bytes.subarray(offset, offset + headBytes + length);
   if (checksum(disk, record, length) !== head.getUint32(8)) return { kind: "bad" };
   return { kind: "whole", payload: disk.decode(record.subarray(headBytes)), next: offset + headBytes + length };
 }
 
-/** The offset of the first whole record behind `offset`, or -1. */
+/** The offset of the first whole record after `offset`, or -1. */
 export function findRecord(disk: Disk, bytes: Uint8Array, offset: number): number {
   for (let at = bytes.indexOf(mark[0], offset); at >= 0; at = bytes.indexOf(mark[0], at + 1)) {
     if (bytes[at + 1] === mark[1] && readRecord(disk, bytes, at).kind === "whole") return at;

@@ -1,10 +1,10 @@
 /**
  * Start-up: what the files say, or why they can't be believed.
  *
- * Rules. Zeros to the end of a segment are room for the next record, and nothing else. Bytes behind the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
- * cut. A bad record anywhere else, or with whole ones behind it, is corruption: refused, because what was
+ * Rules. Zeros to the end of a segment are room for the next record, and nothing else. Bytes after the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
+ * cut. A bad record anywhere else, or with whole ones after it, is corruption: refused, because what was
  * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. An entry at or below an
- * index seen before replaces it and all behind. Entries that do not lead on from the snapshot's own place (one that came
+ * index seen before replaces it and all after. Entries that do not lead on from the snapshot's own place (one that came
  * from elsewhere, when the process ended before the log had begun anew) are dropped: they were never committed.
  */
 import type { Configuration, Entry, HardState } from "@copse/raft";
@@ -18,7 +18,7 @@ export interface Recovered {
   /** Place and configuration of the state that the snapshot held; index 0, term 0 and null without one. */
   readonly snapshot: Place & { readonly configuration: Configuration | null };
   readonly snapshotNames: readonly string[];
-  /** The entries behind the snapshot. */
+  /** The entries after the snapshot. */
   readonly entries: readonly Entry[];
   readonly hardState: HardState;
   readonly segments: readonly Segment[];
@@ -146,7 +146,7 @@ class SegmentReading {
         this.hardState = state;
       },
       restart: ({ index }) => {
-        if (index > this.#snapshot.index) throw new Error(`the log begins anew behind entry ${index}, and its snapshot is missing`);
+        if (index > this.#snapshot.index) throw new Error(`the log begins anew after entry ${index}, and its snapshot is missing`);
         this.#isConnected = true;
         this.entries.length = 0;
       },
@@ -184,7 +184,7 @@ class SegmentReading {
   }
 }
 
-/** The offset behind the last byte that is not zero. */
+/** The offset after the last byte that is not zero. */
 function endOfContent(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;

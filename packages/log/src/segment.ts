@@ -1,10 +1,10 @@
 /**
  * Segments: the files of the log, and what their records say.
  *
- * A segment `NNNN.wal` is named after the index of its first entry. Its first record is a head; each record behind is
+ * A segment `NNNN.wal` is named after the index of its first entry. Its first record is a head; each record after is
  * one group commit: lines, `H term vote commit`, `E index term payload`, `C index term …` for a membership change, or
- * `R index term` where the log begins anew behind a snapshot that came from elsewhere. Invariant: a group commit is one record and one write, so a torn write is one bad record at the end and never hides whole
- * ones behind it.
+ * `R index term` where the log begins anew after a snapshot that came from elsewhere. Invariant: a group commit is one record and one write, so a torn write is one bad record at the end and never hides whole
+ * ones after it.
  */
 import type { Entry, HardState } from "@copse/raft";
 import { recordFormat } from "./record.ts";
@@ -42,7 +42,7 @@ export function decodeSegmentHead(payload: string): SegmentHead {
 export interface Addition {
   readonly entries: readonly Entry[];
   readonly hardState: HardState | null;
-  /** The log begins anew behind this entry: what it held before is no part of it. */
+  /** The log begins anew after this entry: what it held before is no part of it. */
   readonly restart: Place | null;
 }
 

@@ -1,7 +1,7 @@
 /**
  * Snapshots: whole states as files, written a piece at a time and renamed into place when complete and durable.
  *
- * A snapshot `NNNN.snap` holds the state behind entry NNNN. Its first record is a head, its last an end that counts the
+ * A snapshot `NNNN.snap` holds the state after entry NNNN. Its first record is a head, its last an end that counts the
  * pieces; a file without its end is not a snapshot. Invariants: each piece is asked for when the one before is written, so
  * the loop is never held for longer than one piece takes; an older snapshot goes when a newer one stands and nobody
  * reads it any more.
@@ -14,7 +14,7 @@ import type { Place } from "./segment.ts";
 export interface SnapshotRecord extends Place {
   readonly format: number;
   readonly directory: string;
-  /** Who is a member behind that entry; absent in the first files of format 1, which a single member wrote. */
+  /** Who is a member after that entry; absent in the first files of format 1, which a single member wrote. */
   readonly configuration?: Configuration;
 }
 
@@ -77,7 +77,7 @@ export class SnapshotStore {
 
   /**
    * Writes the snapshot of a state, one at a time.
-   * @param nextPiece gives the next piece of text, or null behind the last
+   * @param nextPiece gives the next piece of text, or null after the last
    * @param done called with the snapshot's bytes once it stands durably and older ones are being removed
    */
   write(place: SnapshotPlace, nextPiece: () => string | null, done: (bytes: number) => void): void {
@@ -212,7 +212,7 @@ export class SnapshotReading {
     this.#release = release;
   }
 
-  /** Reads the next piece; null behind the last. An error means that the file is damaged or gone. */
+  /** Reads the next piece; null after the last. An error means that the file is damaged or gone. */
   next(done: (error: Error | null, piece: string | null) => void): void {
     this.#disk.readLater(this.#name, this.#offset, headBytes, (failure, head) => {
       if (this.#isClosed) return;

@@ -3,7 +3,7 @@
  *
  * Group commit: while one write and its sync are under way, all that comes waits together and then becomes one record,
  * one write, one sync. Invariants: callbacks come in the order of `append`; at most one write is in flight; an entry whose
- * index is not above the last one replaces it and all behind (recovery reads it so). After a disk error nothing is ever
+ * index is not above the last one replaces it and all after (recovery reads it so). After a disk error nothing is ever
  * written or acknowledged again: the owner hears of it once and has to end.
  */
 
@@ -17,7 +17,7 @@ export interface WalOptions {
   readonly directory: string;
   /** A segment that has reached this size gets a successor. */
   readonly segmentBytesMax?: number;
-  /** The index behind the last entry, or behind the snapshot where there is none. */
+  /** The index after the last entry, or after the snapshot where there is none. */
   readonly nextIndex: number;
   /** Called once, with the first error of the disk. */
   readonly onError: (error: Error) => void;
@@ -59,7 +59,7 @@ export class Wal {
 
   /**
    * Adds entries and, where it changed, the hard state; `done` is called when both are durable.
-   * @param restart a durable snapshot that came from elsewhere: the log begins anew behind it
+   * @param restart a durable snapshot that came from elsewhere: the log begins anew after it
    */
   append(entries: readonly Entry[], hardState: HardState | null, done: () => void, restart: Place | null = null): void {
     this.#waiting.push({ entries, hardState, restart, done });
@@ -117,7 +117,7 @@ export class Wal {
     return group;
   }
 
-  /** Gives the lowest index that the group touches, and moves on to the index behind it. */
+  /** Gives the lowest index that the group touches, and moves on to the index after it. */
   #advance(group: readonly Append[]): number {
     let lowest = Number.POSITIVE_INFINITY;
     for (const { entries, restart } of group) {

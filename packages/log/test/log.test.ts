@@ -34,7 +34,7 @@ async function filled(count: number, segmentBytesMax?: number): Promise<MemoryDi
   return disk;
 }
 
-/** Bytes of a file up to the room behind its records. */
+/** Bytes of a file up to the room after its records. */
 function written(disk: MemoryDisk, name: string): number {
   const bytes = disk.read(name, 0, disk.size(name));
   return bytes.findLastIndex((byte) => byte !== 0) + 1;
@@ -83,7 +83,7 @@ describe("the write-ahead log", () => {
     expect(errors[0]?.message).toContain("over the 268435456 that recovery reads");
   });
 
-  it("keeps the newest hard state, and lets a later entry of an index replace what stood there and behind", async () => {
+  it("keeps the newest hard state, and lets a later entry of an index replace what stood there and after", async () => {
     const disk = memoryDisk();
     const { wal } = open(disk);
     expect(open(disk).recovered.hardState).toEqual(noHardState);
@@ -122,7 +122,7 @@ describe("the write-ahead log", () => {
     }
   });
 
-  it("takes zeros behind the records for room, in older segments too, and writes over them", async () => {
+  it("takes zeros after the records for room, in older segments too, and writes over them", async () => {
     const disk = await filled(30, 400);
     for (const name of disk.list()) expect(disk.size(name)).toBeGreaterThan(written(disk, name));
     const { recovered, wal } = open(disk, 400);
@@ -287,7 +287,7 @@ describe("snapshots", () => {
     expect(open(whole).recovered.entries).toEqual([]);
     await append(wal, { ...entry(9), term: 6 });
     expect(open(whole).recovered.entries).toEqual([{ ...entry(9), term: 6 }]);
-    // Behind a log that ended before it there is a gap, and it is no damage.
+    // After a log that ended before it there is a gap, and it is no damage.
     const short = await filled(3);
     await new Promise((resolve) => storeOn(short).write(placeOf(8, 5), () => null, resolve));
     const next = open(short).wal;

@@ -2,7 +2,7 @@
  * The limits that a server announces in its connect reply.
  *
  * Every bound a client can run into has a name here, with its unit last. A server may be configured
- * with other numbers; the defaults are those of the contract (SPEC.md, section 1).
+ * with other numbers; the defaults are those of the contract (SPEC.md, part C).
  */
 export interface Limits {
   /** Bytes of one znode's data, counted as UTF-8 or as decoded bytes. */

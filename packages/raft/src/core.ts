@@ -64,7 +64,7 @@ export class Core {
   lead: MemberId = nobody;
   role: RoleName = "follower";
   members: Members = noMembers;
-  /** Progress by member, ascending; replaced as a whole with the members. */
+  /** The members that count, by group; replaced as a whole when they change. */
   votes: Map<MemberId, boolean> = new Map();
   messages: Message[] = [];
   afterStore: Message[] = [];

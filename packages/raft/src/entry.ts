@@ -59,7 +59,7 @@ export interface Configuration {
 
 export const emptyConfiguration: Configuration = { voters: [], outgoing: [], learners: [], learnersNext: [], autoLeave: false };
 
-/** The head of a snapshot: what stands behind entry `index`. */
+/** The head of a snapshot: what stands after entry `index`. */
 export interface SnapshotHead {
   readonly index: number;
   readonly term: number;

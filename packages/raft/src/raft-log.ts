@@ -1,5 +1,5 @@
 /**
- * The log as consensus sees it: entries behind the last snapshot, how far they are handed out to be stored, committed, applied.
+ * The log as consensus sees it: entries after the last snapshot, how far they are handed out to be stored, committed, applied.
  *
  * Invariants: applied ≤ applying ≤ committed ≤ last index; what is committed is never cut; an entry that replaces another
  * is handed out again. All entries since the snapshot are in memory.
@@ -23,7 +23,7 @@ export class RaftLog {
   readonly #applyingBytesMax: number;
   #isApplyingPaused = false;
 
-  /** @param entries those behind the base, all durable */
+  /** @param entries those after the base, all durable */
   constructor(base: { readonly index: number; readonly term: number }, entries: readonly Entry[], applyingBytesMax: number) {
     this.#base = { index: base.index, term: base.term };
     this.#entries = [...entries];
@@ -74,7 +74,7 @@ export class RaftLog {
   }
 
   /**
-   * Takes what a leader sent behind the entry (`term`, `index`).
+   * Takes what a leader sent after the entry (`term`, `index`).
    * @returns the last index of what was sent, or null where the logs do not agree at that entry
    */
   maybeAppend(term: number, index: number, entries: readonly Entry[], commit: number): number | null {

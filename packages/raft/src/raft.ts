@@ -34,9 +34,9 @@ export interface RaftStart {
   readonly hardState: HardState;
   /** Index and term that the log was compacted to; 0 and 0 for an empty one. */
   readonly base: { readonly index: number; readonly term: number };
-  /** Of the snapshot; changes behind it are applied again as they are committed. */
+  /** Of the snapshot; changes after it are applied again as they are committed. */
   readonly configuration: Configuration;
-  /** The entries behind the base, all durable. */
+  /** The entries after the base, all durable. */
   readonly entries: readonly Entry[];
 }
 
@@ -157,7 +157,7 @@ export class Raft {
     return this.#core.isKnownSender(received) ? this.#step(received) : "unknown";
   }
 
-  /** Applies a membership change that was committed. Gives the configuration behind it. @throws MembershipError */
+  /** Applies a membership change that was committed. Gives the configuration after it. @throws MembershipError */
   applyChange(change: MembershipChange): Configuration {
     const { members, log, options } = this.#core;
     return switchMembers(this.#core, new Changer(members, log.lastIndex, options.window).change(change));

@@ -2,7 +2,7 @@
  * One Ready: everything that a member wants done, at once (the order in which it may be done is its host's duty).
  *
  * `messages` may leave at once; `messagesAfterStore` speak of what this very Ready stores, and leave only once the hard
- * state, the entries and the snapshot are durable. `committed` may be applied at any time behind the Readys before.
+ * state, the entries and the snapshot are durable. `committed` may be applied at any time after the Readys before.
  */
 import type { ReadState, RoleName } from "./core.ts";
 import type { Entry, HardState, MemberId, SnapshotHead } from "./entry.ts";

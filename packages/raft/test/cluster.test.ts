@@ -148,7 +148,7 @@ class Cluster {
     return { voters: list(voters[0]), outgoing: list(voters[1]), learners: list(learners), learnersNext: list(learnersNext), autoLeave };
   }
 
-  /** A snapshot of the state behind an entry; the log before it goes once it is applied. */
+  /** A snapshot of the state after an entry; the log before it goes once it is applied. */
   #compact(member: Member, entry: Entry, configuration: Configuration): void {
     member.disk.snapshot = { index: entry.index, term: entry.term, configuration };
     member.disk.entries = member.disk.entries.filter(({ index }) => index > entry.index);

@@ -26,7 +26,7 @@ describe("etcd's scripts", () => {
   });
 });
 
-/** Scripts of our own, in the same words, behind the election of member 1: the transcript is the assertion. */
+/** Scripts of our own, in the same words, after the election of member 1: the transcript is the assertion. */
 function play(cluster: string, script: string): void {
   const elected = `add-nodes ${cluster}\n----\nok\n\ncampaign 1\n----\nok\n\nstabilize log-level=none\n----\nok\n\n`;
   expect(runScript(`${elected}${script.replace(/^ {4}/gm, "").trim()}\n`).differing).toEqual([]);

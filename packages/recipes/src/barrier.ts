@@ -1,7 +1,7 @@
 /**
  * A barrier: while it is up, everybody waits; when it is lowered, all go on.
  *
- * The barrier is a znode. Invariant: whoever waits goes on only once it was down behind the call: one that was raised before, anywhere, is
+ * The barrier is a znode. Invariant: a caller of `passed` goes on only when the barrier was down at some moment after the call. So a barrier that was raised before the call, anywhere, is
  * seen. It outlives the session that
  * raised it, unless it was raised as an ephemeral: then it falls with its session.
  */

@@ -2,7 +2,7 @@
  * The loop of one member: takes inputs, turns the core, performs the effects. The same in production and in simulation.
  *
  * A turn takes all inputs that have gathered (up to its budget), then proposes, then sends: one append, one message for
- * each peer, one frame for each connection. Invariant: nothing is sent that a write behind it in the same turn could
+ * each peer, one frame for each connection. Invariant: nothing is sent that a write after it in the same turn could
  * contradict, because replies to writes come only with their ordered entry.
  */
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
@@ -31,7 +31,7 @@ export interface MemberOptions extends ReplicaOptions {
   readonly sizes: RaftSizes;
   /** In [0, below): the share of chance in elections. */
   readonly chance: (below: number) => number;
-  /** Calls `run` soon, behind what is happening now. */
+  /** Calls `run` soon, after what is happening now. */
   readonly schedule: (run: () => void) => void;
   /** The disk has failed: nothing more will be acknowledged, and the process has to end. */
   readonly onFatal: (error: Error) => void;
@@ -39,7 +39,7 @@ export interface MemberOptions extends ReplicaOptions {
   readonly deliveriesMax: number;
   /** Bytes of data that the history holds at most. */
   readonly historyBytes: number;
-  /** Bytes of log behind which a snapshot is taken. */
+  /** Bytes of log after which a snapshot is taken. */
   readonly snapshotLogBytes: number;
   /** Bytes of a segment of the log. */
   readonly segmentBytes: number;
@@ -49,7 +49,7 @@ export interface MemberOptions extends ReplicaOptions {
 const lookMs = 250;
 /** A turn takes inputs for so long, then lets the host breathe, in milliseconds. */
 const turnMsMax = 8;
-/** Those who have more to do than a turn allows get so long behind it, all together, in milliseconds. */
+/** Those who have more to do than a turn allows get so long after it, all together, in milliseconds. */
 const waitingMsMax = 4;
 /** Inputs between two looks at the clock. */
 const inputsPerLook = 64;
@@ -198,7 +198,7 @@ export class Member {
     return isRootOpen(this.#tree);
   }
 
-  /** True for a member that is known to read no format of txns newer than those of the first builds. */
+  /** True for a member that is known to read no format of txns newer than 2. */
   isOlder(member: string): boolean {
     return this.#replica.ensemble.isOlder(member);
   }
@@ -361,13 +361,13 @@ export class Member {
   }
 }
 
-/** Where every founder begins: behind an entry that nobody ever wrote. */
+/** Where every founder begins: after an entry that nobody ever wrote. */
 const foundingPlace = { index: 1, term: 1 } as const;
 
 /** What consensus starts from. A member that was never founded has no members to count, and may have voted all the same. */
 function startOf({ snapshot, hardState, entries }: Recovered, id: MemberId): RaftStart {
   const lastIndex = snapshot.index + entries.length;
-  // The first builds wrote no configuration: their hubs were alone.
+  // Format 1 before 0.2 has no configuration: its hubs were alone.
   const alone = lastIndex === 0 ? emptyConfiguration : { ...emptyConfiguration, voters: [id] };
   return {
     hardState: { ...hardState, commit: Math.min(lastIndex, Math.max(hardState.commit, snapshot.index)) },

@@ -37,7 +37,7 @@ export interface Gateway {
   deliver(connection: number, chunks: readonly Chunk[]): number;
   /** Bytes that wait to be sent on this connection. */
   unsent(connection: number): number;
-  /** Closes behind what was delivered. No input of this connection follows but `closed`. */
+  /** Closes after what was delivered. No input of this connection follows but `closed`. */
   close(connection: number, code: number, reason: string): void;
   /** Proves credentials, slowly; an `authenticated` input with the same ticket follows. */
   authenticate(connection: number, ticket: number, credentials: readonly Credential[]): void;
@@ -45,7 +45,7 @@ export interface Gateway {
 
 /** The links to the other members. All calls are synchronous and never throw. */
 export interface Mesh {
-  /** Sends the messages of one turn, in order, or loses them and all behind until the link breaks and stands again. */
+  /** Sends the messages of one turn, in order, or loses them and all after until the link breaks and stands again. */
   send(member: string, messages: readonly PeerMessage[]): void;
   /** Keeps links with these members, and with nobody else; `own` is where they reach this one, or "". */
   connect(peers: readonly PeerAddress[], own: string): void;

@@ -248,7 +248,7 @@ export class Replica {
     this.#waits.tick(this.#options.clock.now());
   }
 
-  /** A turn of the loop begins, or goes on: it is over behind so many milliseconds. */
+  /** A turn of the loop begins, or goes on: it is over after so many milliseconds. */
   beginTurn(ms: number): void {
     this.#turn.begin(ms);
   }

@@ -33,7 +33,7 @@ describe("the deliveries", () => {
     expect(deliveries.isEmpty).toBe(true);
   });
 
-  it("ends a turn behind what is large", () => {
+  it("ends a turn after what is large", () => {
     const { deliveries, seen } = opened(100);
     deliveries.take([send(1, "x".repeat(5_000_000)), send(2, "b")]);
     deliveries.send();
@@ -42,7 +42,7 @@ describe("the deliveries", () => {
     expect(seen).toHaveLength(4);
   });
 
-  it("closes behind what was to be sent before, and keeps the order of each connection whatever the slices", () => {
+  it("closes after what was to be sent before, and keeps the order of each connection whatever the slices", () => {
     const effect = fc.record({ connection: fc.integer({ min: 1, max: 4 }), isClose: fc.boolean() });
     fc.assert(
       fc.property(

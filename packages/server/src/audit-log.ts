@@ -9,7 +9,7 @@ import { pino } from "pino";
 
 /** Bytes of lines that wait to be written. */
 const waitingBytesMax = 16_777_216;
-/** Lines are written in blocks of this size, or behind `flushMs`. */
+/** Lines are written in blocks of this size, or after `flushMs`. */
 const blockBytes = 8_192;
 const flushMs = 1_000;
 /** How long a sink may take to close. */

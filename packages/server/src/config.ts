@@ -64,7 +64,7 @@ export interface ServerConfig {
   readonly trustProxy: readonly string[];
   /** A port for health and metrics apart from the clients'; null leaves them there. */
   readonly adminListen: { readonly host: string; readonly port: number } | null;
-  /** A connection that says nothing for so long is asked whether it is there, and closed behind as long again; in milliseconds. */
+  /** A connection that says nothing for so long is asked whether it is there, and closed after as long again; in milliseconds. */
   readonly silenceMs: number;
   /** Carries clients instead of `ws`, in its native form (`findUws`); null for `ws`. */
   readonly uws: UwsModule | null;
@@ -81,7 +81,7 @@ export interface ServerConfig {
   readonly reapMs: number;
   /** Bytes of data that the history keeps for `since`. */
   readonly historyBytes: number;
-  /** Bytes of log behind which a snapshot is taken. */
+  /** Bytes of log after which a snapshot is taken. */
   readonly snapshotLogBytes: number;
   /** Bytes of one segment of the log. */
   readonly segmentBytes: number;
@@ -153,8 +153,8 @@ export function completeConfig(given: Given): ServerConfig {
     ...given,
   };
   if (!isMemberId(config.member)) throw new ConfigError("id: a member's id is a positive integer");
-  if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: the port is not one");
-  if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the least is above the greatest");
+  if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: not a valid port");
+  if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the minimum exceeds the maximum");
   const isShielded = config.tls !== null || config.trustProxy.length > 0;
   if (!isLoopback(config.host) && !config.isInsecure && !isShielded) {
     throw new ConfigError(

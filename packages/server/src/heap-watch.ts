@@ -1,7 +1,7 @@
 /**
  * How full the heap is: past a share of its limit the member refuses what would make it grow, and lives.
  *
- * What is in use counts garbage too, so the share is judged by what was left behind the last full collection; only close to the limit
+ * What is in use counts garbage too, so the share is judged by what was left after the last full collection; only close to the limit
  * is whatever is in use believed, as no collection may have come yet. While growth is refused nothing would make the host collect what was
  * let go: it is asked to, every so often.
  */
@@ -9,7 +9,7 @@ import { PerformanceObserver } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-/** Shares of the heap's limit: what is left behind a full collection, below which it counts as relieved, and what is in use at all. */
+/** Shares of the heap's limit: what is left after a full collection, below which it counts as relieved, and what is in use at all. */
 const pressedShare = 0.8;
 const relievedShare = 0.7;
 const fullShare = 0.92;
@@ -63,7 +63,7 @@ export class HeapWatch {
     this.#look(true);
   }
 
-  /** @param isCollected right behind a full collection: what is in use is little more than what is held */
+  /** @param isCollected right after a full collection: what is in use is little more than what is held */
   #look(isCollected: boolean): void {
     const use = this.#read();
     const share = use.used / use.limit;

@@ -2,7 +2,7 @@
  * The connections between clients and members: frames that keep their order each way, and ends that are heard of late.
  *
  * Invariant: what a client or a process that has ended still had on the way reaches nobody. While a client is held, nothing
- * travels to or from it and nobody is told; behind it, what was sent arrives, as TCP would have it.
+ * travels to or from it and nobody is told; after it, what was sent arrives, as TCP would have it.
  */
 import type { ClientPorts, SocketEvents } from "@copse/client";
 import { type Chunk, encodeFrames } from "@copse/protocol";
@@ -140,7 +140,7 @@ export class ClientNetwork {
     this.#travel(connection, connection.toClientAt - world.now, () => connection.isOpen && run());
   }
 
-  /** The server's end closes: the client's hears of it behind what was sent before. */
+  /** The server's end closes: the client's hears of it after what was sent before. */
   closeFromServer(number: number, code: number): void {
     const connection = this.#connections.get(number);
     if (connection === undefined) return;

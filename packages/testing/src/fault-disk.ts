@@ -16,11 +16,11 @@ interface File {
   bytes: Buffer;
   /** How many bytes survive a power cut. */
   durable: number;
-  /** Zeros that are read behind the bytes. */
+  /** Zeros that are read after the bytes. */
   room: number;
 }
 
-/** Zeros behind what was committed: a few, so that every seed meets them. */
+/** Zeros after what was committed: a few, so that every seed meets them. */
 const roomBytes = 24;
 
 export interface DiskFaults {

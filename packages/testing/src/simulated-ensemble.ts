@@ -44,7 +44,7 @@ export interface EnsembleFaults {
   readonly diskErrors: number;
   /** How far clocks run fast or slow: 0.1 is ten percent. */
   readonly drift: number;
-  /** Bytes of log behind which a snapshot is taken. */
+  /** Bytes of log after which a snapshot is taken. */
   readonly snapshotLogBytes: number;
   readonly sizes: RaftSizes;
   /** Connections that are sent to in one turn. */

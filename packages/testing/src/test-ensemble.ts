@@ -201,7 +201,7 @@ export class TestEnsemble {
   }
 
   /**
-   * Nothing travels to or from one client, or all, and nobody is told. Behind `heal`, what was sent arrives, as TCP would have it.
+   * Nothing travels to or from one client, or all, and nobody is told. After `heal`, what was sent arrives, as TCP would have it.
    * @example
    * ensemble.cutOff(copse);
    * await ensemble.advance(1_000);
@@ -363,7 +363,7 @@ export async function testEnsemble(options: TestEnsembleOptions = {}): Promise<T
   return ensemble;
 }
 
-/** Resolves behind all that is under way in this process's turns. */
+/** Resolves after all that is under way in this process's turns. */
 async function hostSettled(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 /**
  * Simulated time and chance: everything that happens, in one order that follows from a seed.
  *
- * Invariant: events run in the order of their times, those of one time in the order in which they were scheduled; behind
+ * Invariant: events run in the order of their times, those of one time in the order in which they were scheduled; after
  * each event all promises that it settled run before the next.
  */
 import { Prng } from "./prng.ts";
@@ -13,7 +13,7 @@ interface Scheduled {
   isCancelled: boolean;
 }
 
-/** Turns of the queue of promises behind each event: more than any chain of them in the product is long. */
+/** Turns of the queue of promises after each event: more than any chain of them in the product is long. */
 const promiseTurns = 24;
 
 async function promisesSettled(): Promise<void> {
@@ -32,7 +32,7 @@ export class World {
   /** Hears of whatever is scheduled. */
   onSchedule: () => void = () => {};
 
-  /** @param settle resolves behind all that an event has caused at once */
+  /** @param settle resolves after all that an event has caused at once */
   constructor(seed: number, settle: () => Promise<void> = promisesSettled) {
     this.random = new Prng(seed);
     this.#settle = settle;

@@ -36,7 +36,7 @@ export interface Applied {
   /** done: took a zxid. refused: failed, and every member agrees why. repeated: the first reply again. overtaken: its predecessor is missing, nothing happened. */
   readonly outcome: "done" | "refused" | "repeated" | "overtaken";
   readonly code: ErrorCode | null;
-  /** The state's zxid behind it. */
+  /** The state's zxid after it. */
   readonly zxid: number;
   /** Null where it was overtaken: it is proposed again. */
   readonly reply: WriteReply | null;
@@ -245,7 +245,7 @@ function configure(tree: Tree, txn: ConfigureTxn): Applied {
   return done(work, {});
 }
 
-/** What the first build wrote, for a single member that knew of no ensemble: logs hold it. */
+/** Format 1 before 0.2, written by a single member that knew of no ensemble: old logs hold it. */
 function configureAlone(tree: Tree, config: string, limits: ConfigureTxn["limits"]): Applied {
   const work = new Work(tree);
   tree.limits = limits;

@@ -173,7 +173,7 @@ export class TreeReader {
     return this.#view.isOverrun;
   }
 
-  /** The znodes behind the cursor, which moves along: stop iterating where a piece is full, and go on later. */
+  /** The znodes after the cursor, which moves along: stop iterating where a piece is full, and go on later. */
   *rest(): Generator<Seen, undefined> {
     const live = this.#walk();
     const aside = this.#view.aside(this.cursor);
@@ -203,7 +203,7 @@ export class TreeReader {
     this.#onClose();
   }
 
-  /** The live znodes behind the cursor, parents first, siblings in code-unit order. */
+  /** The live znodes after the cursor, parents first, siblings in code-unit order. */
   *#walk(): Generator<Seen, undefined> {
     const { path: from, levels, top } = this.#view;
     if (top === undefined) return;

@@ -55,7 +55,7 @@ export class SnapshotWriter {
     });
   }
 
-  /** The next lines, about `unitsMax` UTF-16 units of them, or null behind the last. */
+  /** The next lines, about `unitsMax` UTF-16 units of them, or null after the last. */
   piece(unitsMax: number): string | null {
     const lines: string[] = [];
     let units = 0;

@@ -55,7 +55,7 @@ export class Tree {
   }
 
   /**
-   * Becomes another state: one that a snapshot brought. `other` is not to be used behind it. Readers that are open go on
+   * Becomes another state: one that a snapshot brought. `other` is not to be used after it. Readers that are open go on
    * with the state they were opened on.
    */
   adopt(other: Tree): void {
@@ -79,7 +79,7 @@ export class Tree {
     return undefined;
   }
 
-  /** The deepest znode on the way to `path`, and the names that are missing behind it. */
+  /** The deepest znode on the way to `path`, and the names that are missing after it. */
   findNearest(path: string): { readonly znode: Znode; readonly missing: readonly string[] } {
     const found = this.find(path);
     if (found !== undefined) return { znode: found, missing: [] };
@@ -263,7 +263,7 @@ export class Tree {
   }
 }
 
-/** What puts back the value of now. Apart from where it is used: what a closure holds is allocated wherever one might be made. */
+/** Gives what restores the present value. A separate function, because a closure at the place of use would be allocated on every call. */
 function undoOfValue(znode: Znode): () => void {
   const { value, mzxid, mtime, version } = znode;
   return () => {

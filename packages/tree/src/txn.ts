@@ -71,7 +71,7 @@ export interface ExpireTxn {
   readonly kind: "expire";
   readonly session: string;
   readonly generation: number;
-  /** Absent in entries of the first build, as is `lastId`. */
+  /** Absent in entries of format 1 before 0.2, as is `lastId`. */
   readonly term?: number;
   /** The session's newest write when that was decided. */
   readonly lastId?: number;
@@ -89,7 +89,7 @@ export interface ConfigureTxn {
   readonly kind: "configure";
   readonly table: EnsembleTable;
   readonly limits: TreeLimits;
-  /** In entries of the first build only, which have no table. */
+  /** Only in entries of format 1 before 0.2, which have no table. */
   readonly config?: string;
   /** The ACL that the root of a new cluster gets; with it the txn has format 3. */
   readonly rootAcl?: readonly AclItem[];

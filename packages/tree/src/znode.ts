@@ -56,7 +56,7 @@ export class Znode {
   readonly kind: Kind;
   readonly czxid: number;
   mzxid: number;
-  /** Times as small integers, which stand in the object itself: seconds behind `firstSecond`, and the milliseconds on top of both. */
+  /** Times as small integers, which stand in the object itself: seconds after `firstSecond`, and the milliseconds on top of both. */
   readonly #ctimeSeconds: number;
   #mtimeSeconds: number;
   #milliseconds: number;

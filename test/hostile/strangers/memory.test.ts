@@ -47,7 +47,7 @@ async function expectServed({ hub, witness }: Small): Promise<void> {
   await newcomer.ask({ op: "close" });
 }
 
-describe("requests behind a connect that waits", () => {
+describe("requests after a connect that waits", () => {
   it("are weighed as the bytes that came, and closed past the connection's share", { timeout: 120_000 }, async () => {
     const world = await small();
     const padding = "[".repeat(20).concat("]".repeat(20)).concat(",").repeat(10_000).slice(0, -1);

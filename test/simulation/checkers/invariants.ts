@@ -41,11 +41,11 @@ interface Sniffed {
 
 /** Clocks run at most ten percent fast: what is `timeout` for one is at least so much of it for the world. */
 const fastClock = 1.1;
-/** Share of commits behind which the synced logs are read. */
+/** Share of commits after which the synced logs are read. */
 const syncedShare = 0.02;
 /** Entries by which the applying of a change may lag behind its place. */
 const appliedLagMax = 30;
-/** Share of turns behind which whole states are compared. */
+/** Share of turns after which whole states are compared. */
 const digestShare = 0.03;
 
 export class Invariants implements EnsembleWatcher {
@@ -90,7 +90,7 @@ export class Invariants implements EnsembleWatcher {
     if (raft.term < (this.#promised.get(node.id) ?? 0)) violate("S7", `member ${node.id} forgot a term it had promised something in`);
     const { log } = raft;
     if (log.lastIndex >= log.firstIndex && log.term(log.firstIndex - 1)! > log.term(log.firstIndex)!) {
-      violate("S3", `member ${node.id} holds an entry of an older term behind its snapshot`);
+      violate("S3", `member ${node.id} holds an entry of an older term after its snapshot`);
     }
     this.#takeCommitted(node);
     const { tree } = node.member!;
@@ -134,7 +134,7 @@ export class Invariants implements EnsembleWatcher {
       if (typeof message["id"] === "number") this.#replied(sniffed, message["id"], zxid, message);
       else if ("change" in message || (typeof message["path"] === "string" && "event" in message)) {
         if (zxid <= sniffed.shown && zxid > sniffed.floor)
-          violate("S14", `an event of zxid ${zxid} behind a reply that shows ${sniffed.shown}`);
+          violate("S14", `an event of zxid ${zxid} after a reply that shows ${sniffed.shown}`);
       } else if ("nodes" in message) sniffed.floor = Math.max(sniffed.floor, sniffed.shown);
     }
   }
@@ -195,7 +195,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   #take(entry: Entry): void {
-    if (entry.index !== this.committed.length + 2) violate("S3", `entry ${entry.index} is committed behind ${this.committed.length + 1}`);
+    if (entry.index !== this.committed.length + 2) violate("S3", `entry ${entry.index} is committed after ${this.committed.length + 1}`);
     this.committed.push(entry);
     const { payload, time } = orderedEntry(entry);
     const excess = this.#stateTime.excess(time, this.#world.now);
@@ -215,7 +215,7 @@ export class Invariants implements EnsembleWatcher {
     const least = proven.timeoutMs / fastClock;
     const passed = this.#world.now - proven.at;
     if (passed < least)
-      violate("S13", `session ${session} expired ${Math.round(passed)} ms behind a sign of life; its timeout is ${proven.timeoutMs}`);
+      violate("S13", `session ${session} expired ${Math.round(passed)} ms after a sign of life; its timeout is ${proven.timeoutMs}`);
   }
 
   /** What a member has acknowledged is on its disk, synced. */

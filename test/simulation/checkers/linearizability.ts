@@ -11,7 +11,7 @@ export interface Operation<State> {
   readonly calledAt: number;
   /** Infinity where its outcome is unknown: it may take effect at any time after the call, or never. */
   readonly returnedAt: number;
-  /** The state behind it, or undefined where the answer that was seen is impossible in this state. */
+  /** The state after it, or undefined where the answer that was seen is impossible in this state. */
   readonly step: (state: State) => State | undefined;
 }
 
@@ -60,7 +60,7 @@ export function isLinearizable<State>(operations: readonly Operation<State>[], i
   return true;
 }
 
-/** Calls and returns in the order of their times, behind a head. What never returned ends behind everything else. */
+/** Calls and returns in the order of their times, after a head. What never returned ends after everything else. */
 function pointsOf<State>(operations: readonly Operation<State>[]): Point {
   const points = operations.flatMap(({ calledAt, returnedAt }, operation) => {
     const end: Point = { operation, isCall: false, before: null, next: null, end: null };

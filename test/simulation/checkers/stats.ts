@@ -66,6 +66,6 @@ function checkNumber(parent: Counted, path: string): void {
   const digits = /\d{10}$/.exec(path)?.[0];
   if (digits === undefined) return;
   const number = Number(digits);
-  if (number <= parent.lastNumber) violate("S16", `${path} was created behind number ${parent.lastNumber}`);
+  if (number <= parent.lastNumber) violate("S16", `${path} was created after number ${parent.lastNumber}`);
   parent.lastNumber = number;
 }

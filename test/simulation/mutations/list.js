@@ -73,7 +73,7 @@ export const mutations = [
   },
   {
     name: "M6",
-    what: "an append that matches cuts what is behind it",
+    what: "an append that matches cuts what is after it",
     seed: 2,
     patches: [
       {
@@ -223,8 +223,8 @@ export const mutations = [
     what: "every member decides on expiry by its own clock",
     seed: 1,
     patches: [
-      { file: `${replica}/sessions/sessions.ts`, from: "if (this.#coordinator.isHere && !hasPaused)", to: "if (!hasPaused)" },
-      { file: `${replica}/sessions/sessions.ts`, from: "this.#coordinator.isHere && this.#coordinator.term === term;", to: "true;" },
+      { file: `${replica}/sessions/sessions.ts`, from: "if (this.#state.coordinator.isHere && !hasPaused)", to: "if (!hasPaused)" },
+      { file: `${replica}/sessions/sessions.ts`, from: "coordinator.isHereIn(term);", to: "true;" },
     ],
   },
   {
@@ -241,7 +241,7 @@ export const mutations = [
   },
   {
     name: "M18",
-    what: "an event leaves behind the reply that shows its change",
+    what: "an event leaves after the reply that shows its change",
     seed: 4,
     patches: [
       {
@@ -258,7 +258,7 @@ export const mutations = [
   },
   {
     name: "M19",
-    what: "what is caught up on behind a reconnect begins one too late",
+    what: "what is caught up on after a reconnect begins one too late",
     seed: 1,
     patches: [
       {

@@ -35,7 +35,7 @@ export async function set(
   });
 }
 
-/** Says what may help, behind an error of this code; gives the error on. */
+/** Says what may help, after an error of this code; gives the error on. */
 function hint(code: CopseErrorCode, help: string): (error: unknown) => never {
   return (error) => {
     if (isCopseError(error, code)) note(`copse: ${help}`);

@@ -1,5 +1,5 @@
 /**
- * Draws a view again behind each change of the model, while the view is in the page.
+ * Draws a view again after each change of the model, while the view is in the page.
  */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Model } from "./model.ts";

@@ -28,7 +28,7 @@ const flashMs = 1_600;
 const flashesMax = 500;
 /** Rows whose hidden changes are counted: past that, counting begins anew. */
 const hiddenMax = 10_000;
-/** Milliseconds behind a change at which the rate is said anew. */
+/** Milliseconds after a change at which the rate is said anew. */
 const rateMs = 1_100;
 /** Children that are asked for before all of them. */
 const previewed = 200;
@@ -75,7 +75,7 @@ export class Model {
     return this.connection === "connected" ? null : this.copse.status.get().reason;
   }
 
-  /** Calls `listener` behind each change; gives what stops that. */
+  /** Calls `listener` after each change; gives what stops that. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -132,7 +132,7 @@ export class Model {
     const list = new ChildList(path);
     this.#lists.set(path, list);
     for (const other of this.#lists.values()) other.refilter();
-    // Asked before the subscription, or it would stand behind all that this brings.
+    // Asked before the subscription, or it would stand after all that this brings.
     const preview = this.copse.childrenWithStats(path, { limit: previewed });
     const stop = this.copse.observe(
       path,

@@ -100,7 +100,7 @@ export class RowIndex {
   }
 }
 
-/** The row so many behind the first of a level. */
+/** The row so many after the first of a level. */
 function below(level: Level, index: number): Place {
   let left = index;
   for (const { at, level: inner } of level.expanded) {

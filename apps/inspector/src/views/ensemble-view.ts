@@ -24,7 +24,7 @@ interface Seen {
 type Line = "requests" | "latencyMs" | "events";
 const lines: readonly { readonly name: Line; readonly title: string; readonly unit: string }[] = [
   { name: "requests", title: "Requests a second, of this member", unit: "" },
-  { name: "latencyMs", title: "From question to answer", unit: " ms" },
+  { name: "latencyMs", title: "Request latency", unit: " ms" },
   { name: "events", title: "Txns a second, of the ensemble", unit: "" },
 ];
 /** Rows of the table beside the charts: one for each so many seconds. */
@@ -152,7 +152,7 @@ export class EnsembleView extends LitElement {
       ["znodes", numberOf(stats.znodes)],
       ["watches", numberOf(stats.watches)],
       ["subscriptions", numberOf(stats.subscriptions)],
-      ["txns under way", numberOf(stats.pendingTxns)],
+      ["pending transactions", numberOf(stats.pendingTxns)],
     ];
     return html`<h3>This member</h3>
       <dl>

@@ -65,10 +65,10 @@ export class LocksView extends LitElement {
           <thead>
             <tr>
               <th>Place</th>
-              <th>Stands as</th>
+              <th>State</th>
               <th>Session</th>
               <th class="number">Token</th>
-              <th class="number">For</th>
+              <th class="number">Held for</th>
             </tr>
           </thead>
           <tbody>

@@ -11,7 +11,7 @@ export class SessionsView extends LitElement {
   static override styles = [controls, wholeView];
 
   declare model: Model;
-  /** The page that is shown begins behind this id. */
+  /** The page that is shown begins after this id. */
   declare behind: string | null;
   readonly #poll: Poll<{ sessions: readonly ShownSession[]; total: number; more: boolean }> = new Poll(this, () =>
     this.model.copse.sessions({ limit: 200, ...(this.behind === null ? {} : { after: this.behind }) }),
@@ -60,7 +60,7 @@ export class SessionsView extends LitElement {
     return html`<tr>
       <td class="mono" title=${id}>${shortId(id)}${id === this.model.copse.sessionId ? " (this page)" : ""}</td>
       <td>${identities.length === 0 ? "–" : identities.map(({ scheme, id: name }) => `${scheme}:${name}`).join(", ")}</td>
-      <td class="mono">${connection?.address ?? "elsewhere, or away"}</td>
+      <td class="mono">${connection?.address ?? "not connected to this member"}</td>
       ${number(connection === null ? null : spanOf(connection.ageMs))} ${number(connection === null ? null : spanOf(connection.silentMs))}
       ${number(spanOf(timeout))} ${number(numberOf(ephemerals))} ${number(connection === null ? null : numberOf(connection.watches))}
       ${number(connection === null ? null : numberOf(connection.subscriptions))} ${number(connection === null ? null : bytesOf(connection.queueBytes))}

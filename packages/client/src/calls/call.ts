@@ -53,7 +53,7 @@ export interface CreateKind {
 }
 
 export interface PageOptions extends CallOptions {
-  /** Only what comes behind this id or path. */
+  /** Only what comes after this id or path. */
   readonly after?: string;
   readonly limit?: number;
 }

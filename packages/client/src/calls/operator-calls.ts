@@ -62,7 +62,7 @@ export class OperatorCalls extends EventTarget {
   }
 
   /**
-   * Names below `path` that contain a text, upper and lower case alike, a page at a time; one page may hold none and still have more behind it.
+   * Names below `path` that contain a text, upper and lower case alike, a page at a time; one page may hold none and still have more after it.
    * @throws CopseError NO_AUTH without admin on `/`, NO_NODE
    * @example const { paths, after } = await copse.search("/", "title");
    */

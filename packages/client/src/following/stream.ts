@@ -41,7 +41,7 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
     else this.#items.push(item);
   }
 
-  /** Ends the stream with an error, behind what it holds. */
+  /** Ends the stream with an error, after what it holds. */
   fail(error: unknown): void {
     if (this.#end !== null) return;
     this.#end = { error };
@@ -50,7 +50,7 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
     this.#waiting.length = 0;
   }
 
-  /** Ends the stream behind what it holds. */
+  /** Ends the stream after what it holds. */
   end(): void {
     if (this.#end !== null) return;
     this.#end = "done";

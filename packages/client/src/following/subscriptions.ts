@@ -26,7 +26,7 @@ export interface Change {
   readonly kind: ChangeKind | "resync" | "denied";
   readonly path: string;
   readonly zxid: number;
-  /** The znode behind the change; null after deleted, and with resync. */
+  /** The znode after the change; null after deleted, and with resync. */
   readonly znode: LiveZnode | null;
   readonly stat: Stat | null;
   readonly data: string | null;
@@ -84,7 +84,7 @@ export class Subscriptions {
   readonly #ports: SubscriptionPorts;
   readonly #feeds: Map<string, Feed> = new Map();
   readonly #bySub: Map<number, Feed> = new Map();
-  /** Feeds with changes that are shown behind the frame in which they came. */
+  /** Feeds with changes that are shown after the frame in which they came. */
   readonly #unshown: Set<Feed> = new Set();
 
   constructor(ports: SubscriptionPorts) {

@@ -2,7 +2,7 @@
  * Watches that stay: one on the server for each path and mode, however many listen here, and carried over reconnects.
  *
  * Invariant: a listener hears each event that its path and mode match, in zxid order, or `resync` where some were lost. After
- * a reconnect the server tells anew what came behind the position, which is the last event that was delivered; what of
+ * a reconnect the server tells anew what came after the position, which is the last event that was delivered; what of
  * that very zxid was delivered already is left out. Cut again before all is restored, some may be heard twice.
  */
 import type { Reply, WatchEvent } from "@copse/protocol";

@@ -55,7 +55,7 @@ export function isRefusal(value: object): value is Refusal {
   return "code" in value;
 }
 
-/** WebSocket close codes of the contract (SPEC.md, section 8). */
+/** WebSocket close codes of the contract (SPEC.md, part M). */
 export const closeCode = {
   sessionClosed: 1000,
   stopping: 1001,

@@ -45,7 +45,7 @@ export class Progress {
   }
 
   becomeProbe(): void {
-    // Behind a snapshot that was sent, its index is where the logs agree if it arrived.
+    // After a snapshot that was sent, its index is where the logs agree if it arrived.
     const next = this.state === "snapshot" ? Math.max(this.match + 1, this.pendingSnapshot + 1) : this.match + 1;
     this.#enter("probe");
     this.next = next;
@@ -89,7 +89,7 @@ export class Progress {
     return true;
   }
 
-  /** The follower refused the append behind `rejected`, and its log may agree at `hint`. False if that is old news. */
+  /** The follower refused the append after `rejected`, and its log may agree at `hint`. False if that is old news. */
   decrease(rejected: number, hint: number): boolean {
     if (this.state === "replicate") {
       if (rejected <= this.match) return false;

@@ -31,7 +31,7 @@ export function joined(...given: readonly (AbortSignal | undefined)[]): Joined {
   return { signal: lookingSignal(controller, () => void sources.some((source) => source.aborted)), stop };
 }
 
-/** Runs `work` with a signal that aborts with the first of these, and lets go of them behind it. */
+/** Runs `work` with a signal that aborts with the first of these, and lets go of them after it. */
 export async function whileNone<T>(sources: readonly (AbortSignal | undefined)[], work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { signal, stop } = joined(...sources);
   try {

@@ -212,7 +212,7 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
     const stat = await look();
     if (stat === null) return;
     for await (const { event, zxid } of events) {
-      // What is told again behind a reconnect may be about one that stood here before.
+      // What is told again after a reconnect may be about one that stood here before.
       if (event === "deleted" && zxid > stat.czxid) return;
       if (event === "resync" && (await look())?.czxid !== stat.czxid) return;
     }

@@ -8,7 +8,7 @@ import { type Copse, CopseError } from "@copse/client";
 import { steadily } from "./steadily.ts";
 
 /**
- * Looks, and again behind each change of one of these znodes or of its list of children, until there is something to see.
+ * Looks, and again after each change of one of these znodes or of its list of children, until there is something to see.
  * @param look null: nothing yet
  * @throws what `look` throws; the signal's reason; CopseError CLOSED
  */

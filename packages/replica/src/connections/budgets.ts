@@ -26,7 +26,7 @@ export interface BudgetLimits {
   readonly requestsBurst: number;
   readonly bytesPerSecond: number;
   readonly bytesBurst: number;
-  /** A connection that takes nothing of what waits for it is closed behind so many milliseconds. */
+  /** A connection that takes nothing of what waits for it is closed after so many milliseconds. */
   readonly stallMs: number;
 }
 

@@ -3,7 +3,7 @@
  *
  * Requests become slots in a queue; a slot may have to run once it is at the head, may wait for its outcome, and is answered. Invariants:
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
- * it are answered, so a read sees every write sent before it and none sent behind it; a congested connection runs and answers nothing.
+ * it are answered, so a read sees every write sent before it and none sent after it; a congested connection runs and answers nothing.
  */
 import { type Body, type Chunk, type CloseCode, chunk, closeCode, type Identity, type ReplyWriter } from "@copse/protocol";
 import type { Caller } from "@copse/tree";
@@ -19,7 +19,7 @@ export type Phase =
   /** Frames are held until the connect, or an auth, is through. */
   | { readonly kind: "holding"; readonly next: "connect" | "auth" }
   | { readonly kind: "ready" }
-  /** A close was asked for: what comes behind it is not looked at. */
+  /** A close was asked for: what comes after it is not looked at. */
   | { readonly kind: "closing" }
   | { readonly kind: "closed" };
 

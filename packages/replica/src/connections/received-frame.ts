@@ -37,7 +37,7 @@ export class ReceivedFrame {
     return this.#given === 1;
   }
 
-  /** Why the connection must close behind its messages, or null. */
+  /** Why the connection must close after its messages, or null. */
   get fault(): string | null {
     return this.#decode().fault;
   }
@@ -60,7 +60,7 @@ export class ReceivedFrame {
     return this.#decode().messages.length === 1;
   }
 
-  /** The next message, or null behind the last. */
+  /** The next message, or null after the last. */
   next(): RawMessage | null {
     return this.#decode().messages[this.#given++] ?? null;
   }
@@ -71,7 +71,7 @@ export class ReceivedFrame {
     this.#decoded = ended;
   }
 
-  /** The next message that is not counted yet, up to the one that was given out last, or of all; null behind the last. */
+  /** The next message that is not counted yet, up to the one that was given out last, or of all; null after the last. */
   uncounted(isAll: boolean): RawMessage | null {
     const { messages } = this.#decode();
     return this.#counted < (isAll ? messages.length : this.#given) ? messages[this.#counted]! : null;

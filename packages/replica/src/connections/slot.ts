@@ -6,7 +6,7 @@ import type { Body, CloseCode } from "@copse/protocol";
 export interface Answer {
   /** The reply without its id (protocol/replies/reply). */
   readonly body: Body;
-  /** Close the connection behind the reply. */
+  /** Close the connection after the reply. */
   readonly close?: { readonly code: CloseCode; readonly reason: string };
   /** What has to follow the reply before anything else does. */
   readonly after?: () => void;
@@ -14,7 +14,7 @@ export interface Answer {
 
 export interface Slot {
   readonly id: number;
-  /** A write sent behind it may not be proposed before it is answered: it would be seen by a read that was sent first. */
+  /** A write sent after it may not be proposed before it is answered: it would be seen by a read that was sent first. */
   readonly holdsWrites: boolean;
   /**
    * What is to run at the head of the queue; null once it runs, or where the outcome comes by itself. Two fields rather than one union: a

@@ -13,7 +13,7 @@ export class Turn {
     this.#clock = clock;
   }
 
-  /** A turn begins, or goes on, and is over behind so many milliseconds. */
+  /** A turn begins, or goes on, and is over after so many milliseconds. */
   begin(ms: number): void {
     this.#until = this.#clock.now() + ms;
   }

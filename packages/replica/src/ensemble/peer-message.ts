@@ -43,7 +43,7 @@ function encode(sent: PeerMessage): string {
   return text;
 }
 
-/** By hand, as each write takes a handful of them: copies without a member are what costs. */
+/** By hand: each write sends several, and a copy of the message without its entries would cost more than the text. */
 function encodeMessage(sent: Message): string {
   const { kind, from, to, term, index, logTerm, entries, proposals, commit, isRejected, hint, snapshot, context } = sent;
   const place = `"kind":"${kind}","from":${from},"to":${to},"term":${term},"index":${index},"logTerm":${logTerm},"commit":${commit}`;
@@ -201,7 +201,7 @@ function isCount(value: unknown): value is number {
 const countMax = 2 ** 50;
 
 function count(value: unknown): number {
-  if (!isCount(value)) throw new Error("a peer's message holds a number that is none");
+  if (!isCount(value)) throw new Error("a peer's message holds a number that is not a valid count");
   return value;
 }
 

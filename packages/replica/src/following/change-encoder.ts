@@ -2,7 +2,7 @@
  * How a subscription shows what it may: znodes, changes, and to whom what is hidden.
  *
  * Invariants: a znode is shown to who may read it or its parent, its data to who may read it; the changes of one zxid are encoded once for
- * all subscriptions to which they look the same, and what stands behind a subscription's number once for all numbers.
+ * all subscriptions to which they look the same, and what stands after a subscription's number once for all numbers.
  */
 import {
   type ChangeText,
@@ -53,7 +53,7 @@ export class ChangeEncoder {
   readonly #isOfConfig: boolean;
   readonly #isAdmin: (caller: Caller) => boolean;
   readonly #encoded: Map<string, readonly Chunk[]> = new Map();
-  /** What stands behind the numbers is alike for all of them: by how it looks, of the change that looked so last. */
+  /** What stands after the numbers is alike for all of them: by how it looks, of the change that looked so last. */
   readonly #texts: Map<string, { readonly change: Change; readonly text: ChangeText }> = new Map();
 
   /** @param changes all of this zxid */

@@ -2,7 +2,7 @@
  * The newest changes, for whoever asks what happened since a zxid.
  *
  * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
- * Invariant: every change behind `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
+ * Invariant: every change after `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
  * data and ACLs, each ACL counted once, fit in `bytesMax`.
  */
 import type { AclItem } from "@copse/protocol";
@@ -13,7 +13,7 @@ export interface Happened {
   readonly changes: readonly Change[];
 }
 
-/** What is kept of a txn, and how much of the history it takes: when it goes, its changes are cold. */
+/** What is kept of a txn, and how much of the history it takes: by the time it is dropped, its changes are no longer in cache. */
 interface Kept extends Happened {
   readonly count: number;
   readonly bytes: number;

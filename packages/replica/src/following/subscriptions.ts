@@ -1,5 +1,5 @@
 /**
- * Subscriptions: the present state, then every later change, gap-free and in zxid order (SPEC.md, section 6).
+ * Subscriptions: the present state, then every later change, gap-free and in zxid order (SPEC.md, part U).
  *
  * A subscription is live (each change goes out as it happens), streaming (its state is on the way in pieces, read at one
  * zxid), or dropped (it will get its state anew, once its reader has taken what waits and there is room for another state to
@@ -113,7 +113,7 @@ export class Subscriptions {
 
   /**
    * Begins a subscription that `refusal` has nothing against.
-   * @returns the reply, and what to send right behind it
+   * @returns the reply, and what to send right after it
    */
   subscribe(request: Subscribe, connection: Connection): Answer {
     const numbers = this.#byConnection.get(connection) ?? new Map<number, Subscription>();
@@ -195,7 +195,7 @@ export class Subscriptions {
     }
   }
 
-  /** Sends the next pieces to those that can take them. Call it again while `hasWork`, and behind each turn. */
+  /** Sends the next pieces to those that can take them. Call it again while `hasWork`, and after each turn. */
   work(): void {
     let pieces = 0;
     for (const subscription of [...this.#unsettled]) {
@@ -272,7 +272,7 @@ export class Subscriptions {
     this.#settle(subscription, { kind: "streaming", reader, isFirstPiece: true, isReset });
   }
 
-  /** The next piece of a streaming subscription's state; behind the last it is live. */
+  /** The next piece of a streaming subscription's state; after the last it is live. */
   #piece(subscription: Subscription): { readonly nodes: readonly string[]; readonly isLast: boolean } {
     const { state } = subscription;
     if (state.kind !== "streaming") throw new Error("only a streaming subscription has pieces");

@@ -76,7 +76,7 @@ export interface RaftOrderOptions {
 export interface RaftSizes {
   /** Entries in one message; one entry always fits. */
   readonly appendUnitsMax: number;
-  /** Entries that stay in memory behind a snapshot, so that a follower a little behind needs none. */
+  /** Entries that stay in memory after a snapshot, so that a follower a little behind needs none. */
   readonly tailUnits: number;
 }
 
@@ -99,9 +99,9 @@ export class RaftOrder implements Order, Consensus {
   /** Proposals of other members that were dropped because they can't be read: for metrics. */
   unreadable = 0;
   readonly #barriers: Barriers;
-  /** Readys whose write is under way, with what leaves behind it. */
+  /** Readys whose write is under way, with what leaves after it. */
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
-  /** The configurations behind the entries at which they changed, oldest first. */
+  /** The configurations after the entries at which they changed, oldest first. */
   #configurations: { readonly index: number; readonly configuration: Configuration }[];
   /** Entries up to this index have been given out. */
   #given: number;

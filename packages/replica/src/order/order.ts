@@ -13,9 +13,9 @@ export interface Order {
   propose(payload: string): void;
   /** @param touched ids of sessions that have shown that they live */
   barrier(ticket: number, touched: readonly string[]): void;
-  /** The state behind entry `index` is in a durable snapshot: what is older may go. */
+  /** The state after entry `index` is in a durable snapshot: what is older may go. */
   trim(index: number): void;
-  /** Who was a member behind entry `index`: a snapshot of the state there carries it. */
+  /** Who was a member after entry `index`: a snapshot of the state there carries it. */
   configuration(index: number): Configuration;
 }
 

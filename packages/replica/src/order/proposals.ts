@@ -30,7 +30,7 @@ export interface Taken {
 /** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
 const entryTxnsMax = 4_096;
 const entryUnitsMax = 4_194_304;
-/** Silence behind which everything is proposed again, in milliseconds; it doubles each time. */
+/** Silence after which everything is proposed again, in milliseconds; it doubles each time. */
 const patienceMsMin = 1_000;
 const patienceMsMax = 16_000;
 
@@ -89,7 +89,7 @@ export class Proposals {
     if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
-  /** Proposes what the turn has gathered, as one entry, behind what has to be proposed again. */
+  /** Proposes what the turn has gathered, as one entry, after what has to be proposed again. */
   flush(): void {
     if (this.#isAgain) this.#proposeAgain();
     this.#close();

@@ -13,7 +13,7 @@ export interface AuditRecord {
   /** What it was about; of a multi the first `pathsMax`. */
   readonly paths: readonly string[];
   readonly outcome: "done" | ErrorCode;
-  /** The state's newest zxid behind it; its own, where it was done. */
+  /** The state's newest zxid after it; its own, where it was done. */
   readonly zxid: number;
   /** As scheme:user. */
   readonly identities: readonly string[];
@@ -24,7 +24,7 @@ export type Audit = (record: AuditRecord) => void;
 
 const pathsMax = 100;
 
-/** What a connection's write came to, behind which the state is that of `tree`. */
+/** What a connection's write came to, after which the state is that of `tree`. */
 export function auditOf(
   connection: Connection,
   write: Write | Authenticate,

@@ -35,7 +35,7 @@ export class Queues {
     return this.#queues.size;
   }
 
-  /** The queues behind a path, or all for null. */
+  /** The queues after a path, or all for null. */
   after(path: string | null): Generator<Queue, undefined> {
     return this.#queues.after(path);
   }

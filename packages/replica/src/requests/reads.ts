@@ -165,7 +165,7 @@ function aclResult(znode: Znode, caller: Caller): Results["getAcl"] {
   return defaultItems === null ? { acl: items, stat } : { acl: items, default: defaultItems, stat };
 }
 
-/** This session's ephemerals whose paths begin with the prefix, behind the page before. */
+/** This session's ephemerals whose paths begin with the prefix, after the page before. */
 function* ownEphemerals(paths: SortedList<string> | null, { prefix, after }: { prefix: string; after: string | null }): Generator<string> {
   if (paths === null) return;
   if (after === null && paths.get(prefix) !== undefined) yield prefix;

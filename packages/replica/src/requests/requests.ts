@@ -2,7 +2,7 @@
  * Requests of a connection that is through its connect: each finds its way to the tree, the order, or the watches.
  *
  * Invariants: writes are proposed in the order in which they came, each naming the one before it; reads and what leaves
- * watches or subscriptions run at the head of the connection's queue, on the state behind all writes sent before them.
+ * watches or subscriptions run at the head of the connection's queue, on the state after all writes sent before them.
  */
 import {
   type Body,
@@ -214,7 +214,7 @@ export class Requests {
     connection.answer(slot, { body: this.#error(connection, refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
   }
 
-  /** What comes behind an auth is held back until it is through. */
+  /** What comes after an auth is held back until it is through. */
   #auth(connection: Connection, request: Of<"auth">): void {
     connection.hold("auth");
     const run = (slot: Slot): null => {

@@ -60,7 +60,7 @@ export function search(tree: Tree, { path, contains, after, limit }: Search): Fo
   return { paths, looked, after: null };
 }
 
-/** What is still to be looked at behind `after`, the innermost level last. What has gone meanwhile is passed over. */
+/** What is still to be looked at after `after`, the innermost level last. What has gone meanwhile is passed over. */
 function levelsBehind(tree: Tree, top: string, after: string | null): Level[] {
   let znode = tree.find(top);
   if (znode === undefined) return [];

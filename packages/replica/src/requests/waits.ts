@@ -45,7 +45,7 @@ export class Waits {
     this.#order.barrier(this.#ticket, [...touched]);
   }
 
-  /** Calls `go` once `isOver`, or `giveUp` behind the deadline (on the member's clock). */
+  /** Calls `go` once `isOver`, or `giveUp` after the deadline (on the member's clock). */
   until(isOver: (zxid: number) => boolean, zxid: number, deadline: number, go: () => void, giveUp: () => void): void {
     if (isOver(zxid)) go();
     else this.#waits.add({ isOver, deadline, go, giveUp });

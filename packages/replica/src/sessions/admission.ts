@@ -2,7 +2,7 @@
  * The first message of a connection, until it is answered: credentials, a session opened or resumed, the welcome.
  *
  * Invariants: nobody learns whether a session was unknown, expired, or asked for with a wrong secret; every reply says the cluster; what
- * comes behind the connect waits for its answer. A session that is being opened counts for its address already.
+ * comes after the connect waits for its answer. A session that is being opened counts for its address already.
  */
 import {
   type Connect,
@@ -241,7 +241,7 @@ export class Admission {
     this.#setOpening(connection, false);
     this.#connecting.delete(connection);
     const { cluster } = this.#state.sessions;
-    // Who does not know yet which cluster it is of says nothing: a client would take another name for another cluster.
+    // A member that has not learned its cluster does not answer: a client would take another id for another cluster.
     if (cluster !== "") connection.reply(id, connection.replies.refused(this.#state.tree.zxid, refusal, cluster));
     connection.close(code, refusal.message);
   }

@@ -26,7 +26,7 @@ export interface SessionsState {
   readonly identitiesChanged: (connection: Connection) => void;
 }
 
-/** How long an election may take before sessions are sent elsewhere, in milliseconds (protocol, section 3). */
+/** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
 const orphanMs = 2_000;
 export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: nobody coordinates");
 
@@ -86,7 +86,7 @@ export class Sessions {
     if (txn.kind === "write" && (outcome === "done" || outcome === "refused")) this.#expiry.touch(txn.session, clock.now());
     if (txn.kind === "expire" && outcome === "refused") this.#goOn(txn.session);
     if (outcome !== "done") return;
-    // Where this member's own connection opened or moved it, its settlement says so behind this.
+    // Where this member's own connection opened or moved it, its settlement says so after this.
     if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire") this.#state.budgets.releaseSession(txn.session);
     switch (txn.kind) {
       case "open":

@@ -3,7 +3,7 @@
  *
  * A snapshot begins once the log has grown by `logBytesMin`, and by at least the last snapshot's size, so that
  * writing snapshots never costs more than writing the log. Its pieces are the tree's, then the history's. Invariant: the log
- * is trimmed only behind a snapshot that is durable.
+ * is trimmed only after a snapshot that is durable.
  */
 import type { SnapshotStore } from "@copse/log";
 import type { Configuration } from "@copse/raft";
@@ -21,7 +21,7 @@ export interface CompactionOptions {
   readonly tree: Tree;
   readonly history: History;
   readonly applier: Applier;
-  /** UTF-16 units of entries behind which a snapshot is worth its cost. */
+  /** UTF-16 units of entries after which a snapshot is worth its cost. */
   readonly logBytesMin: number;
   /** Entries up to here were in the log at start: they come fast, and a snapshot between them would be old at once. */
   readonly replayedIndex: number;

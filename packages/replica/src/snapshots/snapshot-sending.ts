@@ -10,7 +10,7 @@ import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Clock } from "../ports.ts";
 
 const windowPieces = 8;
-/** Silence behind which the offer is repeated, and behind which it is given up, in milliseconds. */
+/** Silence after which the offer is repeated, and after which it is given up, in milliseconds. */
 const repeatMs = 1_000;
 const silenceMsMax = 10_000;
 

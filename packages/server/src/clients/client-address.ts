@@ -1,5 +1,5 @@
 /**
- * Where a client comes from: the address of its connection or, behind proxies that are trusted, what they say of it.
+ * Where a client comes from: the address of its connection or, after proxies that are trusted, what they say of it.
  *
  * Invariant: only what a trusted proxy says counts; who could have written a header is believed in nothing. Of a trusted proxy that says
  * nothing, the client's address is unknown (""): it fits no `ip` grant.

@@ -3,7 +3,7 @@
  * contract (test/contracts/listener).
  *
  * Contract: a connection is `opened` before its first frame and `closed` once, as its last input; frames come in order; what
- * is delivered leaves in order, and before a close that is asked for behind it. Whom it refuses, and with which status, is
+ * is delivered leaves in order, and before a close that is asked for after it. Whom it refuses, and with which status, is
  * decided here, the same for all.
  */
 import type { Limits } from "@copse/protocol";
@@ -23,7 +23,7 @@ export interface ListenerOptions {
   readonly prover: CredentialProver;
   readonly doors: Doors;
   readonly proxies: TrustedProxies;
-  /** A connection that says nothing for so long is asked whether it is there, and closed behind as long again; in milliseconds. */
+  /** A connection that says nothing for so long is asked whether it is there, and closed after as long again; in milliseconds. */
   readonly silenceMs: number;
   readonly http: Http;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
@@ -39,7 +39,7 @@ export interface ClientListener extends Gateway {
 /** The parts of an upgrade that decide about it. */
 export interface Upgrade {
   readonly path: string;
-  /** The query behind the path, without its question mark. */
+  /** The query after the path, without its question mark. */
   readonly query: string;
   /** Of the client, as far as it is known. */
   readonly address: string;

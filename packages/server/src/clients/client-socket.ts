@@ -22,7 +22,7 @@ export interface FrameSocket {
   send(frame: string | Buffer): void;
   /** Asks whether the other side is there; `ClientSocket.heard` follows with its answer. */
   ping(): void;
-  /** Closes behind what was sent, whether or not the other side answers. */
+  /** Closes after what was sent, whether or not the other side answers. */
   close(code: number, reason: string): void;
   /** Ends without a word. */
   terminate(): void;

@@ -1,5 +1,5 @@
 /**
- * Which pages may connect (protocol, section 1): those from a host name that some member advertises, on any port, and
+ * Which pages may connect (SPEC.md, C2): those from a host name that some member advertises, on any port, and
  * those that the configuration names. No Origin at all means no browser; "null" proves nothing.
  */
 export class OriginList {

@@ -2,11 +2,11 @@
  * The Disk port over a real directory.
  *
  * A commit is one write on a descriptor opened with O_DSYNC: one trip through the thread pool, and no write that a missing sync
- * could leave behind. Where it is small and would make the file longer it brings zeros along, because a write inside a
+ * could leave. Where it is small and would make the file longer it brings zeros along, because a write inside a
  * file is durable without the file system's journal, in two thirds of the time.
  *
  * Invariants: what grows one file is issued one after the other by its owner; a file's first synced append also makes
- * its name durable. Errors are handed on as they are: what to do about them is not decided here. Behind `close` nothing
+ * its name durable. Errors are handed on as they are: what to do about them is not decided here. After `close` nothing
  * begins and nobody is called back; what was under way ends before it resolves, so that the directory may go to another owner.
  */
 import * as fs from "node:fs";

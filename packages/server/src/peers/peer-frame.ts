@@ -1,7 +1,7 @@
 /**
  * Frames between members: four bytes of length, eight of a tag, then text as UTF-8.
  *
- * Before a link is proved, and where there is no secret, the tag is a CRC-32. Behind the handshake of a link with a secret it
+ * Before a link is proved, and where there is no secret, the tag is a CRC-32. After the handshake of a link with a secret it
  * is the beginning of an HMAC over the direction, the frame's number and the text, so nothing can be changed, left out or
  * said twice on the way. Invariant: a length over the limit is refused before anything of the frame is kept.
  */
@@ -46,7 +46,7 @@ export function encodePeerFrame(text: string, seal: Sealer): Buffer {
   return frame;
 }
 
-/** Cuts a stream into frames. @throws Error where a frame is too large or its tag is wrong: nothing behind it can be believed */
+/** Cuts a stream into frames. @throws Error where a frame is too large or its tag is wrong: nothing after it can be believed */
 export class PeerFrameReader {
   #chunks: Buffer[] = [];
   #bytes = 0;

@@ -61,7 +61,7 @@ export class SortedList<T> {
     return true;
   }
 
-  /** The items behind `key`, or all for null, in order. The list must not change meanwhile. */
+  /** The items after `key`, or all for null, in order. The list must not change meanwhile. */
   *after(key: string | null): Generator<T, undefined> {
     let where = key === null ? 0 : this.#chunkFor(key);
     let at = 0;
@@ -78,7 +78,7 @@ export class SortedList<T> {
     }
   }
 
-  /** The chunk in which `key` is or would be: the last whose first item is not behind it. */
+  /** The chunk in which `key` is or would be: the last whose first item is not after it. */
   #chunkFor(key: string): number {
     let low = 0;
     let high = this.#chunks.length - 1;

@@ -120,7 +120,7 @@ export class QuotaTable {
     return null;
   }
 
-  /** The quotas behind a path, or all for null, and what is used of each, in the order of paths. */
+  /** The quotas after a path, or all for null, and what is used of each, in the order of paths. */
   *after(path: string | null): Generator<QuotaUse, undefined> {
     this.#all();
     for (const held of this.#sorted.after(path)) yield { path: held.path, quota: held.quota, used: this.#used(held.path) };
