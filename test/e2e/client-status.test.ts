@@ -102,7 +102,7 @@ describe("a hub that refuses new connections", () => {
     const text = await (await fetch(`${own.page}/metrics`)).text();
     expect(text).toMatch(/copse_upgrades_refused_total\{reason="path"\} [1-9]/);
     await refused("/again");
-    expect(`${own.process.out}${own.process.err}`.match(/new connections were refused/g)).toHaveLength(1);
+    expect(`${own.process.out}${own.process.err}`.match(/refused new connections/g)).toHaveLength(1);
     await own.process.kill9();
   });
 });

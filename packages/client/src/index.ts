@@ -3,6 +3,7 @@ export type {
   ErrorCode,
   Identity,
   MemberStats,
+  QueueKind,
   Scope,
   ShownEnsemble,
   ShownMember,

@@ -56,7 +56,7 @@ export function decodeAcl(member: unknown, name = "acl"): AclItem[] | Refusal {
 /** What stands for the secret half of an id where it is hidden. */
 const mask = ":x";
 
-/** An item as `getAcl` shows it to who is not admin: without the secret half of a digest or scrypt id. */
+/** An item as `getAcl` shows it to callers that are not admins: without the secret half of a digest or scrypt id. */
 export function maskedItem(item: AclItem): AclItem {
   if (item.scheme !== "digest" && item.scheme !== "scrypt") return item;
   return { ...item, id: item.id.slice(0, item.id.indexOf(":")) + mask };

@@ -70,6 +70,11 @@ export function isWithin(path: string, ancestor: string): boolean {
   return path.startsWith(ancestor) && (path.length === ancestor.length || path.charCodeAt(ancestor.length) === 0x2f);
 }
 
+/** How the recipes that queue name their znodes, before the number: locks, elections and semaphores can be told from other ephemerals by it. */
+export const queueKinds = ["lock", "read", "write", "candidate", "lease"] as const;
+
+export type QueueKind = (typeof queueKinds)[number];
+
 /** True for `/copse` and all below it. */
 export function isReserved(path: string): boolean {
   return isWithin(path, reservedRoot);

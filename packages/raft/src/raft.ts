@@ -285,7 +285,7 @@ export class Raft {
   }
 
   /**
-   * Who is no voter any more tells a candidate how far it has committed: it may know of the very change that took its vote away, while the
+   * A member that is no voter any more tells a candidate how far it has committed: it may know of the very change that took its vote away, while the
    * one voter that is left still counts on it, and could never win.
    */
   #toldByLeft(): { readonly commit: number; readonly logTerm: number } | undefined {

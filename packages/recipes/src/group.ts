@@ -27,7 +27,7 @@ export interface Membership extends PersistentEphemeral {
 export interface Group {
   /** All members, in the order of their ids. */
   readonly members: Store<readonly GroupMember[]>;
-  /** Joins, under a random id unless one is given. Who has that id already is waited for. */
+  /** Joins, under a random id unless one is given. If another holds that id, the call waits for it. */
   join(data?: string | null, options?: KeepOptions & { readonly id?: string }): Promise<Membership>;
 }
 

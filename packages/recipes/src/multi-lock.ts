@@ -5,7 +5,7 @@
  * each other in a circle. Invariants: the `signal` aborts as soon as any of the locks is lost; a write under `guard` holds only while
  * all are held; each path's own token strictly increases, and so does `token` among those who lock the same set.
  *
- * Failure story: the lock's, for each. Whoever waits for one of them holds those before it.
+ * Failures: those of the lock, for each. A client that waits for one of them holds those before it.
  */
 import type { Copse, Guard } from "@copse/client";
 import { lock } from "./lock.ts";

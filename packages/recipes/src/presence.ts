@@ -192,7 +192,7 @@ const pageAttention: Attention = {
     for (const [target, name, listener] of events) target.addEventListener(name, listener);
     return () => {
       for (const [target, name, listener] of events) target.removeEventListener(name, listener);
-      // Who asks next has not heard the page come back, and it runs.
+      // The next question comes from a page that runs, though it has not been heard to come back.
       isPutAside = false;
     };
   },

@@ -1,7 +1,7 @@
 /**
  * A fair semaphore: at most so many hold a lease at once.
  *
- * Whoever wants a lease first takes a lock, and alone looks until there is room; its lease is made under the lock's guard.
+ * A client that wants a lease first acquires a lock, and waits under it until there is room; its lease is made under the lock's guard.
  * So leases are made one after the other, their number only falls meanwhile, and a release wakes one. Invariants: never more than
  * `permits` leases whose signals are unaborted; tokens strictly increase. Everybody who uses one path has to say the same `permits`.
  *

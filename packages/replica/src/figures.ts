@@ -34,6 +34,18 @@ export interface Figures {
   readonly overBudget: ReadonlyMap<string, number>;
 }
 
+/** What its ordering engine counts. */
+export interface OrderFigures {
+  /** True while this member coordinates. */
+  readonly coordinates: boolean;
+  /** The term of the newest leader that it knows of. */
+  readonly term: number;
+  /** The newest log entry that it knows to be committed. */
+  readonly committed: number;
+  /** Proposals of other members that were dropped because they can't be read. */
+  readonly unreadable: number;
+}
+
 /** What `stats` answers: of the figures, those that the contract names (SPEC I5). */
 export function statsOf(
   figures: Figures,

@@ -2,7 +2,7 @@ export { txnFormats } from "@copse/tree";
 export { accountKey, type BudgetLimits, openBudgets } from "./connections/budgets.ts";
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
 export type { Proof } from "./connections/proof.ts";
-export type { EnsembleOptions, PeerFacts } from "./ensemble/ensemble.ts";
+export type { EnsembleOptions, PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";

@@ -10,9 +10,9 @@ import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
 import { isRootOpen, Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
-import type { PeerFacts } from "./ensemble/ensemble.ts";
+import type { PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
-import type { Figures } from "./figures.ts";
+import type { Figures, OrderFigures } from "./figures.ts";
 import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
 import { Applier } from "./order/applier.ts";
@@ -174,7 +174,7 @@ export class Member {
   }
 
   /** Why this member does not speak with a peer, or null where it does. */
-  refusal(facts: PeerFacts): string | null {
+  refusal(facts: PeerFacts): PeerRefusal | null {
     return this.#replica.ensemble.refusal(facts);
   }
 
@@ -250,8 +250,9 @@ export class Member {
     return this.#replica.pending;
   }
 
-  get figures(): Figures & { readonly wal: Readonly<Wal["counts"]> } {
-    return { ...this.#replica.figures, wal: this.#wal.counts };
+  get figures(): Figures & OrderFigures & { readonly wal: Readonly<Wal["counts"]> } {
+    const { coordinates, unreadable, raft } = this.#order;
+    return { ...this.#replica.figures, coordinates, unreadable, term: raft.term, committed: raft.log.committed, wal: this.#wal.counts };
   }
 
   /** The longest that one piece of our own work has held the loop since the last call, garbage collection within it included, in milliseconds. */

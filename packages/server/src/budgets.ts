@@ -1,5 +1,5 @@
 /**
- * What clients may hold and ask for: the bounds of one member, by who can reach it.
+ * What clients may hold and ask for: the budgets of one member, by whether strangers can reach it.
  *
  * Where nobody but this machine's users comes, no address has a bound of its own; the process has its own everywhere. The share of an
  * address is a quarter of the process's: one stranger leaves room for others.
@@ -44,7 +44,7 @@ export const defaultBudgets: ServerBudgets = {
   superFailuresPerMinute: 30,
 };
 
-/** The bounds of a member: those that are given, and for the rest the defaults of who can reach it. */
+/** The bounds of a member: those that are given, and defaults for the rest. */
 export function budgetsOf(given: Partial<ServerBudgets>, isTrusting: boolean): ServerBudgets {
   const { receivedBytes, unsentBytes, followedBytes, connections } = defaultBudgets;
   const none = Number.POSITIVE_INFINITY;

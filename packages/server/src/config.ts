@@ -58,7 +58,7 @@ export interface ServerConfig {
   readonly auditFile: string | null;
   /** New connections from one address; others get HTTP 503. */
   readonly handshakes: Rate;
-  /** What clients may hold and ask for; what is missing has its default, which depends on who can reach the port. */
+  /** What clients may hold and ask for; what is missing has its default, which depends on whether strangers can reach the port. */
   readonly budgets: Partial<ServerBudgets>;
   /** Networks whose word for a client's address counts (Forwarded, X-Forwarded-For). */
   readonly trustProxy: readonly string[];

@@ -27,6 +27,7 @@ import { createHttp } from "./http/http.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
+import { refusalText } from "./peers/refusal-text.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 
 export interface Server {
@@ -88,7 +89,7 @@ async function serve(
   const prover = new CredentialProver(config.superHash, budgets);
   const heap = new HeapWatch((isPressed, { used, limit }) => {
     const said = { usedBytes: used, limitBytes: limit };
-    if (isPressed) logger.error(said, "the heap is nearly full: what would make it grow is refused");
+    if (isPressed) logger.error(said, "the heap is nearly full: requests that need more are refused");
     else logger.info(said, "the heap has room again");
     submit({ kind: "pressure", isPressed });
   });
@@ -122,7 +123,7 @@ async function serve(
   // An address that means all of a machine's own leads its clients to themselves.
   advertised = config.advertise === null && isWildcard(host) ? "" : shown;
   if (advertised === "" && config.origins.length === 0) {
-    logger.warn("clients are told no address of this member, and no page may connect: give --advertise URL, or --origin for pages");
+    logger.warn("this member advertises no address, and no page may connect: pass --advertise URL, or --origin for pages");
   }
 
   const secrets = (): PeerSecrets | null => {
@@ -135,7 +136,10 @@ async function serve(
     isOlder: (id) => running.isOlder(id),
     tls: config.peerTls,
     facts: () => running.facts,
-    refusal: (facts) => running.refusal(facts),
+    refusal: (facts) => {
+      const refusal = running.refusal(facts);
+      return refusal === null ? null : refusalText(refusal);
+    },
     submit,
     logger,
   });
@@ -184,7 +188,7 @@ async function serve(
     running.submit({ kind: "tick" });
     clockAlarm.look(running.time.wallOffsetMs);
     const refused = doors.report(performance.now());
-    if (refused !== null) logger.warn({ refused }, "new connections were refused: how many, by reason");
+    if (refused !== null) logger.warn({ refused }, "refused new connections, by reason");
     // What is in the log is known once it serves.
     if (isRootLookedAt || !running.isServing || running.tree.ensemble.version === 0) return;
     isRootLookedAt = true;
@@ -244,7 +248,7 @@ function warnOfOpenRoot(member: Member, trusts: boolean, logger: ServerConfig["l
   if (trusts || !member.isRootOpen) return;
   logger.warn(
     { command: "copse --super PASSWORD setacl / world:anyone:read" },
-    "the root is open: everyone who connects may create, change and delete below it; the command locks it",
+    "the root is open: any client may create, change and delete znodes; the command locks it",
   );
 }
 

@@ -231,7 +231,7 @@ export class SnapshotLoader {
     znode.mtime = line[5];
     znode.version = line[6];
     znode.aversion = line[8];
-    // Who has children is seen when they come; who had some is told by what they have left.
+    // That a znode has children is seen when they come; that it had some follows from what they have left.
     if (line[3] !== line[1] || line[7] !== 0 || line[9] !== 0) {
       const parentState = znode.becomeParent();
       parentState.pzxid = line[3];

@@ -76,7 +76,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   turned(node: SimulatedMember): void {
-    this.#stateTime.look(this.ensemble);
+    this.#stateTime.look(this.ensemble, this.#world.now);
     const { raft } = node.member!.order;
     if (raft.role === "leader") {
       const known = this.leaders.get(raft.term);

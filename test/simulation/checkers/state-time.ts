@@ -9,30 +9,27 @@ import type { SimulatedEnsemble } from "@copse/testing/simulation";
 const rateMax = 1.1 * 1.1;
 /** What it may gain besides, as members hear of it with a delay, in milliseconds. */
 const gainMsMax = 1_000;
-/** Entries show late: those of so long after a new beginning say where it is, in milliseconds. */
-const beginningMs = 3_000;
 
 export class StateTimeCheck {
-  /** The latest that the time may be at a moment of the world; null where it may begin anew. */
-  #bound: { readonly time: number; readonly at: number; readonly begunAt: number } | null = null;
+  /** The latest that the time may be at a moment of the world; null while it may begin anew. */
+  #bound: { readonly time: number; readonly at: number } | null = null;
 
-  /** Looks at who knows the time: any quorum has to meet one of them, or it may begin anew. */
-  look({ nodes }: SimulatedEnsemble): void {
-    const knowing = nodes.filter(({ isUp, member }) => isUp && member!.time.isKnown);
-    const quorum = Math.floor(nodes.length / 2) + 1;
-    if (knowing.length + quorum <= nodes.length) this.#bound = null;
+  /** Looks at who knows the time: each quorum has to have one of them, or the time may begin anew. */
+  look({ nodes }: SimulatedEnsemble, now: number): void {
+    const up = nodes.filter(({ isUp }) => isUp).map(({ id, member }) => ({ id: Number(id), member: member! }));
+    const knowing = up.filter(({ member }) => member.time.isKnown);
+    const isLost = (group: readonly number[]): boolean => {
+      const quorum = Math.floor(group.length / 2) + 1;
+      return group.length > 0 && group.filter((id) => knowing.some((one) => one.id === id)).length + quorum <= group.length;
+    };
+    const views = up.map(({ member }) => member.order.members);
+    if (views.some(({ voters, outgoing }) => isLost(voters) || isLost(outgoing))) this.#bound = null;
+    else if (knowing.length > 0)
+      this.#bound ??= { time: Math.max(...knowing.map(({ member }) => member.time.peek())) + gainMsMax, at: now };
   }
 
   /** @returns by how many milliseconds the time of a new entry is too late, or 0 */
   excess(time: number, now: number): number {
-    if (time === 0) return 0;
-    const { time: before, at, begunAt } = this.#bound ?? { time: 0, at: now, begunAt: now };
-    const most = before + (now - at) * rateMax;
-    if (now - begunAt <= beginningMs) {
-      this.#bound = { time: Math.max(most, time + gainMsMax), at: now, begunAt };
-      return 0;
-    }
-    this.#bound = { time: most, at: now, begunAt };
-    return Math.max(0, time - most);
+    return this.#bound === null ? 0 : Math.max(0, time - this.#bound.time - (now - this.#bound.at) * rateMax);
   }
 }

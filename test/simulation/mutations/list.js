@@ -354,7 +354,7 @@ export const mutations = [
   {
     name: "M29",
     what: "entries are stamped with the leader's wall clock",
-    seed: 48,
+    seed: 19,
     patches: [{ file: `${replica}/order/order-raft.ts`, from: "this.#options.time.now()", to: "this.#options.clock.wall()" }],
   },
   {

@@ -1,23 +1,8 @@
 /**
- * member: who is of the ensemble, who comes, who goes.
+ * member: the members of the ensemble; adding and removing them.
  */
-import { type Copse, isCopseError, type MemberWanted } from "@copse/client";
+import { type Copse, isCopseError, type MemberWanted, type ShownMember } from "@copse/client";
 import { print, printTable, type Shared, withClient } from "../terminal.ts";
-
-interface ShownMember {
-  readonly id: string;
-  readonly role: string;
-  readonly url: string;
-  readonly peer: string;
-  readonly state: string;
-  readonly zxid: number;
-}
-
-interface ShownEnsemble {
-  readonly members: readonly ShownMember[];
-  readonly leader: string;
-  readonly version: number;
-}
 
 export interface AddFlags {
   readonly peer: string;
@@ -26,14 +11,14 @@ export interface AddFlags {
   readonly hubPeer?: string;
 }
 
-/** How far above its clients' port a hub that was alone listens for peers, where nobody says otherwise. */
+/** The default peer port of a hub that was alone is this much above its clients' port. */
 const peerPortStep = 100;
 const retryMs = 300;
 const attemptsMax = 20;
 
 export async function listMembers(shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (client) => {
-    const ensemble = await read(client);
+    const ensemble = await client.ensemble();
     if (shared.output === "json") return print(JSON.stringify(ensemble));
     const rows = ensemble.members.map(({ id, role, state, zxid, url, peer }) => [id, role, state, String(zxid), url, peer || "–"]);
     printTable([["id", "role", "state", "zxid", "clients", "peers"], ...rows]);
@@ -42,7 +27,7 @@ export async function listMembers(shared: Shared): Promise<void> {
 
 export async function addMember(id: string, { peer, clientUrl, observer, hubPeer }: AddFlags, shared: Shared): Promise<void> {
   await withClient(shared, {}, async (client) => {
-    const before = await read(client);
+    const before = await client.ensemble();
     const wanted: MemberWanted = {
       id,
       peer,
@@ -52,11 +37,11 @@ export async function addMember(id: string, { peer, clientUrl, observer, hubPeer
     const deaf = before.members.filter((member) => member.peer === "" && member.id !== id);
     const add = [...deaf.map((member) => heard(member, hubPeer)), wanted];
     await reconfigure(client, { add });
-    if (shared.output === "json") return print(JSON.stringify(await read(client)));
+    if (shared.output === "json") return print(JSON.stringify(await client.ensemble()));
     const peers = [...before.members.filter((member) => member.peer !== "" && member.id !== id), ...add].map(
       (member) => `${member.id}=${member.peer}`,
     );
-    print(`member ${id} is of the ensemble. Where it does not run yet, start it with:
+    print(`added member ${id}. If it is not running yet, start it with:
 
   copse serve --id ${id} --listen HOST:PORT --peer-listen ${peer} --peers ${peers.join(",")} --join --data DIR
 
@@ -67,13 +52,11 @@ It ${observer === true ? "observes" : "votes"} once it has caught up: copse memb
 export async function removeMember(id: string, shared: Shared): Promise<void> {
   await withClient(shared, {}, async (client) => {
     await reconfigure(client, { remove: [id] });
-    print(
-      shared.output === "json" ? JSON.stringify(await read(client)) : `member ${id} is not of the ensemble any more; its process may end`,
-    );
+    print(shared.output === "json" ? JSON.stringify(await client.ensemble()) : `removed member ${id}; its process can be stopped`);
   });
 }
 
-/** A hub that was alone has to be reached by its peers from now on. */
+/** A hub that was alone has to listen for peers from now on. */
 function heard({ id, url, role }: ShownMember, given: string | undefined): MemberWanted & { readonly peer: string } {
   const { hostname, port } = new URL(url);
   const peer = given ?? `${hostname}:${Number(port) + peerPortStep}`;
@@ -91,8 +74,4 @@ async function reconfigure(client: Copse, change: Parameters<Copse["reconfig"]>[
       await new Promise((resolve) => setTimeout(resolve, retryMs));
     }
   }
-}
-
-async function read(client: Copse): Promise<ShownEnsemble> {
-  return (await client.ensemble()) as unknown as ShownEnsemble;
 }

@@ -69,6 +69,8 @@ export async function serve(given: ServeFlags): Promise<void> {
   let server: Server;
   try {
     const config = toConfig(flags, logger);
+    process.on("uncaughtException", (error) => fatal(logger, error));
+    process.on("unhandledRejection", (error) => fatal(logger, error));
     server = await startServer(completeConfig({ ...config, uws: await transportOf(flags, logger, isTrusting(config)) }));
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
@@ -97,8 +99,6 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw new ConfigError("tls: --tls-cert and --tls-key belong together");
-  process.on("uncaughtException", (error) => fatal(logger, error));
-  process.on("unhandledRejection", (error) => fatal(logger, error));
   const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = flags;
   const numbers = Object.fromEntries(
     Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes }).filter(

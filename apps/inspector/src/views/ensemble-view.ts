@@ -1,4 +1,4 @@
-/** The members, what this one does, and the last ten minutes of it: as charts, and as a table for who can't see them. */
+/** The members, what this one does, and the last ten minutes of it: as charts, and as a table for readers who can't see them. */
 import type { MemberStats } from "@copse/client";
 import { css, html, LitElement, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
@@ -100,7 +100,7 @@ export class EnsembleView extends LitElement {
   async #look(): Promise<Seen> {
     const { members } = (await this.model.copse.ensemble()) as unknown as { members: readonly ShownMember[] };
     this.#figures ??= new Figures(this.model);
-    // Who may not administer the root sees the members all the same.
+    // A user who is no admin sees the members all the same.
     const stats = await this.#figures.look().catch(() => null);
     return { members, stats };
   }

@@ -1,5 +1,5 @@
 /** The queues of locks, semaphores and elections: who holds, who waits, in order. */
-import type { ShownQueue } from "@copse/client";
+import type { QueueKind, ShownQueue } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
 import { Poll } from "../model/poll.ts";
@@ -9,7 +9,7 @@ import { numberOf, shortId, spanOf } from "../parts/wording.ts";
 
 /** Places of a queue in the page. */
 const placesShown = 20;
-const titles: Readonly<Record<string, string>> = {
+const titles: Readonly<Record<QueueKind, string>> = {
   lock: "Lock",
   read: "Read-write lock",
   write: "Read-write lock",
@@ -57,9 +57,9 @@ export class LocksView extends LitElement {
   }
 
   #queue({ path, size, places }: ShownQueue): TemplateResult {
-    const kind = places[0]?.name.split("-")[0] ?? "lock";
+    const kind = (places[0]?.name.split("-")[0] ?? "lock") as QueueKind;
     return html`<section>
-      <h3>${titles[kind] ?? "Queue"} <a href=${znodeHash(path)}>${path}</a></h3>
+      <h3>${titles[kind]} <a href=${znodeHash(path)}>${path}</a></h3>
       <div class="scrolls" tabindex="0" role="region" aria-label=${`Queue at ${path}`}>
         <table>
           <thead>

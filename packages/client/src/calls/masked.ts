@@ -1,4 +1,4 @@
-/** What `getAcl` hides from who is not admin of a znode. */
+/** What `getAcl` hides from callers that are not admins of a znode. */
 import type { Identity } from "@copse/protocol";
 
 /**

@@ -3,7 +3,7 @@
  *
  * States: connecting → connected ⇄ suspended → expired | closed; after expired a new session begins. Past the client's own
  * deadline (liveness) the session counts as expired here, while the server still waits. Clocks are looked at, ticks never
- * counted: a timer that fired late, a page that woke, or who asks for the state, first looks at the deadline. Invariant: what is
+ * counted: a timer that fired late, a page that woke, or a caller that asks for the state, first looks at the deadline. Invariant: what is
  * said to a peer of another cluster, or to no copse server, changes nothing here; the next endpoint is tried.
  */
 import type { Credential, Reply, ReplyOf } from "@copse/protocol";

@@ -6,7 +6,7 @@
  * whose deletion can't be delivered dies with its session.
  */
 
-import { type Copse, CopseError, compareSequences, type Guard, isCopseError, type Stat } from "@copse/client";
+import { type Copse, CopseError, compareSequences, type Guard, isCopseError, type QueueKind, type Stat } from "@copse/client";
 import { type Handle, heldBy } from "./handle.ts";
 import { joined, whileNone } from "./joined.ts";
 import { createOwned, type OwnedOptions } from "./owned.ts";
@@ -30,13 +30,13 @@ export interface PlaceOptions extends OwnedOptions {
 /** What a place is called, and which of those before it stand in its way. */
 export interface PlaceKind {
   /** Ends in no digit: what follows is the number. */
-  readonly prefix: string;
+  readonly prefix: `${QueueKind}-`;
   /** Judges a znode's name. */
   readonly waitsFor: (name: string) => boolean;
 }
 
-/** Everybody waits for everybody before him. */
-export function exclusive(prefix: string): PlaceKind {
+/** Each place waits for all before it. */
+export function exclusive(prefix: PlaceKind["prefix"]): PlaceKind {
   return { prefix, waitsFor: (name) => name.startsWith(prefix) };
 }
 

@@ -128,7 +128,7 @@ export class Budgets {
   }
 
   /**
-   * The name of the bound that is passed by what was received and is unanswered, or null: who holds little is never told to wait for
+   * The name of the bound that is passed by what was received and is unanswered, or null: a client that holds little is never told to wait for
    * those who hold much.
    * @param held by the connection that asks, what it asks now included
    */

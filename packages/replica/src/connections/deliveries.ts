@@ -1,7 +1,7 @@
 /**
  * What leaves for clients: gathered turn by turn, sent in slices, so that ten thousand who are told at once hold up nobody else.
  *
- * Invariants: what waits for one connection leaves together, in order; who has waited longest is next; a close leaves behind
+ * Invariants: what waits for one connection leaves together, in order; the connection that has waited longest is next; a close leaves behind
  * all that was to be sent before it.
  */
 import type { Chunk } from "@copse/protocol";

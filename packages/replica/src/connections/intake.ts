@@ -29,7 +29,7 @@ const throttledMax = 1_000;
 
 export class Intake {
   readonly #state: IntakeState;
-  /** Connections that have more to do than a turn allowed; who has waited longest is first. */
+  /** Connections that have more to do than a turn allowed; the one that has waited longest is first. */
   readonly #waiting: Set<Connection> = new Set();
 
   constructor(state: IntakeState) {
@@ -146,7 +146,7 @@ export class Intake {
     this.#state.requests.throttle(connection, message.id);
   }
 
-  /** Closes who takes nothing of what waits for it. */
+  /** Closes a connection that reads nothing of what waits for it. */
   lookForStalled(connections: Iterable<Connection>): void {
     const now = this.#state.clock.now();
     for (const connection of connections) {

@@ -1,5 +1,5 @@
 /**
- * One turn of the loop: how long it may still go on, and who goes on in the next.
+ * One turn of the loop: how long it may still go on, and which connections go on in the next.
  *
  * Invariant: whoever has many things to do asks between two of them whether the turn is over, and where it is comes back in a later one.
  */

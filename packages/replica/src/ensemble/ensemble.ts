@@ -48,6 +48,13 @@ export interface PeerFacts {
   readonly time: number;
 }
 
+/** Why a member does not speak with a peer; its host has the words. */
+export type PeerRefusal =
+  | { readonly kind: "own-id" | "not-a-founder" | "not-a-member" | "other-directory" | "empty-directory"; readonly member: string }
+  | { readonly kind: "other-cluster"; readonly member: string; readonly cluster: string; readonly own: string }
+  /** `founders`, `own`: ids, separated by commas. */
+  | { readonly kind: "other-founders"; readonly member: string; readonly founders: string; readonly own: string };
+
 export interface EnsembleOptions {
   readonly member: string;
   readonly url: string;
@@ -149,20 +156,20 @@ export class Ensemble {
   }
 
   /** Why this member does not speak with another, or null where it does. */
-  refusal(facts: PeerFacts): string | null {
+  refusal(facts: PeerFacts): PeerRefusal | null {
     const { member } = facts;
-    if (member === this.#options.member) return `both sides say that they are member ${member}`;
+    if (member === this.#options.member) return { kind: "own-id", member };
     if (this.#cluster !== "" && facts.cluster !== "" && facts.cluster !== this.#cluster) {
-      return `member ${member} is of another cluster (${facts.cluster}; this one is ${this.#cluster})`;
+      return { kind: "other-cluster", member, cluster: facts.cluster, own: this.#cluster };
     }
     const { members, version } = this.#state.tree.ensemble;
     if (members.length > 0) return refusalByTable(members, version, facts);
     const { founders, isJoining } = this.#options;
     if (isJoining) return null;
-    if (!founders.some(({ id }) => id === member)) return `member ${member} is not among the peers that this member was started with`;
+    if (!founders.some(({ id }) => id === member)) return { kind: "not-a-founder", member };
     const mine = this.facts.founders.join(",");
     if (!facts.isFounded && !this.facts.isFounded && facts.founders.join(",") !== mine) {
-      return `member ${member} was started with the peers ${facts.founders.join(",")}, this one with ${mine}`;
+      return { kind: "other-founders", member, founders: facts.founders.join(","), own: mine };
     }
     return null;
   }
@@ -357,23 +364,16 @@ export class Ensemble {
   }
 }
 
-/** What a member said last that it reads: nothing is noted of who never said more than the oldest builds do. */
+/** What a member said last that it reads: nothing is noted of a member that never said more than the oldest builds do. */
 function readsOf(seen: PeerFacts | undefined, row: MemberRow): Pick<MemberRow, "reads"> {
   const reads = seen?.reads ?? row.reads ?? 0;
   return reads >= 3 ? { reads } : {};
 }
 
-function refusalByTable(members: readonly MemberRow[], version: number, facts: PeerFacts): string | null {
-  const { member, directory, isFounded } = facts;
+function refusalByTable(members: readonly MemberRow[], version: number, { member, ...facts }: PeerFacts): PeerRefusal | null {
   const row = members.find(({ id }) => id === member);
-  // One that knows a newer table may have been taken in while this member was away.
-  if (row === undefined && facts.version > version) return null;
-  if (row === undefined) return `member ${member} is not of this ensemble: copse member add ${member} takes it in`;
-  if (row.directory !== null && row.directory !== directory) {
-    return (
-      `member ${member} has ${isFounded ? "another" : "an empty"} data directory, and may not vote with it. ` +
-      `To take it in anew: copse member remove ${member}, then copse member add ${member}`
-    );
-  }
-  return null;
+  // One that knows a newer table may have been added while this member was away.
+  if (row === undefined) return facts.version > version ? null : { kind: "not-a-member", member };
+  if (row.directory === null || row.directory === facts.directory) return null;
+  return { kind: facts.isFounded ? "other-directory" : "empty-directory", member };
 }

@@ -1,7 +1,7 @@
 /**
  * How a subscription shows what it may: znodes, changes, and to whom what is hidden.
  *
- * Invariants: a znode is shown to who may read it or its parent, its data to who may read it; the changes of one zxid are encoded once for
+ * Invariants: a znode is shown to callers that may read it or its parent, its data to callers that may read it; the changes of one zxid are encoded once for
  * all subscriptions to which they look the same, and what stands after a subscription's number once for all numbers.
  */
 import {

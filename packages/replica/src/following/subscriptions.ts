@@ -39,7 +39,7 @@ const pieceLooksMax = 4_096;
 const piecesPerTurn = 4;
 /** Bytes that a subscription is weighed with, beside its path. */
 const subscriptionBytes = 1_000;
-/** States that are read in pieces at once, over all subscriptions; who comes later begins later. */
+/** States that are read in pieces at once, over all subscriptions; later ones begin later. */
 const viewsMax = 64;
 /** Znodes that may change ahead of a piece-wise reader before it begins anew. */
 const asideMax = 100_000;
@@ -99,7 +99,7 @@ export class Subscriptions {
     return null;
   }
 
-  /** Gives up a state that is read for who does not take it, where there are too many. False where there is none. */
+  /** If too many states are being read, gives up one whose connection does not read it. False if there is none. */
   #makeRoom(): boolean {
     const slowest = this.#slowest();
     if (slowest !== null) this.#settle(slowest, { kind: "dropped" });
@@ -200,7 +200,7 @@ export class Subscriptions {
     let pieces = 0;
     for (const subscription of [...this.#unsettled]) {
       const { connection, state } = subscription;
-      // Who does not read keeps no state open for it.
+      // A connection that does not read keeps no state open.
       if (state.kind === "streaming" && connection.isCongested) this.#settle(subscription, { kind: "dropped" });
       if (!canGoOn(subscription, this.#hasRoom || this.#makeRoom())) continue;
       if (++pieces > piecesPerTurn || (pieces > 1 && this.#turn.isOver)) break;
@@ -357,7 +357,7 @@ function isSlow({ connection }: Subscription): boolean {
   return connection.isCongested || connection.unsentBytes > backlogBytesLow;
 }
 
-/** A piece goes to who has taken what was sent before; a state is begun where there is room for it. */
+/** A piece goes to a connection that has read what was sent before; a state is begun if there is room for it. */
 function canGoOn(subscription: Subscription, hasRoom: boolean): boolean {
   const { state } = subscription;
   if (state.kind === "streaming" && state.reader.isOverrun) return !subscription.connection.isCongested;

@@ -1,9 +1,9 @@
 /**
- * Watches: who wants to hear of which path, and what each change tells them (ZooKeeper's rules, SPEC.md).
+ * Watches: which connections watch which path, and what each change tells them (ZooKeeper's rules, SPEC.md).
  *
  * Data watches (left by get and exists) and child watches fire once; persistent and recursive ones stay. Invariants: one
  * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
- * from who may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
+ * from connections that may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
  */
 import { chunk, encodeWatchEvent, parentOf, type Refusal, refuse, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
 import { type Acl, type Change, mayDo, PathTrie, ShardedMap } from "@copse/tree";
@@ -12,7 +12,7 @@ import type { Connection } from "../connections/connection.ts";
 
 type Watchers = Map<Connection, number>;
 
-/** Who watches the subtree of a path. */
+/** The connections that watch the subtree of a path. */
 interface Subtree {
   readonly path: string;
   readonly connections: Set<Connection>;
@@ -102,7 +102,7 @@ export class WatchTable {
     return true;
   }
 
-  /** Who watches this very path, and how: so many at most. */
+  /** The connections that watch this very path, and how: at most this many. */
   watchersOf(path: string, most: number): (readonly [Connection, WatchKind[]])[] {
     const kindsOf = (bits: number): WatchKind[] => watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
     const found: (readonly [Connection, WatchKind[]])[] = [];

@@ -162,12 +162,12 @@ export class RaftOrder implements Order, Consensus {
     const { wal, store, sizes } = this.#options;
     const { log } = this.#raft;
     const bound = Math.min(index, store.oldestRead, log.applied);
-    // A tail is for laggards, and who is alone has none.
+    // A tail is for laggards; a member that is alone has none.
     const tailUnits = this.#raft.members.progress.size > 1 ? sizes.tailUnits : 0;
     let bytes = 0;
     let keepFrom = bound + 1;
     while (keepFrom > log.firstIndex && bytes < tailUnits) bytes += log.slice(--keepFrom, keepFrom + 1)[0]!.payload.length;
-    // The first entry always goes: who has nothing at all begins with a snapshot, which says who the members are.
+    // The first entry always goes: an empty member begins with a snapshot, which names the members.
     if (bound > 0) log.compact(Math.max(keepFrom - 1, 1));
     wal.truncateBefore(Math.min(index, bound));
     const older = this.#configurations.filter(({ index: at }) => at <= bound);

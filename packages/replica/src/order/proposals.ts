@@ -10,7 +10,7 @@ import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } 
 import type { Clock } from "../ports.ts";
 import type { Order } from "./order.ts";
 
-/** A txn on its way, and who waits for it. */
+/** A txn on its way, and what waits for it. */
 export interface PendingTxn {
   readonly txn: Txn;
   settle(applied: Applied): void;
@@ -95,7 +95,7 @@ export class Proposals {
     this.#close();
   }
 
-  /** The txns of an entry, with who waits for them if they are this member's own. */
+  /** The txns of an entry, with what waits for them if they are this member's own. */
   take(payload: string): Taken {
     const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
     const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;

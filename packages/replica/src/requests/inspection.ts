@@ -1,7 +1,7 @@
 /**
  * What operators ask: sessions, the queues of locks and elections, who watches what, where a name is, and this member's figures.
  *
- * Invariants: only who may administer the root is answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
+ * Invariants: only admins are answered. Nothing secret is in an answer: no secrets of sessions, no data of znodes.
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
  */
 import {

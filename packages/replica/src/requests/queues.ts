@@ -1,14 +1,14 @@
 /**
- * The queues of locks and elections: the ephemerals whose names are those that recipes give to who waits, by their parents.
+ * The queues of locks and elections: the ephemerals whose names are those that recipes give to waiters, by their parents.
  *
  * It follows from the tree: read from it once, then kept in step by each txn's changes, so that a page of them costs what is on it. Invariant:
  * the places of a queue stand in their order, the queues in the order of their paths.
  */
-import { nameOf, parentOf } from "@copse/protocol";
+import { nameOf, parentOf, queueKinds } from "@copse/protocol";
 import { type Change, SortedList, type Tree } from "@copse/tree";
 
-/** What recipes call the znodes of those who queue (recipes). */
-const placeName = /^(?:lock|read|write|candidate|lease)-(?:\d{10}|[1-9]\d{10,})$/;
+/** The names of places in queues. */
+const placeName = new RegExp(`^(?:${queueKinds.join("|")})-(?:\\d{10}|[1-9]\\d{10,})$`);
 
 export interface Queue {
   readonly path: string;

@@ -37,14 +37,14 @@ import { answerInspection, type Inspected } from "./inspection.ts";
 import { publicValue, statBeside } from "./shown-config.ts";
 import type { StatTexts } from "./stat-texts.ts";
 
-/** Who reads, and what a read may touch besides the tree. */
+/** The caller of a read, and what the read may touch besides the tree. */
 export interface Reader {
   readonly caller: Caller;
   /** How its wire writes what it is answered. */
   readonly replies: ReplyWriter;
   readonly stats: StatTexts;
   readonly session: string | null;
-  /** True for who may ask what concerns the whole ensemble. */
+  /** True for an admin. */
   readonly isAdmin: boolean;
   /** True where strangers may come, and everyone may change what is below the root. */
   readonly isRootExposed: boolean;

@@ -99,7 +99,7 @@ export class Requests {
 
   /** Refuses a request that came when it should not: it is new, and was not done. */
   throttle(connection: Connection, id: number): void {
-    this.#refuse(connection, id, refuse("THROTTLED", "too much or too often: nothing was done"));
+    this.#refuse(connection, id, refuse("THROTTLED", "too many requests: nothing was done"));
   }
 
   /** Takes the next request of a connection. */
@@ -112,7 +112,7 @@ export class Requests {
       return this.#refuse(
         connection,
         request.id,
-        refuse("QUOTA_EXCEEDED", "the member's memory is nearly full: nothing that grows is done"),
+        refuse("QUOTA_EXCEEDED", "the member's memory is nearly full: requests that need more are refused"),
       );
     }
     switch (request.kind) {
@@ -171,7 +171,8 @@ export class Requests {
   }
 
   #write(connection: Connection, request: Of<"write">, write: Write): void {
-    if (connection.isReadOnly || this.#state.isReadOnly) return this.#refuse(connection, request.id, refuse("READ_ONLY", "no writes here"));
+    if (connection.isReadOnly || this.#state.isReadOnly)
+      return this.#refuse(connection, request.id, refuse("READ_ONLY", "this server or this connection is read-only"));
     if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id), request, write);
     const run = (slot: Slot): null => {
       this.#propose(connection, slot, request, write);

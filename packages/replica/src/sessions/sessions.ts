@@ -157,7 +157,7 @@ export class Sessions {
     for (const { id, timeoutMs } of this.#state.tree.sessions.values()) this.#expiry.start(id, timeoutMs, now);
   }
 
-  /** Looks at the clock: who is silent, and whose time is over. */
+  /** Looks at the clock: which clients are silent, and which sessions have expired. */
   tick(connections: ReadonlyMap<number, Connection>): void {
     const now = this.#state.clock.now();
     const hasPaused = now - this.#tickedAt > pauseMs;

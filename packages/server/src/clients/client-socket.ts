@@ -2,7 +2,7 @@
  * One client's WebSocket: frames in, frames out, and how much waits.
  *
  * It hands on; it decides nothing but what the transport itself refuses. Invariants: once past the low mark of its backlog it reports
- * `drained` exactly once, when it is below it again; who says nothing is asked, and who does not answer is closed.
+ * `drained` exactly once, when it is below it again; a silent client is pinged, and one that does not answer is closed.
  */
 import { type Chunk, changeFrameBytesMax, closeCode, encodeFrames } from "@copse/protocol";
 import { backlogBytesLow, type Input } from "@copse/replica";
@@ -100,7 +100,7 @@ export class ClientSocket {
     return false;
   }
 
-  /** Looks at the clock: asks who has been silent for `silenceMs`, and ends who was asked and is silent still. */
+  /** Looks at the clock: pings a client that has been silent for `silenceMs`, and closes one that was pinged and is still silent. */
   look(now: number, silenceMs: number): void {
     if (this.#phase !== "open") return;
     if (this.#isHeard) {

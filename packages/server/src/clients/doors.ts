@@ -1,5 +1,5 @@
 /**
- * Who may open another connection: so many in all, so many from one address, and so many new ones a second from one address.
+ * Whether another connection may be opened: so many in all, so many from one address, and so many new ones a second from one address.
  *
  * Invariants: what an address has used is kept as long as it matters and no longer; what is refused is counted by its reason.
  */

@@ -1,7 +1,7 @@
 /**
  * uWebSockets.js as far as it is used here, and how it is found.
  *
- * It is no dependency of any package: who wants it installs it beside copse, or hands it in. Invariant: only its native form
+ * It is no dependency of any package: users who want it install it beside copse, or pass it in. Invariant: only its native form
  * counts; one build of it falls back to a slow one in JavaScript where it does not fit the host.
  */
 import { createRequire } from "node:module";

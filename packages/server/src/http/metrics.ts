@@ -36,10 +36,10 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("subscriptions", "Subscriptions of the connections of this member", () => member.figures.subscriptions);
   gauge("zxid", "The newest zxid that this member has applied", () => member.figures.zxid);
   gauge("log_index", "The newest log entry that this member has applied", () => member.figures.index);
-  gauge("coordinates", "1 while this member coordinates", () => (member.order.coordinates ? 1 : 0));
+  gauge("coordinates", "1 while this member coordinates", () => (member.figures.coordinates ? 1 : 0));
   gauge("has_quorum", "1 while this member serves with a quorum behind it", () => (member.isServing ? 1 : 0));
-  gauge("term", "The term of the newest leader that this member knows of", () => member.order.raft.term);
-  gauge("committed_index", "The newest log entry that this member knows to be committed", () => member.order.raft.log.committed);
+  gauge("term", "The term of the newest leader that this member knows of", () => member.figures.term);
+  gauge("committed_index", "The newest log entry that this member knows to be committed", () => member.figures.committed);
   gauge("wall_offset_seconds", "How far the wall clock is ahead of the state's time", () => member.figures.wallOffsetMs / 1_000);
   gauge("quotas_over_soft_bound", "Quotas past one of their soft bounds", () => member.figures.quotasOverSoftBound);
   gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
@@ -67,7 +67,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
   total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
   total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
-  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => member.order.unreadable);
+  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => member.figures.unreadable);
   total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
   total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
   total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);

@@ -86,7 +86,7 @@ export class Handshake {
   #accept(said: Said): Met | null {
     const { member } = this.#options;
     if (this.#step++ === 0) {
-      if (said["copse"] !== "peer") throw new HandshakeError("a stranger who does not speak this protocol");
+      if (said["copse"] !== "peer") throw new HandshakeError("a stranger that does not speak this protocol");
       this.#peer = this.#text(said, "from");
       if (said["to"] !== member) return this.#refuse(`this is member ${member}, not ${String(said["to"]).slice(0, 20)}`);
       this.#checkFormats(said);
@@ -190,7 +190,7 @@ export class Handshake {
 
   #text(said: Said, member: string): string {
     const text = said[member];
-    if (typeof text !== "string" || text.length > factLengthMax) throw new HandshakeError("a stranger who does not speak this protocol");
+    if (typeof text !== "string" || text.length > factLengthMax) throw new HandshakeError("a stranger that does not speak this protocol");
     return text;
   }
 
@@ -215,5 +215,5 @@ function parse(text: string): Said {
   } catch {
     // Not JSON: the same stranger as one whose JSON is no object.
   }
-  throw new HandshakeError("a stranger who does not speak this protocol");
+  throw new HandshakeError("a stranger that does not speak this protocol");
 }

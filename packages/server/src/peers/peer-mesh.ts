@@ -218,7 +218,7 @@ export class PeerMesh implements Mesh {
   #sayRefused(): void {
     this.#refusedTimer = null;
     if (this.#refused.size === 0) return;
-    for (const [why, count] of this.#refused) this.#options.logger.warn({ why, count }, "a peer was refused");
+    for (const [why, count] of this.#refused) this.#options.logger.warn({ why, count }, "refused a peer");
     this.#refused.clear();
     this.#refusedTimer = setTimeout(() => this.#sayRefused(), refusedLogMs);
     this.#refusedTimer.unref();

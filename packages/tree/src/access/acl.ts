@@ -22,7 +22,7 @@ import {
   writeAclUnitsMax,
 } from "@copse/protocol";
 
-/** Who asks: a session's identities, and the address of its connection ("" for none). */
+/** A caller: a session's identities, and the address of its connection ("" for none). */
 export interface Caller {
   readonly identities: readonly Identity[];
   readonly address: string;

@@ -1,11 +1,11 @@
 /**
- * Who may ask and change what concerns the whole ensemble: super, and who has the admin permission on the root.
+ * Admins may read and change what concerns the whole ensemble: super, and identities with the admin permission on the root.
  */
 
 import type { Tree } from "../tree.ts";
 import { type Caller, mayDo, mayDoByName } from "./acl.ts";
 
-/** Who has proved nothing, and comes from nowhere. */
+/** A caller without identities or an address. */
 const nobody: Caller = { identities: [], address: "" };
 
 /** True while everyone may change what is below the root. */

@@ -1,7 +1,7 @@
 /**
  * What a txn touched, in the order of its ops: all that watches, subscriptions and the history need.
  *
- * Invariant: a change is a value of its moment. It carries the ACLs of that moment, because who may see it is decided
+ * Invariant: a change is a value of its moment. It carries the ACLs of that moment, because whether a caller may see it is decided
  * by them and not by later ones.
  */
 import type { ChangeKind, Stat, Value } from "@copse/protocol";

@@ -1,0 +1,24 @@
+/** Why a peer is refused, in words: for the log of both sides. */
+import type { PeerRefusal } from "@copse/replica";
+
+export function refusalText(refusal: PeerRefusal): string {
+  const { kind, member } = refusal;
+  switch (kind) {
+    case "own-id":
+      return `both sides say that they are member ${member}`;
+    case "other-cluster":
+      return `member ${member} is of another cluster (${refusal.cluster}; this one is ${refusal.own})`;
+    case "not-a-founder":
+      return `member ${member} is not among the peers that this member was started with`;
+    case "other-founders":
+      return `member ${member} was started with the peers ${refusal.founders}, this one with ${refusal.own}`;
+    case "not-a-member":
+      return `member ${member} is not of this ensemble; to add it: copse member add ${member}`;
+    case "other-directory":
+    case "empty-directory":
+      return (
+        `member ${member} has ${kind === "empty-directory" ? "an empty" : "another"} data directory, and may not vote with it. ` +
+        `To add it again: copse member remove ${member}, then copse member add ${member}`
+      );
+  }
+}
