@@ -1,8 +1,8 @@
 /** The house is tidy; and the rules notice when it is not. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { arrowsOf, findFaults, readSources, type SourceFile } from "./tidy.ts";
+import { arrowsOf, findFaults, missingFiles, readSources, type SourceFile } from "./tidy.ts";
 
 const root = join(import.meta.dirname, "..");
 const arrows = arrowsOf(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"));
@@ -15,6 +15,23 @@ function faultsWith(...added: SourceFile[]): string[] {
 describe("the sources", () => {
   it("keep the rules", () => {
     expect(findFaults(readSources(root), arrows)).toEqual([]);
+  });
+});
+
+describe("the map", () => {
+  const words = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    ...readdirSync(join(root, "apps/docs/decisions")).map((name) => `apps/docs/decisions/${name}`),
+  ];
+  const sources = readSources(root, ["packages", "apps"]);
+
+  it.each(words)("names files that are there: %s", (page) => {
+    expect(missingFiles(readFileSync(join(root, page), "utf8"), sources)).toEqual([]);
+  });
+
+  it("would notice one that is not", () => {
+    expect(missingFiles("see `tree/apply`, `tree/operations` and `tree/gone`", sources)).toEqual(["tree/gone"]);
   });
 });
 

@@ -103,6 +103,16 @@ function idleArrowFaults(files: readonly SourceFile[], arrows: ReadonlyMap<strin
   return listed.filter((arrow) => !used.has(arrow)).map((arrow) => `ARCHITECTURE.md lists ${arrow}, and nothing imports along it`);
 }
 
+/** Files that a page of words names, as `part/folder/file`, and that are not there. */
+export function missingFiles(page: string, files: readonly SourceFile[]): string[] {
+  const known = new Set(files.map(({ path }) => path.replace(/^(?:packages|apps)\/([^/]+)\/src\//, "$1/").replace(/\.ts$/, "")));
+  const parts = new Set(files.map(({ path }) => partOf(path)));
+  const named = [...page.matchAll(/`([a-z]+(?:\/[a-z-]+)+)`/g)]
+    .map(([, name = ""]) => name)
+    .filter((name) => parts.has(name.split("/")[0]!));
+  return [...new Set(named)].filter((name) => !known.has(name) && ![...known].some((path) => path.startsWith(`${name}/`)));
+}
+
 function folderFaults(files: readonly SourceFile[]): string[] {
   const counts = new Map<string, number>();
   for (const { path } of files) {

@@ -84,6 +84,16 @@ describe("the guide", () => {
     rmSync(out, { recursive: true, force: true });
   });
 
+  it("has pictures that are drawn from their texts", async () => {
+    const { draw } = (await import(join(docs, "pictures/draw.js"))) as { draw: (source: string) => string };
+    const names = readdirSync(join(docs, "pictures")).filter((name) => name.endsWith(".txt"));
+    expect(names.length).toBeGreaterThan(4);
+    for (const name of names) {
+      const drawn = readFileSync(join(docs, "public/pictures", name.replace(".txt", ".svg")), "utf8");
+      expect([name, drawn === draw(readFileSync(join(docs, "pictures", name), "utf8"))]).toEqual([name, true]);
+    }
+  });
+
   it("has a page for each recipe, with what it promises, what happens when it fails, and its token", () => {
     const { exports } = JSON.parse(readFileSync(join(root, "packages/recipes/package.json"), "utf8")) as { exports: object };
     for (const path of Object.keys(exports)) {
