@@ -59,7 +59,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--id <n>", "this member's id")
     .option("--listen <host:port>", "address for clients and the page (default 127.0.0.1:7181)")
     .option("--data <dir>", "data directory (default .copse)")
-    .option("--advertise <url>", "the URL that clients are told")
+    .option("--advertise <url>", "the URL advertised to clients")
     .option("--origin <origin>", "a further origin whose pages may connect; may be repeated", collect)
     .option("--peers <list>", "all members and where their peers reach them: 1=HOST:PORT,2=…")
     .option("--peer-listen <host:port>", "address for peers")
@@ -84,7 +84,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 
   program
     .command("hash-password")
-    .description("read a password from standard input and print what --super-file takes")
+    .description("read a password from standard input and print the line for --super-file")
     .action(() => printPasswordHash());
 
   program
@@ -111,18 +111,18 @@ export async function main(argv: readonly string[]): Promise<void> {
   program
     .command("rm <path>")
     .description("delete a znode")
-    .option("-r, --recursive", "and all below, in one txn")
+    .option("-r, --recursive", "delete all descendants too, in one txn")
     .option("--version <n>", "only if the znode has this version", integer)
     .action((path: string, flags) => remove(path, flags, shared()));
   program
     .command("getacl <path>")
-    .description("print who may do what with a znode, and what its children get")
+    .description("print a znode's ACL and the default ACL of its children")
     .action((path: string) => getAcl(path, shared()));
   program
     .command("setacl <path> [items...]")
     .description("set who may do what: scheme:id:permissions, as in world:anyone:read or digest:ann:HASH:rwcda")
     .option("--default <item>", "the ACL that children get by default, and their children; may be repeated", collect)
-    .option("--no-default", "children get the open ACL again")
+    .option("--no-default", "remove the default ACL: children get the open ACL")
     .option("--version <n>", "only if its ACL has this version", integer)
     .action((path: string, items: string[], flags: { default?: readonly string[] | boolean; version?: number }) => {
       const { default: handedOn, version } = flags;
@@ -180,7 +180,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const quota = program.command("quota").description("limit the znodes and bytes of a subtree");
   quota
     .command("list")
-    .description("the quotas, and what is used of each")
+    .description("list the quotas and their usage")
     .action(() => listQuotas(shared()));
   quota
     .command("set <path>")
@@ -198,7 +198,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const member = program.command("member").description("list, add and remove members of the ensemble");
   member
     .command("list")
-    .description("the members, their roles and how far they are")
+    .description("list the members, their roles and their zxids")
     .action(() => listMembers(shared()));
   member
     .command("add <id>")
@@ -215,11 +215,11 @@ export async function main(argv: readonly string[]): Promise<void> {
 
   const time = program
     .command("time")
-    .description("the state's time, and how far the clock of the member that answers is from it")
+    .description("show the state's time and its offset from the clock of the member that answers")
     .action(() => showTime(shared()));
   time
     .command("step")
-    .description("move the state's time ahead to that member's clock: TTLs that are over by then come due")
+    .description("move the state's time ahead to that member's clock: TTLs that have passed by then expire")
     .action(() => stepTime(shared()));
 
   try {

@@ -18,7 +18,7 @@ export const payloadBytesMax = 268_435_456;
 export function encodeRecord(disk: Disk, payload: string): Uint8Array {
   if (payload === "") throw new Error("a record is never empty");
   const body = disk.encode(payload);
-  if (body.length > payloadBytesMax) throw new Error(`a record of ${body.length} bytes is over the ${payloadBytesMax} that recovery reads`);
+  if (body.length > payloadBytesMax) throw new Error(`a record of ${body.length} bytes exceeds the limit of ${payloadBytesMax} bytes`);
   const bytes = new Uint8Array(headBytes + body.length);
   bytes.set(mark);
   bytes.set(body, headBytes);

@@ -136,7 +136,7 @@ class SegmentReading {
   #takeHead(segment: Segment, payload: string): void {
     const head = decodeSegmentHead(payload);
     if (head.directory !== this.#directory) throw new Error("it belongs to another data directory");
-    if (head.firstIndex !== segment.firstIndex) throw new Error("its name and its head disagree");
+    if (head.firstIndex !== segment.firstIndex) throw new Error("its file name and its header disagree");
   }
 
   #takeGroup(payload: string): void {
@@ -146,7 +146,7 @@ class SegmentReading {
         this.hardState = state;
       },
       restart: ({ index }) => {
-        if (index > this.#snapshot.index) throw new Error(`the log begins anew after entry ${index}, and its snapshot is missing`);
+        if (index > this.#snapshot.index) throw new Error(`the log restarts after entry ${index}, but its snapshot is missing`);
         this.#isConnected = true;
         this.entries.length = 0;
       },
@@ -162,7 +162,7 @@ class SegmentReading {
     }
     if (!this.#isConnected) return;
     const expected = (this.entries[this.entries.length - 1]?.index ?? index) + 1;
-    if (entry.index > expected) throw new Error(`entry ${entry.index} follows where ${expected} should`);
+    if (entry.index > expected) throw new Error(`found entry ${entry.index}, expected ${expected}`);
     if (entry.index < expected) this.entries.length = entry.index - index - 1;
     this.entries.push(entry);
   }

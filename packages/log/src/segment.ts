@@ -34,7 +34,7 @@ export function encodeSegmentHead(directory: string, firstIndex: number): string
 
 /** @throws Error where the text is no segment head */
 export function decodeSegmentHead(payload: string): SegmentHead {
-  if (!payload.startsWith("S ")) throw new Error("a segment does not begin with its head");
+  if (!payload.startsWith("S ")) throw new Error("a segment does not begin with its header");
   return JSON.parse(payload.slice(2)) as SegmentHead;
 }
 

@@ -153,7 +153,7 @@ export class Raft {
 
   /** Takes a message of another member. "unknown": it answers, and is not a member. */
   step(received: Message): StepResult | "unknown" {
-    if (isLocal(received.kind)) throw new Error(`a ${received.kind} comes from a member's own host alone`);
+    if (isLocal(received.kind)) throw new Error(`a ${received.kind} must come from the local host`);
     return this.#core.isKnownSender(received) ? this.#step(received) : "unknown";
   }
 

@@ -21,7 +21,7 @@ export interface PersistentEphemeral {
   readonly token: number;
   /** Makes a write hold only while the znode that stands now does. */
   readonly guard: Guard;
-  /** Aborts once it is kept no more: closed, or refused by the server. */
+  /** Aborts once the handle was closed: closed, or refused by the server. */
   readonly signal: AbortSignal;
   /** Changes its data, now and for later sessions. Resolves once that is written, or at once while it is missing. */
   set(data: Data): Promise<void>;
@@ -116,7 +116,7 @@ class Keeper implements PersistentEphemeral {
   }
 
   async close(): Promise<void> {
-    this.end(new CopseError("CLOSED", "it is kept no more", { path: this.path }));
+    this.end(new CopseError("CLOSED", "the handle was closed", { path: this.path }));
     await this.#kept;
   }
 

@@ -140,6 +140,6 @@ function byWeight(instances: readonly ServiceInstance[], chance: number): Servic
 function checked(offer: ServiceOffer, path: string): ServiceOffer {
   const { url, weight = 1 } = offer;
   if (typeof url !== "string" || url === "") throw new CopseError("SCHEMA", "an instance has a url", { path });
-  if (!Number.isFinite(weight) || weight < 0) throw new CopseError("SCHEMA", "a weight is a number from 0 on", { path });
+  if (!Number.isFinite(weight) || weight < 0) throw new CopseError("SCHEMA", "weight must be a non-negative number", { path });
   return offer;
 }

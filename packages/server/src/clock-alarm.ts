@@ -24,7 +24,7 @@ export class ClockAlarm {
     else if (clock === "ahead") {
       this.#logger.warn(
         { wallOffsetSeconds, command: "copse time step" },
-        "the wall clock is ahead of the state's time, which runs faster until they meet; the command moves it there at once",
+        "the wall clock is ahead of the state's time, which runs faster until it catches up; the command steps it there at once",
       );
     } else this.#logger.warn({ wallOffsetSeconds }, "the wall clock is behind the state's time, which runs slower until they meet");
   }

@@ -163,8 +163,9 @@ export function completeConfig(given: Given): ServerConfig {
     );
   }
   checkDoors(config);
-  if (config.superHash !== null && !isPasswordHash(config.superHash)) throw new ConfigError("super: is what copse hash-password prints");
-  if (config.uws !== null && config.tls !== null) throw new ConfigError("transport: uWebSockets.js is used without TLS; ws has it");
+  if (config.superHash !== null && !isPasswordHash(config.superHash))
+    throw new ConfigError("super: must be a hash printed by copse hash-password");
+  if (config.uws !== null && config.tls !== null) throw new ConfigError("transport: uWebSockets.js does not support TLS here; use ws");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
     if (!Object.hasOwn(defaultLimits, name)) throw new ConfigError(`limits.${name}: there is no such limit`);
@@ -194,11 +195,11 @@ function checkPeers({ member, peers, peerListen, isJoining }: ServerConfig): voi
   for (const { id, address } of peers) {
     if (!isMemberId(id) || !isPeerAddress(address)) throw new ConfigError(`peers: ${id}=${address} is not ID=HOST:PORT`);
   }
-  if (new Set(peers.map(({ id }) => id)).size < peers.length) throw new ConfigError("peers: an id stands there twice");
+  if (new Set(peers.map(({ id }) => id)).size < peers.length) throw new ConfigError("peers: an id is listed twice");
   if (peers.length > 0 && !isJoining && !peers.some(({ id }) => id === member)) {
-    throw new ConfigError(`peers: member ${member} is not among them; say --join where an ensemble that runs is to take it in`);
+    throw new ConfigError(`peers: member ${member} is not among them; pass --join to join a running ensemble`);
   }
-  if (isJoining && peers.every(({ id }) => id === member)) throw new ConfigError("join: --peers has to name a member that runs");
+  if (isJoining && peers.every(({ id }) => id === member)) throw new ConfigError("join: --peers must name a running member");
   if (peerListen !== null && !isPeerAddress(peerListen)) throw new ConfigError(`peer-listen: ${peerListen} is not HOST:PORT`);
 }
 

@@ -292,7 +292,7 @@ export class TestEnsemble {
   async elected(): Promise<void> {
     const end = this.#world.now + untilMsMax;
     while (this.leader === null) {
-      if (this.#world.now >= end) throw new Error("nobody leads");
+      if (this.#world.now >= end) throw new Error("no leader was elected");
       await this.advance(50);
     }
   }
@@ -322,7 +322,7 @@ export class TestEnsemble {
 
   #portsOf(copse: Copse): ClientPorts {
     const ports = this.#clients.get(copse);
-    if (ports === undefined) throw new Error("this client is not of this ensemble");
+    if (ports === undefined) throw new Error("this client does not belong to this ensemble");
     return ports;
   }
 

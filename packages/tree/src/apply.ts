@@ -206,7 +206,9 @@ function expire(tree: Tree, txn: ExpireTxn, term: number): Applied {
   const session = tree.sessions.get(txn.session);
   const isDated = txn.term !== undefined;
   const isOutdated = isDated && session !== undefined && (session.lastId !== txn.lastId || term !== txn.term);
-  return isOutdated ? refused(tree, refuse("SESSION_MOVED", "the session has shown that it lives")) : endSession(tree, txn);
+  return isOutdated
+    ? refused(tree, refuse("SESSION_MOVED", "the session has been active since the expiry was decided"))
+    : endSession(tree, txn);
 }
 
 /** How long a container that never had a child is left alone, in milliseconds. */

@@ -236,6 +236,6 @@ function expectShape(given: unknown, shape: Shape): void {
     const member = members[name];
     const isRight =
       kind === "array" ? Array.isArray(member) : kind === "object" ? typeof member === kind && member !== null : typeof member === kind;
-    if (!isRight) throw new Error(`an entry holds a txn whose ${name} is not right`);
+    if (!isRight) throw new Error(`an entry holds a txn with an invalid ${name}`);
   }
 }

@@ -91,14 +91,14 @@ export async function serve(given: ServeFlags): Promise<void> {
 
 /** After an unexpected error nothing can be trusted: a member that pings but does not work is worse than none. */
 function fatal(logger: Logger, error: unknown): never {
-  logger.fatal({ err: error }, "the process ends");
+  logger.fatal({ err: error }, "fatal error, exiting");
   process.exit(exitCode.failed);
 }
 
 function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
-    throw new ConfigError("tls: --tls-cert and --tls-key belong together");
+    throw new ConfigError("tls: --tls-cert and --tls-key must be given together");
   const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = flags;
   const numbers = Object.fromEntries(
     Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes }).filter(
@@ -139,12 +139,12 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
  * What carries clients: `ws`, null here, where strangers may come; else uWebSockets.js where it is there and fits. SECURITY.md says why.
  */
 async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: Logger, isTrusting: boolean): Promise<ServerConfig["uws"]> {
-  if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: is auto, ws or uws");
+  if (!["auto", "ws", "uws"].includes(transport)) throw new ConfigError("transport: must be auto, ws or uws");
   if (transport === "ws" || (transport === "auto" && (tlsCert !== undefined || !isTrusting))) return null;
   const found = await findUws();
   if (typeof found !== "string") return found;
   if (transport === "uws") throw new ConfigError(`transport: ${found}; auto and ws use ws`);
-  logger.info({ why: found }, "clients are carried by ws");
+  logger.info({ why: found }, "using the ws transport for clients");
   return null;
 }
 
@@ -159,7 +159,7 @@ function parsePeers(list: string): { id: string; address: string }[] {
 function peerTls({ peerTlsCert, peerTlsKey, peerTlsCa }: ConfigFile): ServerConfig["peerTls"] {
   if (peerTlsCert === undefined && peerTlsKey === undefined && peerTlsCa === undefined) return null;
   if (peerTlsCert === undefined || peerTlsKey === undefined || peerTlsCa === undefined) {
-    throw new ConfigError("peer-tls: --peer-tls-cert, --peer-tls-key and --peer-tls-ca belong together");
+    throw new ConfigError("peer-tls: --peer-tls-cert, --peer-tls-key and --peer-tls-ca must be given together");
   }
   return {
     cert: readFile("peer-tls-cert", peerTlsCert),

@@ -49,7 +49,7 @@ export async function importTree(path: string, options: { file?: string; conflic
       progress("");
       note(`stopped after ${sofar.written} znodes; what was imported stays`);
       if (!isCopseError(error, "NODE_EXISTS")) throw error;
-      throw new CopseError("NODE_EXISTS", "the znode exists; --conflict skip or overwrite says what to do", { path: error.path });
+      throw new CopseError("NODE_EXISTS", "the znode exists; pass --conflict skip or --conflict overwrite", { path: error.path });
     }
     progress("");
     note(`imported ${sofar.written} znodes to ${path}${sofar.skipped > 0 ? `, left ${sofar.skipped} as they were` : ""}`);

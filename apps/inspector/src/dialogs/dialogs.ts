@@ -68,7 +68,7 @@ export class ActionDialog extends LitElement {
         <select name="kind" @change=${(event: Event) => (this.kind = (event.target as HTMLSelectElement).value)}>
           <option value="persistent">Persistent: stays until it is deleted</option>
           <option value="sequential">Sequential: a number is appended to the name</option>
-          <option value="ttl">TTL: removed once it has no children and has not changed for so long</option>
+          <option value="ttl">TTL: deleted once it has no children and has not changed for the given time</option>
           <option value="container">Container: removed once its last child is gone</option>
           <option value="ephemeral">Ephemeral: lives as long as this page's session</option>
           <option value="ephemeral-sequential">Ephemeral and sequential</option>
@@ -87,8 +87,8 @@ export class ActionDialog extends LitElement {
       <h2 id="title">Delete ${this.#path}</h2>
       ${
         below === 0
-          ? html`<p>The znode and its data go for good.</p>`
-          : html`<p>The znode has ${below === 1 ? "one child" : `${below.toLocaleString("en")} children`}. All below goes with it for good, in one step${this.below === null ? "" : `: ${(this.below + 1).toLocaleString("en")} znodes`}.</p>
+          ? html`<p>The znode and its data are permanently deleted.</p>`
+          : html`<p>The znode has ${below === 1 ? "one child" : `${below.toLocaleString("en")} children`}. All descendants are permanently deleted with it, in one transaction${this.below === null ? "" : `: ${(this.below + 1).toLocaleString("en")} znodes`}.</p>
             <label><span>Type <code>${this.#path}</code> to go on</span><input name="confirm" autocomplete="off" autofocus /></label>`
       }
       ${this.#buttons("Delete", "danger")}

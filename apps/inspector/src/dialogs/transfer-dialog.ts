@@ -206,9 +206,9 @@ export class TransferDialog extends LitElement {
       return { what, path, top: path, znodes, ephemerals: [], plan: await planSubtree(copse, path, znodes) };
     }
     const top = String(fields.get("to")).trim();
-    if (top === path || top.startsWith(`${path}/`)) throw new Error("It can't go into itself.");
+    if (top === path || top.startsWith(`${path}/`)) throw new Error("A znode can't be copied or moved into itself.");
     if (what === "move" && (top === "/" || path.startsWith(`${top}/`)))
-      throw new Error("It can't be moved to where it would delete itself.");
+      throw new Error("The target contains the source: moving there would delete it.");
     const { znodes, ephemerals } = await carrySubtree(copse, path);
     if (what === "move" && ephemerals.length > 0) {
       throw new Error(
@@ -232,7 +232,7 @@ export class TransferDialog extends LitElement {
     if (what === "move") {
       const { znodes: now, ephemerals } = await carrySubtree(copse, path);
       if (ephemerals.length > 0 || !isSameSubtree(znodes, now))
-        throw new Error("It was copied, and has been changed meanwhile: nothing was deleted.");
+        throw new Error("The source was changed after it was copied: nothing was deleted.");
       signal.throwIfAborted();
       await copse.delete(path, { recursive: true });
     }

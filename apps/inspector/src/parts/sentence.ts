@@ -9,7 +9,7 @@ export function sentence(error: unknown): string {
     case "NO_NODE":
       return "The znode does not exist any more.";
     case "NOT_EMPTY":
-      return "The znode has got children meanwhile.";
+      return "The znode now has children.";
     case "NO_AUTH":
       return "Your identity may not do this.";
     case "READ_ONLY":
@@ -17,7 +17,7 @@ export function sentence(error: unknown): string {
     case "SESSION_EXPIRED":
     case "UNAVAILABLE":
       return error.outcome === "unknown"
-        ? "The connection was lost on the way: it may have been done, or not. Look before you try again."
+        ? "The connection was lost before the reply: the change may or may not have been made. Check before you try again."
         : "There is no connection. Nothing was done.";
     case "NO_CHILDREN_FOR_EPHEMERALS":
       return "An ephemeral znode can't have children.";

@@ -114,7 +114,7 @@ export class EditView extends LitElement {
           changed === null
             ? html`<button class="primary" ?disabled=${off || znode === null} @click=${() => this.#save()}>Save</button>`
             : html`<button ?disabled=${off} @click=${() => this.#rebase(changed)}>Save mine over theirs</button>
-                <button @click=${() => this.#takeTheirs(changed)}>Take theirs</button>
+                <button @click=${() => this.#takeTheirs(changed)}>Use theirs</button>
                 <button class="primary" @click=${() => void this.#merge(changed)}>Merge both</button>`
         }
         <button @click=${() => this.#end(null)}>Cancel</button>
@@ -159,7 +159,7 @@ export class EditView extends LitElement {
       this.#editor = { of: edit, text };
       text.focus();
     } catch {
-      this.edit.problem = "The editor could not be loaded. Look at the connection, then cancel and edit again: nothing was changed.";
+      this.edit.problem = "The editor could not be loaded. Check the connection, then cancel and edit again. Nothing was changed.";
       this.requestUpdate();
     } finally {
       this.#isLoading = false;
@@ -175,7 +175,7 @@ export class EditView extends LitElement {
     if (this.edit.problem !== null) return html`<p class="notice bad" role="alert">${this.edit.problem}</p>`;
     if (changed === null) return nothing;
     return html`<p class="notice warn" role="alert">
-      Changed under you: the znode has version ${changed.stat.version} now. Nothing was overwritten.
+      The znode was changed while you were editing: it has version ${changed.stat.version} now. Nothing was overwritten.
     </p>`;
   }
 
@@ -189,7 +189,7 @@ export class EditView extends LitElement {
     if (edit.isSaving) return;
     const data = edit.isHex ? bytesOfHex(edit.text) : edit.text;
     if (data === null) {
-      edit.problem = "These are not bytes: pairs of the digits 0 to 9 and a to f, with anything blank between them.";
+      edit.problem = "Not valid hexadecimal: enter pairs of the digits 0 to 9 and a to f, optionally separated by white space.";
       return this.requestUpdate();
     }
     edit.isSaving = true;
@@ -219,7 +219,7 @@ export class EditView extends LitElement {
     const { edit } = this;
     const { merge } = await import("../model/merge.ts");
     const text = editable(theirs);
-    if (edit.isHex || theirs.bytes !== null) edit.problem = "Bytes are not merged: take one or the other.";
+    if (edit.isHex || theirs.bytes !== null) edit.problem = "Binary data can't be merged: choose one version.";
     else {
       const merged = merge(edit.base, edit.text, text);
       edit.text = merged.text;

@@ -88,7 +88,7 @@ export class EnsembleView extends LitElement {
   }
 
   override render(): TemplateResult {
-    return this.#poll.frame("Ensemble", "It will be shown as soon as a member answers.", ({ members, stats }) => {
+    return this.#poll.frame("Ensemble", "Shown as soon as a member responds.", ({ members, stats }) => {
       return html`${this.#members(members)} ${this.#own(stats)}`;
     });
   }
@@ -138,7 +138,7 @@ export class EnsembleView extends LitElement {
   }
 
   #own(stats: MemberStats | null): TemplateResult {
-    if (stats === null) return html`<p class="empty">Administering the root is needed to see this member's figures.</p>`;
+    if (stats === null) return html`<p class="empty">You need admin on / to see this member's statistics.</p>`;
     const entries: [string, string][] = [
       ["member", stats.member],
       ["term", numberOf(stats.term)],
@@ -173,7 +173,7 @@ export class EnsembleView extends LitElement {
     for (let end = samples.length; end > 0; end -= tableSeconds) minutes.push(samples.slice(Math.max(0, end - tableSeconds), end));
     const mean = (of: readonly Sample[], name: Line): string => (of.reduce((sum, sample) => sum + sample[name], 0) / of.length).toFixed(1);
     return html`<details>
-      <summary>The same as a table, minute by minute</summary>
+      <summary>Show as a table, per minute</summary>
       <div class="scrolls" tabindex="0" role="region" aria-label="Figures of the last ten minutes">
         <table>
           <thead>
@@ -230,10 +230,10 @@ function spareOf(members: readonly ShownMember[]): number {
 
 function healthOf(members: readonly ShownMember[]): string {
   const spare = spareOf(members);
-  if (members.length === 1) return "One member alone: it can lose none. A second and third can be taken in while it runs.";
-  if (spare < 0) return "There is no majority: nothing can be written until members come back.";
-  if (spare === 0) return "It works, and can lose no more members. Bring back the one that is down.";
-  return `It can lose ${spare} more ${spare === 1 ? "member" : "members"} and go on.`;
+  if (members.length === 1) return "Single member: no failure is tolerated. More members can be added without downtime.";
+  if (spare < 0) return "There is no majority: writes are refused until members come back.";
+  if (spare === 0) return "Operational, but no further failure is tolerated. Restart the member that is down.";
+  return `The ensemble tolerates the loss of ${spare} more ${spare === 1 ? "member" : "members"}.`;
 }
 
 customElements.define("copse-ensemble", EnsembleView);

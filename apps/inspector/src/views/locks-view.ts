@@ -45,7 +45,7 @@ export class LocksView extends LitElement {
   );
 
   override render(): TemplateResult {
-    return this.#poll.frame("Locks and elections", "Administering the root is needed to see them.", ({ queues, total, more }) => {
+    return this.#poll.frame("Locks and elections", "You need admin on / to see them.", ({ queues, total, more }) => {
       if (queues.length === 0) return this.#empty();
       return html`${queues.map((queue) => this.#queue(queue))}
         ${more ? html`<p class="empty">The first ${queues.length} of ${numberOf(total)} queues.</p>` : nothing}`;
@@ -53,7 +53,7 @@ export class LocksView extends LitElement {
   }
 
   #empty(): TemplateResult {
-    return html`<p class="empty">Nobody holds a lock, waits for one or stands for election. Try: npx copse lock /locks/demo -- sleep 60</p>`;
+    return html`<p class="empty">There are no locks, waiters or candidates. Try: npx copse lock /locks/demo -- sleep 60</p>`;
   }
 
   #queue({ path, size, places }: ShownQueue): TemplateResult {

@@ -92,7 +92,7 @@ export class SearchView extends LitElement {
     const found = `${countOf(this.#paths.length, "path")} found in ${countOf(looked, "znode")}`;
     switch (state.kind) {
       case "idle":
-        return html`<p class="empty">The whole tree is searched, also what is not expanded here. Upper and lower case are alike.</p>`;
+        return html`<p class="empty">Searches the whole tree, including parts that are not expanded. Case is ignored.</p>`;
       case "running":
         return html`<p class="empty" role="status">${found} so far …</p>`;
       case "stopped":

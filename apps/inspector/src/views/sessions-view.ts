@@ -23,11 +23,11 @@ export class SessionsView extends LitElement {
   }
 
   override render(): TemplateResult {
-    return this.#poll.frame("Sessions", "Administering the root is needed to see them.", (value) => this.#table(value));
+    return this.#poll.frame("Sessions", "You need admin on / to see them.", (value) => this.#table(value));
   }
 
   #table({ sessions, total, more }: { sessions: readonly ShownSession[]; total: number; more: boolean }): TemplateResult {
-    return html`<p class="empty">${numberOf(total)} in the ensemble. Addresses, watches and queues are known of those that are connected to this member.</p>
+    return html`<p class="empty">${numberOf(total)} in the ensemble. Addresses, watches and queues are shown only for sessions connected to this member.</p>
       <div class="scrolls" tabindex="0" role="region" aria-label="Sessions">
         <table>
           <thead>

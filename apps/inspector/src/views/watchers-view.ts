@@ -26,7 +26,7 @@ export class WatchersView extends LitElement {
     if (problem !== null) return html`<p class="notice bad" role="alert">${problem}</p>`;
     if (value === null) return html`<p class="empty">Waiting for the server …</p>`;
     if (value.length === 0)
-      return html`<p class="empty">Nobody watches this very path on this member. Subscriptions and recursive watches further up are not counted.</p>`;
+      return html`<p class="empty">There are no watches on exactly this path on this member. Subscriptions and recursive watches further up are not counted.</p>`;
     return html`<div class="scrolls" tabindex="0" role="region" aria-label="Watches">
       <table>
         <thead>

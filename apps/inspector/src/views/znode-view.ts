@@ -161,7 +161,7 @@ export class ZnodeView extends LitElement {
           ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
         </div>
       </div>
-      ${isSystem ? html`<p class="notice warn">The system keeps this znode itself; it can be read, not changed.</p>` : nothing}
+      ${isSystem ? html`<p class="notice warn">This znode is maintained by the system and is read-only.</p>` : nothing}
       ${this.saved === null ? nothing : html`<p class="notice good" role="status">${this.saved}</p>`}
       ${this.#tabs(path)} ${this.#tabbed(znode, edit)}
     `;
@@ -179,7 +179,7 @@ export class ZnodeView extends LitElement {
       ["watches", "Watches"],
       ["raw", "Raw"],
     ];
-    return html`<nav class="tabs" aria-label="Of this znode">
+    return html`<nav class="tabs" aria-label="Znode views">
       ${titles.map(([tab, title]) => html`<a href=${znodeHash(path, tab)} aria-current=${tab === this.tab ? "true" : nothing}>${title}</a>`)}
     </nav>`;
   }

@@ -83,7 +83,7 @@ function ofCluster(url: string, cluster: string): string {
   return parsed.href;
 }
 
-/** After a proxy a hub may have a path of its own, before that of the protocol. */
+/** Behind a proxy a hub may have a path of its own, before that of the protocol. */
 function endpointUrl(url: string): string {
   const parsed = new URL(url);
   parsed.protocol = parsed.protocol === "https:" || parsed.protocol === "wss:" ? "wss:" : "ws:";

@@ -56,7 +56,7 @@ export function decodeReconfig(message: Record<string, unknown>, limits: Limits)
     add.push(wanted);
   }
   const remove = removed as string[];
-  if (add.length + remove.length === 0) return refuse("BAD_ARGUMENTS", "add and remove name nobody");
+  if (add.length + remove.length === 0) return refuse("BAD_ARGUMENTS", "add and remove are both empty");
   const named = [...add.map(({ id }) => id), ...remove];
   if (new Set(named).size < named.length) return refuse("BAD_ARGUMENTS", "add and remove name a member twice");
   return { op: "reconfig", add, remove, version, isForced };

@@ -238,7 +238,7 @@ function decodeReadBatch(reader: FieldReader): Read | Refusal {
     if (!isMessage(member)) return { ...refuse("BAD_ARGUMENTS", "ops must hold objects"), index };
     const op = member["op"];
     if (op !== "get" && op !== "exists" && op !== "children") {
-      return { ...refuse("BAD_ARGUMENTS", "ops takes get, exists and children"), index };
+      return { ...refuse("BAD_ARGUMENTS", "ops may hold only get, exists and children"), index };
     }
     const one = new FieldReader(member, limits);
     ops.push(decodeSingleRead(one));

@@ -111,7 +111,7 @@ function decodeSingleWrite(message: Record<string, unknown>, limits: Limits): Si
       write = { op, path: reader.path(), version: reader.version() };
       break;
     default:
-      return refuse("BAD_ARGUMENTS", "ops takes create, set, delete, setAcl and check");
+      return refuse("BAD_ARGUMENTS", "ops may hold only create, set, delete, setAcl and check");
   }
   return reader.fault ?? write;
 }

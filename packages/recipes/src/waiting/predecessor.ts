@@ -175,7 +175,7 @@ export class Place {
       { op: "delete", path: this.path },
       { op: "create", path, data: this.#data, ephemeral: true, ...(this.#acl === undefined ? {} : { acl: this.#acl }) },
     ] as const;
-    this.#closed.abort(new CopseError("CLOSED", "the place was turned into another", { path: this.path }));
+    this.#closed.abort(new CopseError("CLOSED", "the place was exchanged for another", { path: this.path }));
     try {
       const [, created] = await this.#copse.multi(ops, { guard: this.guard });
       return new Place(

@@ -124,7 +124,7 @@ export class Budgets {
     if (!isAddress && this.followedBytes + bytes <= followedBytes) return null;
     this.refused(isAddress ? "followedBytesPerAddress" : "followedBytes");
     const [who, most] = isAddress ? ["an address", followedBytesPerAddress] : ["this member", followedBytes];
-    return refuse("QUOTA_EXCEEDED", `${who} holds watches and subscriptions of ${most} bytes at most`);
+    return refuse("QUOTA_EXCEEDED", `${who} may hold at most ${most} bytes of watches and subscriptions`);
   }
 
   /**

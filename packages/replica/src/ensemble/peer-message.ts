@@ -206,16 +206,16 @@ function count(value: unknown): number {
 }
 
 function text(value: unknown): string {
-  if (typeof value !== "string") throw new Error("a peer's message holds a text that is none");
+  if (typeof value !== "string") throw new Error("a peer's message holds a value that is not a string");
   return value;
 }
 
 function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error("a peer's message holds a list that is none");
+  if (!Array.isArray(value)) throw new Error("a peer's message holds a value that is not an array");
   return value;
 }
 
 function record(value: unknown): Head {
-  if (typeof value !== "object" || value === null) throw new Error("a peer's message holds a part that is missing");
+  if (typeof value !== "object" || value === null) throw new Error("a peer's message holds a value that is not an object");
   return value as Head;
 }

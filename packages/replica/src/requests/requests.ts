@@ -211,7 +211,7 @@ export class Requests {
 
   /** A write that some member would not understand: it waits, with its connection, until all do. */
   #refuseUnread(connection: Connection, slot: Slot): void {
-    const refusal = refuse("UNAVAILABLE", "a member of the ensemble is of a build that does not know this yet");
+    const refusal = refuse("UNAVAILABLE", "a member of the ensemble runs a build that does not support this yet");
     connection.answer(slot, { body: this.#error(connection, refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
   }
 
@@ -365,7 +365,10 @@ export class Requests {
 }
 
 function throttled(proof: "busy" | "throttled"): Refusal {
-  return refuse("THROTTLED", proof === "busy" ? "too many credentials wait to be proved" : "too many wrong credentials came from here");
+  return refuse(
+    "THROTTLED",
+    proof === "busy" ? "too many credentials are waiting to be verified" : "too many wrong credentials from this address",
+  );
 }
 
 function increment(counts: Map<string, number>, name: string): void {

@@ -120,10 +120,10 @@ export class Admission {
     if (connecting === undefined) return;
     const { id, connect } = connecting;
     if (proof === "busy") {
-      return this.#refuse(connection, id, refuse("UNAVAILABLE", "too many credentials wait to be proved"), closeCode.unavailable);
+      return this.#refuse(connection, id, refuse("UNAVAILABLE", "too many credentials are waiting to be verified"), closeCode.unavailable);
     }
     if (proof === "throttled") {
-      return this.#refuse(connection, id, refuse("THROTTLED", "too many wrong credentials came from here"), closeCode.tooMuch);
+      return this.#refuse(connection, id, refuse("THROTTLED", "too many wrong credentials from this address"), closeCode.tooMuch);
     }
     if (proof === "wrong") {
       this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
@@ -144,7 +144,7 @@ export class Admission {
       tree.zxid,
       this.#deadline(connection),
       () => this.#admit(connection, id, connect, identities),
-      () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member is behind lastZxid"), closeCode.unavailable),
+      () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member has not applied lastZxid yet"), closeCode.unavailable),
     );
   }
 
@@ -159,7 +159,7 @@ export class Admission {
     if (!isResumed) {
       if (budgets.isPressed) {
         budgets.refused("heap");
-        const refusal = refuse("UNAVAILABLE", "the member's memory is nearly full: it opens no sessions");
+        const refusal = refuse("UNAVAILABLE", "the member's memory is nearly full: no new sessions are opened");
         return this.#refuse(connection, id, refusal, closeCode.unavailable);
       }
       if (!budgets.hasRoomForSession(connection.account)) return this.#refuseSession(connection, id);

@@ -28,7 +28,7 @@ export interface SessionsState {
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
 const orphanMs = 2_000;
-export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: nobody coordinates");
+export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: there is no coordinator");
 
 /** A pause of the process longer than this restarts all timers, in milliseconds. */
 const pauseMs = 1_000;

@@ -64,7 +64,8 @@ function readIdentity(path: string): DirectoryIdentity | null {
   const file = join(path, identityFile);
   if (!fs.existsSync(file)) {
     const orphan = fs.readdirSync(path).find((name) => name.endsWith(".wal") || name.endsWith(".snap"));
-    if (orphan !== undefined) throw new ConfigError(`data: ${path} holds ${orphan} but no ${identityFile}: whose data it is can't be told`);
+    if (orphan !== undefined)
+      throw new ConfigError(`data: ${path} holds ${orphan} but no ${identityFile}: can't tell which member the data belongs to`);
     return null;
   }
   const identity = JSON.parse(fs.readFileSync(file, "utf8")) as DirectoryIdentity;

@@ -62,7 +62,7 @@ export class PeerFrameReader {
       const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
       this.#chunks = [bytes];
       const length = bytes.readUInt32BE(0);
-      if (length > this.bytesMax) throw new Error(`a frame of ${length} bytes is over the ${this.bytesMax} that are taken`);
+      if (length > this.bytesMax) throw new Error(`a frame of ${length} bytes exceeds the limit of ${this.bytesMax} bytes`);
       this.#wanted = headBytes + length;
       if (bytes.length < this.#wanted) return;
       const body = bytes.subarray(headBytes, this.#wanted);

@@ -141,7 +141,7 @@ export class Handshake {
     this.#format = format;
     if (format > 1) return;
     const { isOlder, isImplicit } = this.#options;
-    if (isOlder?.(this.#peer) !== true) this.#refuse("it meets in format 1, and is not known to be of a build that can't do better");
+    if (isOlder?.(this.#peer) !== true) this.#refuse("it uses handshake format 1, but is not known to run a build limited to format 1");
     if (isImplicit === true) this.#secret = null;
   }
 
@@ -158,18 +158,18 @@ export class Handshake {
       this.#secret = secret;
       return;
     }
-    this.#refuse("its secret is another");
+    this.#refuse("its secret does not match");
   }
 
   #checkFacts(said: Said): PeerFacts {
     const given = said["facts"] as PeerFacts | undefined;
     const texts = [given?.member, given?.url, given?.peer, given?.directory, given?.cluster];
     if (given === undefined || !texts.every((text) => typeof text === "string" && text.length <= factLengthMax)) {
-      return this.#refuse("what it says of itself is not understood");
+      return this.#refuse("its description of itself is malformed");
     }
-    if (!Array.isArray(given.founders) || given.founders.length > 64) return this.#refuse("what it says of itself is not understood");
+    if (!Array.isArray(given.founders) || given.founders.length > 64) return this.#refuse("its description of itself is malformed");
     const { member, url, peer, directory, cluster } = given;
-    if (member !== this.#peer) return this.#refuse("it says two different ids");
+    if (member !== this.#peer) return this.#refuse("it claims two different ids");
     const version = Number.isSafeInteger(given.version) ? given.version : 0;
     const time = Number.isSafeInteger(given.time) && given.time >= 0 ? given.time : 0;
     const isFounded = given.isFounded === true;

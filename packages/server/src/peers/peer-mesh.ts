@@ -150,7 +150,7 @@ export class PeerMesh implements Mesh {
     const from = socket.remoteAddress ?? "";
     const fromThere = [...this.#strangers.values()].filter((address) => address === from).length;
     if (this.#isStopping || this.#strangers.size >= strangersMax || fromThere >= strangersPerAddressMax) {
-      this.#refuse("too many are in their handshake");
+      this.#refuse("too many handshakes in progress");
       return void socket.destroy();
     }
     const { member, tls: pair } = this.#options;

@@ -29,7 +29,7 @@ export function secretsOf(text: string): PeerSecrets {
     .map((line) => line.trim())
     .filter((line) => line !== "");
   if (secret === undefined) throw new ConfigError("peer-secret-file: the secret is empty");
-  if (rest.length > 0) throw new ConfigError("peer-secret-file: has a line for the secret, and one more for another during a rotation");
+  if (rest.length > 0) throw new ConfigError("peer-secret-file: must have one line, or two during a rotation");
   for (const one of [secret, otherSecret]) {
     if (one !== null && Buffer.byteLength(one) < secretBytesMin) {
       throw new ConfigError(`peer-secret-file: a secret has at least ${secretBytesMin} bytes; openssl rand -base64 32 makes one`);
@@ -65,6 +65,6 @@ function readOrMake(file: string): string {
   }
   const stat = fs.statSync(file);
   if ((stat.mode & 0o077) !== 0) throw new Error("others may read it: chmod 600");
-  if (process.getuid !== undefined && stat.uid !== process.getuid()) throw new Error("it is another user's");
+  if (process.getuid !== undefined && stat.uid !== process.getuid()) throw new Error("it is owned by another user");
   return secretsOf(fs.readFileSync(file, "utf8")).secret;
 }

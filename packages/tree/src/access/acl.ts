@@ -170,7 +170,7 @@ export function expandAcl(items: readonly AclItem[], caller: Caller, path: strin
       continue;
     }
     if (refusesMasked && isMasked({ scheme, id })) {
-      return refuse("INVALID_ACL", "acl: an id is masked, as getAcl shows it to who is not admin: nobody would fit it", path);
+      return refuse("INVALID_ACL", "acl: an id is masked, as getAcl returns it to callers without admin: it would match no identity", path);
     }
     const known = knownId(scheme, id, caller);
     if (known === null) return refuse("INVALID_ACL", "acl: an item has an unknown scheme or an id that its scheme refuses", path);
@@ -203,7 +203,7 @@ export function expandedFault(write: Write, caller: Caller): Refusal | null {
   for (const [index, one] of (write.op === "multi" ? write.ops : [write]).entries()) {
     if (one.op !== "create" && one.op !== "setAcl") continue;
     if (![one.acl, one.op === "setAcl" ? one.defaultAcl : null].some((items) => isTooLarge(items ?? []))) continue;
-    const refusal = refuse("TOO_LARGE", "acl: too large, as each of the session's identities stands for auth", one.path);
+    const refusal = refuse("TOO_LARGE", "acl: too large once auth is expanded to all of the session's identities", one.path);
     return write.op === "multi" ? { ...refusal, index } : refusal;
   }
   return null;

@@ -198,7 +198,7 @@ function setAcl(work: Work, write: SetAcl, caller: Caller): WriteResult | Refusa
   if (version !== -1 && version !== znode.aversion) return badVersion(path, znode, caller);
   const acl = acls.of(items ?? znode.acl.items, given === null ? znode.acl.defaultItems : defaults);
   if (path === "/" && work.format >= 3 && !mayDo(acl, "admin", caller)) {
-    return refuse("BAD_ARGUMENTS", "acl: who sets it would not be admin of the root any more", path);
+    return refuse("BAD_ARGUMENTS", "acl: the caller would lose admin on the root", path);
   }
   return new StatReply(work.zxid, null, work.setAcl(path, znode, acl));
 }
@@ -239,7 +239,7 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): WriteResu
   if (isRefusal(top)) return top;
   const count = top.descendants + 1;
   const max = work.tree.limits.recursiveDeletes;
-  if (count > max) return refuse("TOO_LARGE", `a recursive delete removes at most ${max} znodes, and here are ${count}`, path);
+  if (count > max) return refuse("TOO_LARGE", `a recursive delete removes at most ${max} znodes; this one would delete ${count}`, path);
   const doomed: Znode[] = [];
   const stack: { readonly znode: Znode; readonly items: Iterator<Znode, undefined> | null }[] = [unvisited(top)];
   while (stack.length > 0) {
