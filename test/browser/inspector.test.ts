@@ -143,7 +143,7 @@ describe("editing", () => {
     await page.getByRole("heading", { name: "/", exact: true }).waitFor();
     await run("set", "/draft", "theirs, from outside");
     await row(page, "/draft").click();
-    await page.getByText("Changed under you: the znode has version 1 now.").waitFor();
+    await page.getByText("The znode was changed while you were editing: it has version 1 now.").waitFor();
     await page.getByText("theirs, from outside", { exact: true }).waitFor();
     expect(await edited(page)).toBe("mine");
     expect(await page.getByRole("button", { name: "Save", exact: true }).count()).toBe(0);
@@ -166,7 +166,7 @@ describe("editing", () => {
     expect(await edited(page)).toBe("mine");
     await run("rm", "/anew");
     await run("create", "/anew", "somebody else's");
-    await page.getByText("Changed under you").waitFor();
+    await page.getByText("The znode was changed while you were editing").waitFor();
     expect((await copse(hub.url, "get", "/anew")).out).toBe("somebody else's\n");
     expectNoComplaints(opened);
     await page.close();
@@ -183,7 +183,7 @@ describe("editing", () => {
     expect(await edited(page)).toBe("00 ff 80");
     await rewrite(page, "00 ff 8");
     await page.getByRole("button", { name: "Save", exact: true }).click();
-    await page.getByText("These are not bytes").waitFor();
+    await page.getByText("Not valid hexadecimal").waitFor();
     await rewrite(page, "00 FF\n81");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await page.getByText("Saved as version 2.").waitFor();
@@ -256,7 +256,7 @@ describe("editing", () => {
     await page.getByText("theirs, from outside", { exact: true }).waitFor();
     expect(await edited(page)).toBe("mine");
     expect((await copse(hub.url, "get", "/stale")).out).toBe("theirs, from outside\n");
-    await page.getByRole("button", { name: "Take theirs" }).click();
+    await page.getByRole("button", { name: "Use theirs" }).click();
     expect(await edited(page)).toBe("theirs, from outside");
     await other.close();
     await context.close();

@@ -53,7 +53,7 @@ describe("a subtree", () => {
     const { page } = opened;
     await page.getByRole("textbox", { name: "To path" }).fill("/from/inside");
     await button(page, "Dry run").click();
-    await page.getByText("It can't go into itself.").waitFor();
+    await page.getByText("A znode can't be copied or moved into itself.").waitFor();
     await page.getByRole("textbox", { name: "To path" }).fill("/copies/one");
     await button(page, "Dry run").click();
     await page.getByText("5 znodes to /copies/one: 5 to create, 0 exist already.").waitFor();
@@ -102,7 +102,7 @@ describe("a subtree", () => {
     for (const [from, to, said] of [
       ["/from", "/elsewhere", "Sessions own 1 ephemeral here"],
       ["/kinds", "/from", "/from exists already"],
-      ["/kinds/ttl", "/kinds", "It can't be moved to where it would delete itself."],
+      ["/kinds/ttl", "/kinds", "The target contains the source: moving there would delete it."],
     ] as const) {
       const { page: other } = await choose(from, "Move to …");
       await other.getByRole("textbox", { name: "To path" }).fill(to);

@@ -114,8 +114,8 @@ describe("sessions and locks", () => {
     const { page } = opened;
     await page.getByText("Your identity may not do this.").waitFor();
     await page.getByRole("link", { name: "Ensemble" }).click();
-    await page.getByText("It can lose 1 more member and go on.").waitFor();
-    await page.getByText("Administering the root is needed to see this member's figures.").waitFor();
+    await page.getByText("The ensemble tolerates the loss of 1 more member.").waitFor();
+    await page.getByText("You need admin on / to see this member's statistics.").waitFor();
     await copse.setAcl("/", [{ scheme: "world", id: "anyone", perms: [...everything, "admin"] }]);
     await page.getByText("applied log index").waitFor();
     await page.getByText("committed, not yet applied").waitFor();
@@ -146,7 +146,7 @@ describe("a znode's tabs", () => {
     await expect.poll(async () => (await copse.getAcl("/config/web")).acl[0]?.perms).toEqual(["read", "admin"]);
     await page.getByRole("link", { name: "Watches" }).click();
     // The client may be on another member: then nobody watches here.
-    await page.getByText(/persistent|Nobody watches this very path/).waitFor();
+    await page.getByText(/persistent|There are no watches on exactly this path/).waitFor();
     await page.goto(page.url().replace("web?tab=watches", "bytes?tab=raw"));
     await page.getByText("000000 00 ff 41").waitFor();
     await events.return?.();
@@ -290,14 +290,14 @@ describe("the ensemble", () => {
     const other = ensemble.members.find(({ id }) => id !== leader.id && id !== "1")!;
     const opened = await open("#/ensemble");
     const { page } = opened;
-    await page.getByText("It can lose 1 more member and go on.").waitFor();
+    await page.getByText("The ensemble tolerates the loss of 1 more member.").waitFor();
     await page.locator(".plot canvas").nth(2).waitFor();
     await other.process.kill9();
-    await page.getByText("It works, and can lose no more members.").waitFor();
+    await page.getByText("Operational, but no further failure is tolerated.").waitFor();
     await page.getByRole("row", { name: new RegExp(`^${other.id} down`) }).waitFor();
     await ensemble.restart(other);
-    await page.getByText("It can lose 1 more member and go on.").waitFor();
-    await page.getByText("The same as a table, minute by minute").click();
+    await page.getByText("The ensemble tolerates the loss of 1 more member.").waitFor();
+    await page.getByText("Show as a table, per minute").click();
     await page.getByRole("region", { name: "Figures of the last ten minutes" }).getByRole("row").nth(1).waitFor();
     expectNoComplaints(opened);
     await page.close();

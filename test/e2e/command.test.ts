@@ -156,7 +156,7 @@ describe("errors", () => {
       [["--peers", "1=127.0.0.1"], "ID=HOST:PORT"],
       [["--peer-listen", "0.0.0.0:7291"], "--peer-secret-file"],
       [["--peer-secret-file", "/none"], "can't be read"],
-      [["--tls-cert", "x"], "belong together"],
+      [["--tls-cert", "x"], "given together"],
       [["--config", "/none.json"], "there is no"],
     ] as const) {
       const refused = new Process(process.execPath, [

@@ -159,7 +159,7 @@ describe("a data directory", () => {
       acknowledged.push(`n${String(at).padStart(3, "0")}`);
     });
     expect(await limited.exited).toBe(1);
-    expect(limited.err).toContain("the process ends");
+    expect(limited.err).toContain("fatal error, exiting");
     const before = [...acknowledged];
     expect(before.length).toBeLessThan(60);
     await serve(data, port);

@@ -298,7 +298,7 @@ describe("a shared secret", () => {
     const flags = ["--id", stranger.id, "--peer-listen", ensemble.peerAddress(stranger.id), "--peer-secret-file", `${folder}/other`];
     const peers = ensemble.members.map(({ id }) => `${id}=${ensemble.peerAddress(id)}`).join(",");
     const hub = await serve(stranger.data, stranger.port, ...flags, "--peers", peers);
-    await hub.process.printed(/its secret is another/);
+    await hub.process.printed(/its secret does not match/);
     expect((await fetch(`${hub.page}/readyz`)).status).toBe(503);
     await client.set("/a", "2");
     await client.close();

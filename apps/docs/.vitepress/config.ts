@@ -46,18 +46,10 @@ export default defineConfig({
         text: "Begin",
         items: [
           { text: "Start in 60 seconds", link: "/start" },
-          { text: "The client", link: "/client" },
-          { text: "In a framework", link: "/frameworks" },
-          { text: "Tests of your own", link: "/testing" },
-          { text: "Operating it", link: "/operating" },
-          { text: "Capacity", link: "/capacity" },
-        ],
-      },
-      {
-        text: "Concepts",
-        items: [
+          { text: "Znodes and the tree", link: "/concepts/tree" },
           { text: "Sessions and time", link: "/concepts/sessions" },
-          { text: "Watches and gaps", link: "/concepts/watches" },
+          { text: "Reading and following", link: "/concepts/watches" },
+          { text: "The client", link: "/client" },
           { text: "What is promised", link: "/concepts/guarantees" },
           { text: "Fencing", link: "/concepts/fencing" },
         ],
@@ -65,6 +57,20 @@ export default defineConfig({
       {
         text: "Recipes",
         items: [{ text: "Which one?", link: "/recipes/" }, ...recipes.map(([name, text]) => ({ text, link: `/recipes/${name}` }))],
+      },
+      {
+        text: "In your application",
+        items: [
+          { text: "In a framework", link: "/frameworks" },
+          { text: "Tests of your own", link: "/testing" },
+        ],
+      },
+      {
+        text: "Running it",
+        items: [
+          { text: "Operating", link: "/operating" },
+          { text: "Capacity", link: "/capacity" },
+        ],
       },
       {
         text: "Reference",

@@ -4,7 +4,7 @@
  * Contract (test/contracts/disk): the synchronous calls are for start-up alone; the others never block the loop and
  * call back once, later, never from within the call. `append` calls on one file happen in order. When a synced append has called
  * back without an error, its bytes, all before them in that file, and the file's own existence survive a power cut. A file that
- * is grown by `commit` may end in zeros that nobody added: the next `commit` writes over them, and whoever reads the file has to
+ * is grown by `commit` may end in zeros that nobody added: the next `commit` writes over them, and readers of the file have to
  * tell them from what was added. After an error the state of the file is unknown: the owner must end, not retry.
  */
 export type Done = (error: Error | null) => void;

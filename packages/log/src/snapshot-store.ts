@@ -112,7 +112,7 @@ export class SnapshotStore {
     });
   }
 
-  /** Opens the newest snapshot to be read while newer ones may come. Whoever opens it closes it. */
+  /** Opens the newest snapshot to be read while newer ones may come. The caller closes it. */
   open(): SnapshotReading {
     const place = this.#newest;
     if (place === null) throw new Error("there is no snapshot yet");

@@ -80,7 +80,7 @@ describe("the write-ahead log", () => {
     const errors: Error[] = [];
     const refusing = new Wal(memoryDisk(), [], 0, { directory, nextIndex: 1, onError: (error) => errors.push(error) });
     refusing.append([entry(1, "x".repeat(268_435_457))], null, () => expect.unreachable());
-    expect(errors[0]?.message).toContain("over the 268435456 that recovery reads");
+    expect(errors[0]?.message).toContain("exceeds the limit of 268435456 bytes");
   });
 
   it("keeps the newest hard state, and lets a later entry of an index replace what stood there and after", async () => {

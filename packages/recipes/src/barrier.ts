@@ -1,5 +1,5 @@
 /**
- * A barrier: while it is up, everybody waits; when it is lowered, all go on.
+ * A barrier: while it is up, callers of `passed` wait; when it is lowered, all continue.
  *
  * The barrier is a znode. Invariant: a caller of `passed` goes on only when the barrier was down at some moment after the call. So a barrier that was raised before the call, anywhere, is
  * seen. It outlives the session that
@@ -8,7 +8,7 @@
 import { type Copse, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import type { OwnedOptions } from "./waiting/owned.ts";
-import { vanished } from "./waiting/predecessor.ts";
+import { vanished } from "./waiting/place.ts";
 import { steadily } from "./waiting/steadily.ts";
 
 export interface Barrier {

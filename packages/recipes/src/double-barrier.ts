@@ -1,7 +1,7 @@
 /**
  * A double barrier: so many begin together, and all leave together.
  *
- * `ROUND`, a znode, counts: its version is even while participants gather and odd while they are inside. Whoever completes the number
+ * `ROUND`, a znode, counts: its version is even while participants gather and odd while they are inside. The participant that completes the number
  * opens the round, the last to leave closes it; both are compared and set, so each happens once. Participants are
  * ephemerals, made in one txn with a check of the round, so nobody slips into a round that has begun; those who come at the very
  * same moment may be more than `count`. Invariants: nobody is inside before `count` have come; nobody has left before all have left or vanished.
@@ -15,7 +15,7 @@ import { type Copse, type Guard, isCopseError } from "@copse/client";
 import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import { whileNone } from "./waiting/joined.ts";
 import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/place.ts";
 import { steadily } from "./waiting/steadily.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
 
@@ -126,7 +126,7 @@ class Round {
     await createOwned(this.#copse, this.#inside, null, { acl, signal }).catch(unless("NODE_EXISTS"));
   }
 
-  /** The version of a round that gathers: waits for one that runs to end, and ends one that everybody has left. */
+  /** The version of a round that gathers: waits for one that runs to end, and ends one that all have left. */
   gathering(signal: AbortSignal | undefined): Promise<number> {
     return untilSeen(this.#copse, [this.#round, this.#inside], signal, async () => {
       const { version, participants } = await this.look(signal);
@@ -171,7 +171,7 @@ class Round {
     return { version: round.stat.version, participants: here.children.map((name) => `${this.#inside}/${name}`) };
   }
 
-  /** Opens or closes the round, unless somebody has done so. */
+  /** Opens or closes the round, unless another has done so. */
   async advance(version: number): Promise<void> {
     await this.#copse.set(this.#round, null, { version }).catch(unless("BAD_VERSION"));
   }

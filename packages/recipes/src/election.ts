@@ -1,15 +1,15 @@
 /**
- * Leader election: one iteration for each term won.
+ * Leader election: one iteration for each term won (`election`), and the present leader for everyone else (`observeLeader`).
  *
  * Candidates stand in a queue; the first leads. Leaving the loop's body resigns, and the next turn of the loop campaigns
  * again; leaving the loop withdraws. A candidate whose session ends campaigns again in the next one. Invariants are the
- * lock's: a term's signal aborts before another can lead, and tokens strictly increase. Whoever observes watches the leader's
- * znode alone.
+ * lock's: a term's signal aborts before another can lead, and tokens strictly increase. An observer watches only the leader's
+ * znode.
  *
  * Failure story: a leader that crashes leads until its session expires; nobody leads meanwhile.
  */
 import { type Copse, isCopseError } from "@copse/client";
-import { exclusive, firstOf, type Held, ignoreFailure, type PlaceOptions, takePlace, vanished } from "./waiting/predecessor.ts";
+import { exclusive, firstOf, type Held, ignoreFailure, type PlaceOptions, takePlace, vanished } from "./waiting/place.ts";
 import { steadily } from "./waiting/steadily.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
 
@@ -79,7 +79,7 @@ export async function* observeLeader(
       let leader = await leaderAt(copse, path, signal);
       if (leader === null) {
         yield null;
-        // While nobody leads, whoever comes is looked at.
+        // While nobody leads, each new candidate is looked at.
         leader = await untilSeen(copse, [path], signal, () => leaderAt(copse, path, signal));
       }
       yield leader;

@@ -3,14 +3,14 @@
  *
  * Each waiter stands in a queue of ephemeral sequential znodes and waits for the one before it. Invariants: the `signal` of a
  * holder aborts before the server can grant the lock to the next, clocks ten percent apart included; tokens strictly
- * increase; a `guard` makes the ensemble refuse writes of whoever has lost the lock.
+ * increase; a `guard` makes the ensemble refuse writes of a client that has lost the lock.
  *
  * Failure story: a holder that crashes keeps the lock until its session expires; one that loses its connection keeps
  * it if it resumes in time, and is told at its own deadline if not.
  */
 import type { Copse } from "@copse/client";
 import { acquire, type WaitOptions } from "./waiting/acquire.ts";
-import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./waiting/predecessor.ts";
+import { exclusive, type Held, ignoreFailure, type PlaceOptions, takePlace } from "./waiting/place.ts";
 
 export type Lock = Held;
 export type LockOptions = WaitOptions;

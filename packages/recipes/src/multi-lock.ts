@@ -1,7 +1,7 @@
 /**
  * Several locks at once, or none.
  *
- * The paths are locked one after the other in code-unit order, the same for everybody, so two who want overlapping sets never wait for
+ * The paths are locked one after the other in code-unit order, the same for all clients, so two that want overlapping sets never wait for
  * each other in a circle. Invariants: the `signal` aborts as soon as any of the locks is lost; a write under `guard` holds only while
  * all are held; each path's own token strictly increases, and so does `token` among those who lock the same set.
  *
@@ -12,7 +12,7 @@ import { lock } from "./lock.ts";
 import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import { type Handle, heldBy } from "./waiting/handle.ts";
 import { joined, whileNone } from "./waiting/joined.ts";
-import { type Held, ignoreFailure } from "./waiting/predecessor.ts";
+import { type Held, ignoreFailure } from "./waiting/place.ts";
 
 export interface MultiLock extends Handle {
   /** In the order in which they were locked. */

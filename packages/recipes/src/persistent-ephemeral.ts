@@ -1,8 +1,8 @@
 /**
  * An ephemeral that is there for as long as its client is: each new session makes it again.
  *
- * Invariants: what stands at the path is this session's, with the newest data; one that an older session left behind, or that
- * somebody else holds, is waited for, never taken. If somebody deletes it, it is made again. Once it is closed, none of it remains.
+ * Invariants: what stands at the path is this session's, with the newest data; one that belongs to another session
+ * is waited for, never taken over. If it is deleted, it is made again. Once it is closed, none of it remains.
  *
  * Failure story: after a crash it goes with its session; after a lost session it is missing from its expiry until the new session has
  * made it again.
@@ -12,7 +12,7 @@
 import { type Copse, CopseError, type Data, type Guard, isCopseError } from "@copse/client";
 import { whileNone } from "./waiting/joined.ts";
 import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/place.ts";
 import { pause } from "./waiting/steadily.ts";
 
 export interface PersistentEphemeral {
@@ -149,7 +149,7 @@ class Keeper implements PersistentEphemeral {
     }
   }
 
-  /** Makes it in this session. False if somebody else's had to be waited for. */
+  /** Makes it in this session. False if another session's had to be waited for. */
   async #make(session: AbortSignal): Promise<boolean> {
     const { path } = this;
     const written = this.#data;

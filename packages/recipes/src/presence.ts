@@ -5,7 +5,7 @@
  * page is in the background, `suspended` once its page was frozen or put aside, `gone` for a moment after it has left.
  * Tabs with the same id are one participant. Its state is that of the tab with the most attention, its `user` the one written last.
  * Invariants: a participant is seen by all from the moment `presence` resolves; it comes back by itself after a lost session, as the
- * same participant. Whoever vanishes is shown as gone for `goneMs`, so that nobody flickers over a reload.
+ * same participant. A participant that vanishes is shown as gone for `goneMs`, so that a reload causes no flicker.
  *
  * Failure story: a page that crashes is seen in its last state until its session expires. While this client has no
  * connection, `others` stays as it was; `others.status` and the client's state say so.
@@ -44,7 +44,7 @@ export interface PresenceOptions<User> extends KeepOptions {
 
 export interface Room<User> {
   readonly id: string;
-  /** Everybody but this participant, in the order of their ids. */
+  /** All participants but this one, in the order of their ids. */
   readonly others: Store<readonly Participant<User>[]>;
   /** Aborts once this participant is kept here no more. */
   readonly signal: AbortSignal;

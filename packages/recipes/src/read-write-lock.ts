@@ -1,8 +1,8 @@
 /**
  * A fair lock that many readers share, and a writer has alone.
  *
- * Readers and writers stand in one queue. A reader waits for the writers before it, a writer for everybody before it, so
- * nobody overtakes and nobody starves. Invariants: as the lock's, between any two of whom at least one writes. A writer's release
+ * Readers and writers share one queue. A reader waits for the writers before it, a writer for all before it, so
+ * no client overtakes another and none starves. Invariants: as the lock's, between any two of whom at least one writes. A writer's release
  * wakes the readers that waited for it, who may all go on; every other release wakes at most one. A writer may become a reader
  * without anybody coming between, and keeps its token. There is no upgrade: two readers who both wait to write would wait for each
  * other; release, and ask for the other.
@@ -11,7 +11,7 @@
  */
 import type { Copse } from "@copse/client";
 import { acquire, acquirePlace, type WaitOptions } from "./waiting/acquire.ts";
-import type { Held, PlaceKind } from "./waiting/predecessor.ts";
+import type { Held, PlaceKind } from "./waiting/place.ts";
 
 export interface WriteLock extends Held {
   /** Goes on as a reader, at once and without a gap; this handle is done with. @throws CopseError where the lock is lost */

@@ -3,7 +3,7 @@
  *
  * A client that wants a lease first acquires a lock, and waits under it until there is room; its lease is made under the lock's guard.
  * So leases are made one after the other, their number only falls meanwhile, and a release wakes one. Invariants: never more than
- * `permits` leases whose signals are unaborted; tokens strictly increase. Everybody who uses one path has to say the same `permits`.
+ * `permits` leases whose signals are unaborted; tokens strictly increase. All users of a path have to pass the same `permits`.
  *
  * Failure story: a holder that crashes keeps its lease until its session expires; the first in the queue that crashes keeps
  * the others waiting for as long.
@@ -12,7 +12,7 @@ import type { Copse } from "@copse/client";
 import { lock } from "./lock.ts";
 import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import { whileNone } from "./waiting/joined.ts";
-import { exclusive, type Held, ignoreFailure, takePlace } from "./waiting/predecessor.ts";
+import { exclusive, type Held, ignoreFailure, takePlace } from "./waiting/place.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface SemaphoreOptions extends WaitOptions {

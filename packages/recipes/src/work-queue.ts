@@ -1,8 +1,8 @@
 /**
  * A work queue: each job is done at least once, by one worker at a time.
  *
- * A job is a sequential znode below `jobs`; whoever takes it holds an ephemeral of the same name below `leases`. Invariants: one lease
- * for each job; a job goes only together with its lease, in one txn, so whoever has lost its lease can't declare the job done. Takers
+ * A job is a sequential znode below `jobs`; the worker that takes it holds an ephemeral of the same name below `leases`. Invariants: one lease
+ * for each job; a job goes only together with its lease, in one txn, so a worker that has lost its lease can't declare the job done. Takers
  * queue for a lock, and its holder alone looks: a new job, or one that is given back, wakes one worker.
  *
  * Failure story: a worker that crashes keeps its job until its session expires; then it is given again, at its place in the order, with the next
@@ -15,7 +15,7 @@ import { lock } from "./lock.ts";
 import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import { joined, whileNone } from "./waiting/joined.ts";
 import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
-import { ignoreFailure, removeOwn, vanished } from "./waiting/predecessor.ts";
+import { ignoreFailure, removeOwn, vanished } from "./waiting/place.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
 
 export interface WorkQueueOptions extends OwnedOptions {
@@ -37,7 +37,7 @@ export interface Job {
   readonly signal: AbortSignal;
   /** Makes a write hold only while the lease is held. */
   readonly guard: Guard;
-  /** The job is done and goes. @throws CopseError GUARD_FAILED where the lease was lost: somebody else has it */
+  /** The job is done and goes. @throws CopseError GUARD_FAILED if the lease was lost: another worker has the job */
   done(): Promise<void>;
   /** Gives the job back undone. */
   close(): Promise<void>;

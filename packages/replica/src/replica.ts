@@ -105,7 +105,10 @@ export class Replica {
     };
     this.#queues = new Queues(tree);
     this.#watches = new WatchTable(this.#budgets, limits.watches);
-    this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, options.isWorldAdmin);
+    this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, {
+      most: limits.subscriptions,
+      isWorldAdmin: options.isWorldAdmin,
+    });
     const common = {
       tree,
       time,

@@ -70,7 +70,7 @@ export interface ServerConfig {
   readonly uws: UwsModule | null;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
   readonly isReadOnly: boolean;
-  /** Whoever reaches the port may do anything, also where strangers may reach it: the root of a new cluster is open to everyone. */
+  /** Every client may do anything, even if strangers can reach the port: the root of a new cluster is open to everyone. */
   readonly isInsecure: boolean;
   readonly limits: Limits;
   /** Bounds and default of a session's timeout, in milliseconds. */
@@ -96,7 +96,7 @@ export interface ServerConfig {
 export const lockedRoot: readonly AclItem[] = [{ perms: ["read"], scheme: "world", id: "anyone" }];
 
 /**
- * True where nobody but this machine's users reaches the port: then whoever connects is trusted, as in ZooKeeper. A proxy before it, pages
+ * True if only this machine's users can reach the port: then every client is trusted, as in ZooKeeper. A proxy before it, pages
  * of other origins or an address that others are told mean that it is open to strangers.
  */
 export function isPrivate({ host, trustProxy, origins, advertise }: ServerConfig): boolean {
@@ -109,7 +109,7 @@ export function isWildcard(host: string): boolean {
   return /^(0+(\.0+)*|\[?[0:]+\]?)$/.test(host);
 }
 
-/** True where everyone is trusted: nobody else comes, or somebody has said that this is meant. */
+/** True if every client is trusted: strangers can't reach the port, or `isInsecure` says that they may. */
 export function isTrusting(config: ServerConfig): boolean {
   return config.isInsecure || isPrivate(config);
 }

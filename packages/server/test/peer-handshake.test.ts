@@ -100,7 +100,7 @@ describe("two members", () => {
 
   it("with another secret, another certificate or another name are refused before they say anything of themselves", () => {
     const wrong = meet({ dialer: { secret: "a" }, acceptor: { secret: "b" } });
-    expect(wrong.error?.message).toContain("its secret is another");
+    expect(wrong.error?.message).toContain("its secret does not match");
     expect(meet({ acceptor: { certified: "9" } }).error?.message).toContain("its certificate is that of member 9");
     expect(meet({ dialer: { to: "7" } }).error?.message).toContain("this is member 1, not 7");
     expect(wrong.said.join("")).not.toContain("directory-1");
@@ -115,6 +115,6 @@ describe("two members", () => {
       acceptor: { secret: "s" },
       bend: (text) => (text.includes('"facts"') && text.includes('"proof"') ? proof! : text),
     });
-    expect(replayed.error?.message).toContain("its secret is another");
+    expect(replayed.error?.message).toContain("its secret does not match");
   });
 });

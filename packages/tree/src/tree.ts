@@ -173,7 +173,7 @@ export class Tree {
   }
 
   /**
-   * Opens a reader of the state as it is now (reader.ts). Whoever opens it closes it.
+   * Opens a reader of the state as it is now (reader.ts). The caller closes it.
    * @param levels how deep below `path`: 0 for the znode alone, 1 with its children, Infinity for all
    * @param asideMax znodes it may put aside before it is overrun
    */

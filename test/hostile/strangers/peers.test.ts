@@ -108,7 +108,7 @@ describe("on loopback, where nobody gives a secret", () => {
     expect(readdirSync(join(state, "copse"))).toEqual(["peer-secret"]);
     const { said, socket } = await meet(ensemble.peerAddress("1"), "99", "1", "");
     expect(said[0]?.proof).toBeUndefined();
-    expect(said[1]?.refused).toContain("its secret is another");
+    expect(said[1]?.refused).toContain("its secret does not match");
     socket.destroy();
     await (await connect(ensemble.urls)).close();
   });
@@ -143,7 +143,7 @@ describe("a secret", () => {
     const ensemble = await EnsembleProcesses.start(3, { away: 1, flags: ["--peer-secret-file", secretFile(secret)] });
     const wrong = await meet(ensemble.peerAddress("1"), "2", "1", "another secret altogether");
     expect(wrong.said[0]).not.toHaveProperty("proof");
-    expect(wrong.said[1]).toEqual({ refused: "its secret is another" });
+    expect(wrong.said[1]).toEqual({ refused: "its secret does not match" });
     // A build of format 1 would be answered with the proof first: none is known to be here. Member 4 is named and was never seen.
     const socket = await dialed(ensemble.peerAddress("1"));
     const reader = new PeerFrameReader();

@@ -8,7 +8,7 @@ const list = [
     what: "a waiter that wakes does not look who else is before it",
     patches: [
       {
-        file: `${recipes}/waiting/predecessor.ts`,
+        file: `${recipes}/waiting/place.ts`,
         from: "        await vanished(this.#copse, `",
         to: "        return vanished(this.#copse, `",
       },
@@ -19,7 +19,7 @@ const list = [
     what: "a place that is given up is not deleted",
     patches: [
       {
-        file: `${recipes}/waiting/predecessor.ts`,
+        file: `${recipes}/waiting/place.ts`,
         from: "await removeOwn(this.#copse, this.guard, this.#session);",
         to: "",
       },

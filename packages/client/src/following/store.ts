@@ -1,5 +1,5 @@
 /**
- * A live value, for whoever renders it: what a znode holds now, or what a recipe makes of several.
+ * A live value, to be rendered: what a znode holds now, or what a recipe makes of several.
  *
  * Invariants: `get` gives the same frozen snapshot until it changes; `subscribe` calls at once, then on each change; bad
  * data sets `error` and keeps the last good value. It listens to the server only while someone listens to it, or waits

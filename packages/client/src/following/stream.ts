@@ -1,5 +1,5 @@
 /**
- * A bounded queue read as an AsyncIterable.
+ * A bounded queue read as an AsyncIterable. Only the client knows streams: on the wire each is a subscription or a watch.
  *
  * Invariant: it never holds more than `itemsMax` items; past that it is emptied and holds one `resync` item instead, so a
  * slow loop learns that it has missed something and never grows the memory. Leaving the loop stops the source.

@@ -92,7 +92,7 @@ export function utf8Decode(bytes: Uint8Array): string | null {
 
 /**
  * True if the brackets of JSON text never nest deeper than `depthMax`. It does not judge whether the text is
- * JSON; it makes sure that whoever does, and whoever walks the result, can't be led too deep.
+ * JSON; it makes sure that neither a parser nor a walk over the result is led too deep.
  */
 export function nestsWithin(text: string, depthMax: number): boolean {
   if (text.length < 2 * depthMax) return true;

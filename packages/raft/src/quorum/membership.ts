@@ -2,8 +2,8 @@
  * Configurations and the ways from one to another (dissertation, chapter 4).
  *
  * A simple change touches one voter; anything more goes through a joint configuration, in which both majorities decide.
- * Invariants: a learner is not a voter of the incoming configuration; who is to become a learner is a voter of the outgoing
- * one; everybody of a configuration has a progress, and nobody else. A refused change changes nothing.
+ * Invariants: a learner is not a voter of the incoming configuration; a member that is to become a learner is a voter of the outgoing
+ * one; the members of a configuration have a progress, and no others do. A refused change changes nothing.
  */
 import { type Configuration, type MemberChange, type MemberId, type MembershipChange, nobody } from "../entry.ts";
 import { Inflights } from "./inflights.ts";

@@ -3,7 +3,7 @@
  */
 import { type Copse, CopseError } from "@copse/client";
 import { whileNone } from "./joined.ts";
-import { type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./predecessor.ts";
+import { type Held, ignoreFailure, type Place, type PlaceKind, type PlaceOptions, takePlace } from "./place.ts";
 
 export interface WaitOptions extends PlaceOptions {
   /** Gives up after so many milliseconds, with TIMEOUT. Default: never. */

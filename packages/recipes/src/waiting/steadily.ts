@@ -1,7 +1,7 @@
 /**
  * Reads that outlast an election.
  *
- * A member without a quorum refuses reads and sends its sessions elsewhere; the session lives on, and so does whoever waits in it.
+ * A member without a quorum refuses reads and sends its sessions elsewhere; the session lives on, and so do the calls that wait in it.
  */
 import { type Copse, isCopseError } from "@copse/client";
 

@@ -1,7 +1,7 @@
 /**
  * One turn of the loop: how long it may still go on, and which connections go on in the next.
  *
- * Invariant: whoever has many things to do asks between two of them whether the turn is over, and where it is comes back in a later one.
+ * Invariant: work of many steps asks between two of them whether the turn is over; if it is, the rest is done in a later turn.
  */
 import type { Clock } from "../ports.ts";
 

@@ -1,5 +1,5 @@
 /**
- * The newest changes, for whoever asks what happened since a zxid.
+ * The newest changes: what happened since a zxid.
  *
  * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
  * Invariant: every change after `floor` is here, in zxid order. It keeps at least `changesMax` changes while their

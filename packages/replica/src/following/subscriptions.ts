@@ -6,30 +6,16 @@
  * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
  * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
  */
-import { chunk, encodeNode, encodePiece, isWithin, parentOf, type Refusal, type Scope, type Subscribe } from "@copse/protocol";
-import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type TreeReader, type Znode } from "@copse/tree";
+import { chunk, encodeNode, encodePiece, parentOf, type Refusal, refuse, type Scope, type Subscribe } from "@copse/protocol";
+import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type Znode } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Answer } from "../connections/slot.ts";
 import type { Turn } from "../connections/turn.ts";
-import { backlogBytesLow } from "../ports.ts";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
 import { ChangeEncoder, changesSight, comesOrGoesUnseen, seenData, sight } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
-
-type SubscriptionState =
-  | { readonly kind: "live" }
-  | { readonly kind: "streaming"; readonly reader: TreeReader; isFirstPiece: boolean; readonly isReset: boolean }
-  | { readonly kind: "dropped" };
-
-export interface Subscription {
-  readonly number: number;
-  readonly connection: Connection;
-  readonly path: string;
-  readonly scope: Scope;
-  readonly withData: boolean;
-  state: SubscriptionState;
-}
+import { canGoOn, decidesSight, isInScope, isSlow, type Subscription, type SubscriptionState } from "./subscription.ts";
 
 const levelsOf: Record<Scope, number> = { node: 0, children: 1, tree: Number.POSITIVE_INFINITY };
 /** UTF-16 units of state in one piece, and znodes that are looked at for it, hidden ones too: a few milliseconds of work at most. */
@@ -62,14 +48,23 @@ export class Subscriptions {
   /** Those that are not live: what `work` looks after. */
   readonly #unsettled: Set<Subscription> = new Set();
   readonly #isWorldAdmin: boolean;
+  readonly #most: number;
   #size = 0;
 
-  constructor(tree: Tree, history: History, turn: Turn, budgets: Budgets, isWorldAdmin: boolean) {
+  /** @param most subscriptions of one connection */
+  constructor(
+    tree: Tree,
+    history: History,
+    turn: Turn,
+    budgets: Budgets,
+    rules: { readonly most: number; readonly isWorldAdmin: boolean },
+  ) {
     this.#tree = tree;
     this.#history = history;
     this.#turn = turn;
     this.#budgets = budgets;
-    this.#isWorldAdmin = isWorldAdmin;
+    this.#isWorldAdmin = rules.isWorldAdmin;
+    this.#most = rules.most;
   }
 
   get size(): number {
@@ -108,7 +103,12 @@ export class Subscriptions {
 
   /** Why the connection may not have one more, or null. */
   refusal(connection: Connection, path: string): Refusal | null {
-    return this.#budgets.refusalToFollow(connection.account, bytesOf(path));
+    const anonymousMax = this.#budgets.limits.subscriptionsAnonymous;
+    const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
+    const most = isAnonymous ? Math.min(this.#most, anonymousMax) : this.#most;
+    if (this.count(connection) < most) return this.#budgets.refusalToFollow(connection.account, bytesOf(path));
+    if (most < this.#most) this.#budgets.refused("subscriptionsAnonymous");
+    return refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`);
   }
 
   /**
@@ -339,29 +339,6 @@ export class Subscriptions {
     );
     return hides ? null : happened;
   }
-}
-
-function isInScope({ path, scope }: Subscription, changed: string): boolean {
-  if (scope === "tree") return isWithin(changed, path);
-  return changed === path || (scope === "children" && changed !== "/" && parentOf(changed) === path);
-}
-
-/** True if the ACL of the znode at `changed` has a say in what the subscription shows. */
-function decidesSight(subscription: Subscription, changed: string): boolean {
-  const { path } = subscription;
-  return isInScope(subscription, changed) || (path !== "/" && changed === parentOf(path));
-}
-
-/** True where the connection has not taken yet what was sent before. */
-function isSlow({ connection }: Subscription): boolean {
-  return connection.isCongested || connection.unsentBytes > backlogBytesLow;
-}
-
-/** A piece goes to a connection that has read what was sent before; a state is begun if there is room for it. */
-function canGoOn(subscription: Subscription, hasRoom: boolean): boolean {
-  const { state } = subscription;
-  if (state.kind === "streaming" && state.reader.isOverrun) return !subscription.connection.isCongested;
-  return !isSlow(subscription) && (state.kind === "streaming" || hasRoom);
 }
 
 /** Subscriptions by their paths: the way down to a changed path is walked only for those who follow a tree. */

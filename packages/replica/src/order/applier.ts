@@ -1,8 +1,8 @@
 /**
  * Applies ordered entries, and tells everyone whom it concerns, in the order that the contract promises.
  *
- * Invariant: for each txn, first the tree, then the history, then watch events and subscription changes, then whoever
- * follows sessions, then the reply. So an event stands before every reply that shows its change.
+ * Invariant: for each txn, first the tree, then the history, then watch events and subscription changes, then the session
+ * table's timers, then the reply. So an event is sent before every reply that shows its change.
  */
 import { type Applied, apply, type Tree, type Txn } from "@copse/tree";
 import type { History } from "../following/history.ts";

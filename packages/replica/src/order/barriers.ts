@@ -1,5 +1,5 @@
 /**
- * Reads that have to see everything: batched, asked of whoever leads, asked again where the answer seems lost.
+ * Reads that have to see everything: batched, asked of the leader, asked again if the answer seems lost.
  *
  * Invariants: one question is under way at a time, and what comes meanwhile waits for the next; a ticket is confirmed by an
  * answer that was asked for after it came, once this member has been given all entries up to the answer's index. The

@@ -2,7 +2,7 @@
  * The port to whatever puts entries in order: raft, or an engine that already runs.
  *
  * Contract (test/contracts/order). An entry proposed on any member comes back on every member, stamped with a time,
- * in the same order; a proposal may be lost or come back twice, and whoever made it proposes it again where it seems lost. A
+ * in the same order; a proposal may be lost or come back twice, and the member that made it proposes it again if it seems lost. A
  * barrier is confirmed once this member has been given every entry that was committed anywhere when the barrier was asked
  * for, and the coordinator has counted the sessions named with it. Everything comes back as an event, later, never from
  * within the call.

@@ -1,8 +1,8 @@
 /**
  * What this member has proposed and not yet seen ordered.
  *
- * All txns of one turn of the loop share an entry, which carries the member's name and a number. Invariants: whoever
- * proposed a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long a
+ * All txns of one turn of the loop share an entry, which carries the member's name and a number. Invariants: the
+ * proposer of a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long a
  * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
  * not lost after all.
  */
@@ -23,7 +23,7 @@ export interface PendingTxn {
 /** The txns of an entry that was ordered. */
 export interface Taken {
   readonly proposals: readonly Pick<PendingTxn, "txn">[];
-  /** Tells whoever waits for the txn at a place of `proposals`; null where nobody here does. */
+  /** Settles the txn at a place of `proposals`; null if nothing here waits for any of them. */
   readonly settle: ((at: number, applied: Applied) => void) | null;
 }
 

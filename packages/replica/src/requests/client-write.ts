@@ -1,5 +1,5 @@
 /**
- * A client's write on its way through the order: whoever sent it is answered when it is applied.
+ * A client's write on its way through the order: its client is answered when it is applied.
  *
  * A thousand may wait for one sync of the disk, and whatever each holds is copied by the garbage collector: so it is one object, and no
  * closures.

@@ -318,17 +318,11 @@ export class Requests {
   }
 
   #subscribe(connection: Connection, follow: Subscribe): Answer {
-    const { subscriptions, limits, budgets } = this.#state;
-    const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
-    const most = isAnonymous ? Math.min(limits.subscriptions, budgets.limits.subscriptionsAnonymous) : limits.subscriptions;
-    if (subscriptions.count(connection) < most) {
-      const refusal = subscriptions.refusal(connection, follow.path);
-      return refusal === null
-        ? subscriptions.subscribe(follow, connection)
-        : { body: this.#error(connection, { ...refusal, path: follow.path }) };
-    }
-    if (most < limits.subscriptions) budgets.refused("subscriptionsAnonymous");
-    return { body: this.#error(connection, refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`, follow.path)) };
+    const { subscriptions } = this.#state;
+    const refusal = subscriptions.refusal(connection, follow.path);
+    return refusal === null
+      ? subscriptions.subscribe(follow, connection)
+      : { body: this.#error(connection, { ...refusal, path: follow.path }) };
   }
 
   #close(connection: Connection, id: number): void {

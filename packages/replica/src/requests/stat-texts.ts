@@ -1,7 +1,7 @@
 /**
  * Stats as text, of the znodes that were read last.
  *
- * A few znodes are read by everybody, and writing a stat costs a fifth of a read. Invariant: what is kept is values alone, no znode: a path
+ * A few znodes are read by many clients, and writing a stat costs a fifth of a read. Invariant: what is kept is values alone, no znode: a path
  * with the same czxid, mzxid, pzxid and aversion has the same stat, as no change leaves all four as they were.
  */
 import { encodeStat, flat } from "@copse/protocol";
