@@ -14,7 +14,7 @@ import { freePort, killAll, Process, root, serve } from "../support/processes.ts
 
 const docs = join(root, "apps/docs");
 const pages = readdirSync(docs, { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".md") && !name.includes("node_modules") && !name.startsWith(".vitepress"))
+  .filter((name) => name.endsWith(".md") && !/node_modules|^\.vitepress|^reference/.test(name))
   .sort();
 const generated = join(root, "test/.artifacts/guide");
 /** Codes that only a client knows. */
@@ -81,6 +81,24 @@ describe("the guide", () => {
       const { help } = new CopseError(code as "CLOSED", "x");
       expect([code, built(`${help.split("#")[0]}.md`).includes(`id="${help.split("#")[1]}"`)]).toEqual([code, true]);
     }
+    rmSync(out, { recursive: true, force: true });
+  });
+
+  it("has a reference of every public name, made from the types", async () => {
+    const out = temporaryFolder("reference");
+    const { status, stderr } = spawnSync(join(docs, "node_modules/.bin/typedoc"), ["--options", join(docs, "typedoc.json"), "--out", out], {
+      cwd: docs,
+      encoding: "utf8",
+    });
+    expect([status, stderr]).toEqual([0, ""]);
+    const reference = readdirSync(out, { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md"))
+      .map((name) => readFileSync(join(out, name), "utf8"))
+      .join("\n");
+    const client = await import("@copse/client");
+    const testing = await import("@copse/testing");
+    const names = [...Object.keys(client), ...Object.keys(testing), ...Object.getOwnPropertyNames(client.Copse.prototype)];
+    expect(names.filter((name) => name !== "constructor" && !reference.includes(name))).toEqual([]);
     rmSync(out, { recursive: true, force: true });
   });
 

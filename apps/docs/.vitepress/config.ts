@@ -75,6 +75,7 @@ export default defineConfig({
       {
         text: "Reference",
         items: [
+          { text: "API, from the types", link: "/reference/" },
           { text: "Protocol", link: "/protocol" },
           { text: "Errors", link: "/errors" },
           { text: "Beside other clients", link: "/comparison" },
