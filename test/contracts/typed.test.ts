@@ -35,7 +35,11 @@ describe("a definition", () => {
       await copse.set("/config/web", '{"theme":"dark","limit":0.5}');
       await copse.sync();
       expect(store.get()).toEqual({ theme: "dark", limit: 1 });
-      expect(store.error).toMatchObject({ code: "SCHEMA", path: "/config/web", help: "errors#schema" });
+      expect(store.error).toMatchObject({
+        code: "SCHEMA",
+        path: "/config/web",
+        help: "https://unpkg.com/@copse/client/dist/errors.md#schema",
+      });
       expect(store.error?.issues[0]?.message).toMatch(/integer|int/i);
       const bad = copse.update(Definition, () => ({ theme: "pink" }) as unknown as Web);
       await expect(bad).rejects.toMatchObject({ code: "SCHEMA" });

@@ -7,6 +7,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, write
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { CopseError } from "@copse/client";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { build } from "vite";
@@ -131,6 +132,13 @@ describe("installed in an empty folder", () => {
       const { sources } = JSON.parse(readFileSync(join(packages, map), "utf8")) as { sources: string[] };
       for (const source of sources) expect(existsSync(join(packages, map, "..", source)), `${map}: ${source}`).toBe(true);
     }
+  });
+
+  it("ships the page to which the help of an error leads", () => {
+    const { help } = new CopseError("NO_NODE", "x");
+    expect(help).toMatch(/^https:\/\/unpkg\.com\/@copse\/client\//);
+    const file = join(installed, "node_modules/@copse/client", new URL(help).pathname.replace("/@copse/client/", ""));
+    expect(readFileSync(file, "utf8")).toContain("### NO_NODE");
   });
 
   it.each([null, 22, 24])("client and recipes do all of the suite in Node (this one, or %s)", async (version) => {

@@ -6,7 +6,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -62,6 +62,8 @@ export function build() {
   done("built", fingerprint([join(root, "tsconfig.json"), ...sources]), "apps/cli/dist/inspector", () => {
     console.error("copse: building …");
     run(join(root, "node_modules/.bin/tsc"), ["-b", "--force"], { quiet: true });
+    // The help of an error leads to the page that its package ships.
+    copyFileSync(join(root, "apps/docs/errors.md"), join(root, "packages/client/dist/errors.md"));
     run(join(root, "apps/inspector/node_modules/.bin/vite"), ["build", "--config", "apps/inspector/vite.config.ts"], { quiet: true });
     run(join(root, "apps/examples/node_modules/.bin/vite"), ["build", "--config", "apps/examples/vite.config.ts"], { quiet: true });
   });

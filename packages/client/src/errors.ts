@@ -26,6 +26,9 @@ export interface CopseErrorDetails {
 
 const retryableCodes: readonly CopseErrorCode[] = ["UNAVAILABLE", "THROTTLED", "SESSION_EXPIRED", "TIMEOUT", "OVERLOADED"];
 
+/** The guide's page of errors, as this package ships it: it needs no site of ours. */
+const helpUrl = "https://unpkg.com/@copse/client/dist/errors.md";
+
 export class CopseError extends Error {
   override readonly name: string = "CopseError";
   readonly brand: string = brand;
@@ -34,7 +37,7 @@ export class CopseError extends Error {
   readonly retryable: boolean;
   readonly outcome: "none" | "unknown";
   readonly path: string | undefined;
-  /** Where the guide says more: a page, and an anchor on it. */
+  /** The URL at which the guide says more. */
   readonly help: string;
   readonly stat: Stat | undefined;
   readonly index: number | undefined;
@@ -46,7 +49,7 @@ export class CopseError extends Error {
     this.retryable = retryableCodes.includes(code);
     this.outcome = details.outcome ?? (code === "OUTCOME_UNKNOWN" ? "unknown" : "none");
     this.path = details.path;
-    this.help = `errors#${code.toLowerCase().replaceAll("_", "-")}`;
+    this.help = `${helpUrl}#${code.toLowerCase().replaceAll("_", "-")}`;
     this.stat = details.stat;
     this.index = details.index;
     this.issues = details.issues ?? [];

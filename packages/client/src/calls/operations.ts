@@ -260,16 +260,10 @@ function znodeOf({ data, data64, stat }: Results["get"]): Znode {
 
 function readResult({ op, path }: ReadOp, result: Results["read"]["results"][number]): ReadResult<ReadOp> {
   if ("error" in result) return new CopseError(result.error.code, result.error.message, { path });
-  switch (op) {
-    case "get":
-      return znodeOf(result as Results["get"]);
-    case "exists":
-      return { stat: (result as Results["exists"]).stat ?? null };
-    case "children": {
-      const { children, stat, more } = result as Results["children"];
-      return { children: [...(children as string[])], stat, more: more === true };
-    }
-  }
+  if (op === "get") return znodeOf(result as Results["get"]);
+  if (op === "exists") return { stat: (result as Results["exists"]).stat ?? null };
+  const { children, stat, more } = result as Results["children"];
+  return { children: [...(children as string[])], stat, more: more === true };
 }
 
 function encodeData(data: Data): { data?: string; data64?: string } {
