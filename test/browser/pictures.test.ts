@@ -45,14 +45,17 @@ it.each(["light", "dark"] as const)("show the tree, in %s", async (colorScheme) 
   const page = await browser.newPage({ colorScheme, viewport: { width: 1_120, height: 560 }, deviceScaleFactor: 2 });
   await page.goto(`http://127.0.0.1:${hub.port}/#/n/config/web`);
   await page.getByText("Free shipping until Sunday").waitFor();
-  for (const path of ["/config", "/jobs", "/locks", "/services"]) {
-    const row = `[role=treeitem][data-path="${path}"]`;
-    await page.locator(row).waitFor();
-    const isExpanded = (await page.locator(row).getAttribute("aria-expanded")) === "true";
-    if (!isExpanded) await page.locator(`${row} .twist`).click();
-    await page.locator(`${row}[aria-expanded=true]`).waitFor();
+  // Rows move when children come: each click waits for those of the one before.
+  const row = (path: string): string => `[role=treeitem][data-path="${path}"]`;
+  await page.locator(row("/config/mail")).waitFor();
+  for (const [path, child] of [
+    ["/jobs", "/jobs/job-0000000000"],
+    ["/locks", "/locks/billing"],
+    ["/services", "/services/payments"],
+  ] as const) {
+    await page.locator(`${row(path)} .twist`).click();
+    await page.locator(row(child)).waitFor();
   }
-  await page.locator('[role=treeitem][data-path="/services/payments"]').waitFor();
   await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
   const file = join(folder, `inspector-${colorScheme}.png`);
   await page.screenshot({ path: file });

@@ -146,9 +146,24 @@ async function serve(
   const disk = new FileDisk(config.dataDirectory);
   const startedAt = performance.now();
   try {
+    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
+    const { directory, cluster } = identity;
     member = new Member({
-      ...config,
-      ...identity,
+      member: config.member,
+      directory,
+      cluster,
+      limits: config.limits,
+      times: config.times,
+      isReadOnly: config.isReadOnly,
+      isJoining: config.isJoining,
+      timeoutMsMin,
+      timeoutMsMax,
+      timeoutMsDefault,
+      reapMs,
+      historyBytes,
+      snapshotLogBytes,
+      segmentBytes,
+      onFatal: config.onFatal,
       budgets,
       isWorldAdmin: trusts,
       rootAcl: trusts ? null : lockedRoot,
