@@ -222,6 +222,8 @@ describe("import and export", () => {
     expect(await run("get", "/to/lines/a/b")).toBe("deep\n");
     const bad = await copseWith('{"path":"x"}\nnonsense', hub.url, "import", "/to/bad");
     expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("line 2 is not JSON")]);
+    const odd = await copseWith('{"path":"x","data64":"!"}', hub.url, "import", "/to/bad");
+    expect([odd.code, odd.err]).toEqual([2, expect.stringContaining("line 1: data64 is not base64")]);
   });
 
   it("prints nothing where something may not be read: what is missing in a file looks like what never was", async () => {

@@ -92,6 +92,8 @@ describe("an inspection", () => {
       sessions: 2,
       watches: 2,
       subscriptions: 1,
+      followedBytes: expect.toSatisfy((bytes: number) => bytes > 0),
+      ...Object.fromEntries(["receivedBytes", "unsentBytes", "asideBytes", "aclBytes"].map((name) => [name, expect.any(Number)])),
       requests: { create: 4, watchers: 2 },
       refusals: { BAD_ARGUMENTS: 2 },
     });

@@ -156,7 +156,12 @@ export function parseZnode(line: string, number: number): CarriedZnode | null {
   if (typeof path !== "string") throw new Error(`line ${number} has no path`);
   if (data !== undefined && typeof data !== "string") throw new Error(`line ${number}: data is not text`);
   if (data64 !== undefined && typeof data64 !== "string") throw new Error(`line ${number}: data64 is not text`);
-  return { path, data: data64 === undefined ? (data ?? null) : decodeBase64(data64) };
+  if (data64 === undefined) return { path, data: data ?? null };
+  try {
+    return { path, data: decodeBase64(data64) };
+  } catch {
+    throw new Error(`line ${number}: data64 is not base64`);
+  }
 }
 
 /**

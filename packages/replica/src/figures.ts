@@ -53,6 +53,7 @@ export function statsOf(
   log: Pick<MemberStats, "committed" | "syncMsP99"> & { readonly snapshotTime: number },
 ): MemberStats {
   const { zxid, index, time, wallOffsetMs, connections, sessions, znodes, watches, subscriptions, pending, snapshots } = figures;
+  const { receivedBytes, unsentBytes, followedBytes, asideBytes, aclBytes } = figures;
   return {
     ...own,
     zxid,
@@ -66,6 +67,11 @@ export function statsOf(
     watches,
     subscriptions,
     pendingTxns: pending,
+    receivedBytes,
+    unsentBytes,
+    followedBytes,
+    asideBytes,
+    aclBytes,
     snapshots,
     snapshotAgeMs: log.snapshotTime === 0 ? null : Math.max(0, time - log.snapshotTime),
     syncMsP99: log.syncMsP99,

@@ -70,6 +70,13 @@ export interface MemberStats {
   readonly watches: number;
   readonly subscriptions: number;
   readonly pendingTxns: number;
+  /** Bytes of unanswered requests, of what waits to be sent, and of watches and subscriptions. */
+  readonly receivedBytes: number;
+  readonly unsentBytes: number;
+  readonly followedBytes: number;
+  /** Bytes that are kept for whoever reads an older state, and of the different ACLs of all znodes. */
+  readonly asideBytes: number;
+  readonly aclBytes: number;
   readonly snapshots: number;
   /** How old the state in the newest snapshot is; null without one. */
   readonly snapshotAgeMs: number | null;
