@@ -26,23 +26,30 @@ interface Bounds {
 export function createMetrics(member: Member, { limits, budgets }: Bounds, { doors, prover, heap, audit, transport }: Sources): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
+  let taken: Member["figures"] | null = null;
+  /** The same for every metric of a scrape, which are all collected in one turn. */
+  const figures = (): Member["figures"] => {
+    if (taken === null) setImmediate(() => (taken = null));
+    taken ??= member.figures;
+    return taken;
+  };
   const gauge = (name: string, help: string, read: () => number): void => {
     const metric: Gauge = new Gauge({ name: `copse_${name}`, help, registers: [registry], collect: () => metric.set(read()) });
   };
-  gauge("connections", "Open client connections", () => member.figures.connections);
-  gauge("sessions", "Live sessions", () => member.figures.sessions);
-  gauge("znodes", "Znodes in the tree, the root included", () => member.figures.znodes);
-  gauge("watches", "Watches of the connections of this member", () => member.figures.watches);
-  gauge("subscriptions", "Subscriptions of the connections of this member", () => member.figures.subscriptions);
-  gauge("zxid", "The newest zxid that this member has applied", () => member.figures.zxid);
-  gauge("log_index", "The newest log entry that this member has applied", () => member.figures.index);
-  gauge("coordinates", "1 while this member coordinates", () => (member.figures.coordinates ? 1 : 0));
+  gauge("connections", "Open client connections", () => figures().connections);
+  gauge("sessions", "Live sessions", () => figures().sessions);
+  gauge("znodes", "Znodes in the tree, the root included", () => figures().znodes);
+  gauge("watches", "Watches of the connections of this member", () => figures().watches);
+  gauge("subscriptions", "Subscriptions of the connections of this member", () => figures().subscriptions);
+  gauge("zxid", "The newest zxid that this member has applied", () => figures().zxid);
+  gauge("log_index", "The newest log entry that this member has applied", () => figures().index);
+  gauge("coordinates", "1 while this member coordinates", () => (figures().coordinates ? 1 : 0));
   gauge("has_quorum", "1 while this member serves with a quorum behind it", () => (member.isServing ? 1 : 0));
-  gauge("term", "The term of the newest leader that this member knows of", () => member.figures.term);
-  gauge("committed_index", "The newest log entry that this member knows to be committed", () => member.figures.committed);
-  gauge("wall_offset_seconds", "How far the wall clock is ahead of the state's time", () => member.figures.wallOffsetMs / 1_000);
-  gauge("quotas_over_soft_bound", "Quotas past one of their soft bounds", () => member.figures.quotasOverSoftBound);
-  gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => member.figures.pending);
+  gauge("term", "The term of the newest leader that this member knows of", () => figures().term);
+  gauge("committed_index", "The newest log entry that this member knows to be committed", () => figures().committed);
+  gauge("wall_offset_seconds", "How far the wall clock is ahead of the state's time", () => figures().wallOffsetMs / 1_000);
+  gauge("quotas_over_soft_bound", "Quotas past one of their soft bounds", () => figures().quotasOverSoftBound);
+  gauge("pending_txns", "Txns proposed here whose outcome is not known yet", () => figures().pending);
   gauge("turn_max_seconds", "The longest turn of the loop since the last scrape", () => member.takeLongestTurnMs() / 1_000);
   const total = (name: string, help: string, read: () => number): void => {
     const metric: Counter = new Counter({
@@ -55,22 +62,22 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
       },
     });
   };
-  total("snapshots", "Snapshots written since start", () => member.figures.snapshots);
-  gauge("received_bytes", "Bytes of requests that are not answered yet", () => member.figures.receivedBytes);
-  gauge("unsent_bytes", "Bytes that wait to be sent to clients", () => member.figures.unsentBytes);
-  gauge("followed_bytes", "Bytes of watches and subscriptions", () => member.figures.followedBytes);
-  gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => member.figures.asideBytes);
-  gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => member.figures.aclBytes);
+  total("snapshots", "Snapshots written since start", () => figures().snapshots);
+  gauge("received_bytes", "Bytes of requests that are not answered yet", () => figures().receivedBytes);
+  gauge("unsent_bytes", "Bytes that wait to be sent to clients", () => figures().unsentBytes);
+  gauge("followed_bytes", "Bytes of watches and subscriptions", () => figures().followedBytes);
+  gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => figures().asideBytes);
+  gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => figures().aclBytes);
   gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.waiting);
   gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
   gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);
   gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
   total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
   total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
-  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => member.figures.unreadable);
-  total("log_commits", "Group commits: one write and one sync each", () => member.figures.wal.commits);
-  total("log_entries", "Entries appended to the log", () => member.figures.wal.entries);
-  total("log_bytes", "Bytes appended to the log", () => member.figures.wal.bytes);
+  total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => figures().unreadable);
+  total("log_commits", "Group commits: one write and one sync each", () => figures().wal.commits);
+  total("log_entries", "Entries appended to the log", () => figures().wal.entries);
+  total("log_bytes", "Bytes appended to the log", () => figures().wal.bytes);
   const counts = (name: string, help: string, label: string, read: () => ReadonlyMap<string, number>): void => {
     const metric: Counter = new Counter({
       name: `copse_${name}_total`,
@@ -83,11 +90,11 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
       },
     });
   };
-  counts("requests", "Requests taken, by op", "op", () => member.figures.requests);
-  counts("refusals", "Requests refused, by error code", "code", () => member.figures.refusals);
+  counts("requests", "Requests taken, by op", "op", () => figures().requests);
+  counts("refusals", "Requests refused, by error code", "code", () => figures().refusals);
   counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
   counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {
-    return new Map([...member.figures.overBudget, ...prover.refusals]);
+    return new Map([...figures().overBudget, ...prover.refusals]);
   });
   new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
     { transport },
