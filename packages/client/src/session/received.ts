@@ -150,7 +150,7 @@ function isResults(results: unknown, ops: readonly Message[]): boolean {
   return results.every(
     (result, at) =>
       isObject(result) &&
-      (result["error"] === undefined ? checks[ops[at]!["op"] as keyof typeof checks](result, ops[at]!) : isRefusal(result["error"])),
+      (result["error"] === undefined ? checks[ops[at]!["op"] as keyof typeof checks]?.(result, ops[at]!) : isRefusal(result["error"])),
   );
 }
 
