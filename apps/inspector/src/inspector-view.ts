@@ -45,7 +45,7 @@ export class InspectorView extends LitElement {
     css`
       :host {
         display: grid;
-        grid-template-rows: auto minmax(0, 1fr);
+        grid-template: auto minmax(0, 1fr) / minmax(0, 1fr);
         height: 100dvh;
       }
       header {
@@ -65,6 +65,7 @@ export class InspectorView extends LitElement {
       }
       nav {
         display: flex;
+        flex-wrap: wrap;
         gap: var(--s1);
       }
       nav a {
@@ -94,6 +95,7 @@ export class InspectorView extends LitElement {
         gap: var(--s2);
         align-items: center;
         font-size: var(--small);
+        min-width: 0;
         margin-inline-start: auto;
       }
       .dot {
