@@ -298,7 +298,7 @@ function readAcl(body: JuteReader): AclItem {
 }
 
 function writeAcl(writer: JuteWriter, acl: readonly AclItem[]): void {
-  writer.vector(acl, ({ perms, scheme, id }) => {
+  writer.vector(acl, ({ perms, scheme = "", id = "" }) => {
     writer.int(permissions.reduce((bits, name, at) => bits | ((perms as readonly string[]).includes(name) ? 1 << at : 0), 0));
     writer.string(scheme).string(id);
   });

@@ -1,7 +1,7 @@
 /**
  * A real hub in this process: real sockets, real files in a folder of its own.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { completeConfig, findUws, type Server, type ServerConfig, startServer, type UwsModule } from "@copse/server";
@@ -43,4 +43,11 @@ export async function startHub(settings: Partial<ServerConfig> = {}, data: strin
     rmSync(data, { recursive: true, force: true });
   };
   return { ...server, data, destroy };
+}
+
+/** An identity file that lets in whoever comes, for tests of what else holds strangers back. */
+export function openIdentityFile(): string {
+  const file = join(temporaryFolder("identity"), "identity.json");
+  writeFileSync(file, '{"anonymous":"session"}');
+  return file;
 }

@@ -4,11 +4,11 @@
  */
 import { type Refusal, refuse } from "./replies/error-code.ts";
 
-export interface AclItem {
-  readonly perms: readonly string[];
-  readonly scheme: string;
-  readonly id: string;
-}
+/** A grant to whoever has one identity, or (`all`) several at once. */
+export type AclItem = { readonly perms: readonly string[] } & (
+  | (Identity & { readonly all?: undefined })
+  | { readonly all: readonly Identity[]; readonly scheme?: undefined; readonly id?: undefined }
+);
 
 /** Who a connection has proved to be. */
 export interface Identity {
@@ -16,8 +16,20 @@ export interface Identity {
   readonly id: string;
 }
 
+/** The identities that an item demands: one, or several at once. */
+export function demanded(item: AclItem): readonly Identity[] {
+  return item.all ?? [item];
+}
+
+/** An identity as text: in logs, events, `explain` and `revoke`. */
+export function identityText({ scheme, id }: Identity): string {
+  return `${scheme} ${id}`;
+}
+
 /** Items in one ACL, and UTF-16 units of all its schemes and ids. */
 export const aclItemsMax = 100;
+/** Identities that one item may demand at once. */
+export const demandedMax = 8;
 export const aclUnitsMax = 65_536;
 /** UTF-16 units of all ACLs of one write, as they are kept. */
 export const writeAclUnitsMax = 4_194_304;
@@ -38,19 +50,33 @@ export function decodeAcl(member: unknown, name = "acl"): AclItem[] | Refusal {
   let units = 0;
   for (const item of member as unknown[]) {
     if (typeof item !== "object" || item === null) return refuse("BAD_ARGUMENTS", `${name}: an item must be an object`);
-    const { perms, scheme, id } = item as Record<string, unknown>;
+    const { perms, all } = item as Record<string, unknown>;
     if (!Array.isArray(perms) || !perms.every((perm) => typeof perm === "string")) {
       return refuse("BAD_ARGUMENTS", `${name}: perms must be an array of strings`);
     }
     if (perms.length > permissions.length || perms.some((perm) => (perm as string).length > permissionUnitsMax))
       return refuse("BAD_ARGUMENTS", `${name}: too many perms`);
-    if (typeof scheme !== "string" || !scheme.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: scheme must be a string`);
-    if (typeof id !== "string" || !id.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: id must be a string`);
-    units += scheme.length + id.length;
+    const identities: Identity[] = [];
+    if (all != null && (!Array.isArray(all) || all.length === 0 || all.length > demandedMax))
+      return refuse("BAD_ARGUMENTS", `${name}: all must be an array of 1 to ${demandedMax} identities`);
+    for (const one of (all ?? [item]) as unknown[]) {
+      const identity = decodeIdentity(one, name);
+      if ("code" in identity) return identity;
+      units += identity.scheme.length + identity.id.length;
+      identities.push(identity);
+    }
     if (units > aclUnitsMax) return refuse("BAD_ARGUMENTS", `${name} has at most ${aclUnitsMax} characters`);
-    items.push({ perms: [...(perms as string[])], scheme, id });
+    items.push({ perms: [...(perms as string[])], ...(all == null ? identities[0]! : { all: identities }) });
   }
   return items;
+}
+
+function decodeIdentity(given: unknown, name: string): Identity | Refusal {
+  if (typeof given !== "object" || given === null) return refuse("BAD_ARGUMENTS", `${name}: an identity must be an object`);
+  const { scheme, id } = given as Record<string, unknown>;
+  if (typeof scheme !== "string" || !scheme.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: scheme must be a string`);
+  if (typeof id !== "string" || !id.isWellFormed()) return refuse("BAD_ARGUMENTS", `${name}: id must be a string`);
+  return { scheme, id };
 }
 
 /** What stands for the secret half of an id where it is hidden. */
@@ -58,8 +84,12 @@ const mask = ":x";
 
 /** An item as `getAcl` shows it to callers that are not admins: without the secret half of a digest or scrypt id. */
 export function maskedItem(item: AclItem): AclItem {
-  if (item.scheme !== "digest" && item.scheme !== "scrypt") return item;
-  return { ...item, id: item.id.slice(0, item.id.indexOf(":")) + mask };
+  if (item.all !== undefined) return { perms: item.perms, all: item.all.map(maskedIdentity) };
+  return { perms: item.perms, ...maskedIdentity(item) };
+}
+
+function maskedIdentity({ scheme, id }: Identity): Identity {
+  return { scheme, id: scheme === "digest" || scheme === "scrypt" ? id.slice(0, id.indexOf(":")) + mask : id };
 }
 
 /**
@@ -75,8 +105,9 @@ export function isMasked({ scheme, id }: Identity): boolean {
 /** The items without those that say again what one before them said (ZOOKEEPER-1877); `auth` means the same whatever its id. */
 export function uniqueItems(items: readonly AclItem[]): readonly AclItem[] {
   const said = new Set<string>();
-  return items.filter(({ perms, scheme, id }) => {
-    const text = JSON.stringify([[...new Set(perms)].sort(), scheme, scheme === "auth" ? "" : id]);
+  return items.filter((item) => {
+    const whose = demanded(item).flatMap(({ scheme, id }) => [scheme, scheme === "auth" ? "" : id]);
+    const text = JSON.stringify([[...new Set(item.perms)].sort(), ...whose]);
     return !said.has(text) && said.add(text);
   });
 }

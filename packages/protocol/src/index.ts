@@ -11,6 +11,7 @@ export * from "./replies/shown.ts";
 export * from "./replies/stat.ts";
 export * from "./replies/write-reply.ts";
 export * from "./requests/connect.ts";
+export * from "./requests/identity.ts";
 export * from "./requests/reconfig.ts";
 export * from "./requests/request.ts";
 export * from "./requests/write.ts";

@@ -12,6 +12,8 @@ import { utf8Length } from "./text/text.ts";
 export const reservedRoot = "/copse";
 /** Below it each znode is the quota of the path that follows: the part of the reserved tree that clients write. */
 export const quotaRoot = "/copse/quota";
+/** The znode whose data is the document of rules. */
+export const rulesPath = "/copse/rules";
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const forbidden = /[\u0000-\u001f\u007f-\u009f\ufff0-\uffff]/;

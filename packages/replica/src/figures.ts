@@ -2,6 +2,9 @@
  * What a member counts of itself, for metrics and for operators.
  */
 import type { MemberStats } from "@copse/protocol";
+import type { Tree } from "@copse/tree";
+import type { Budgets } from "./connections/budgets.ts";
+import type { StateTime } from "./order/state-time.ts";
 
 export interface Figures {
   readonly connections: number;
@@ -44,6 +47,48 @@ export interface OrderFigures {
   readonly committed: number;
   /** Proposals of other members that were dropped because they can't be read. */
   readonly unreadable: number;
+}
+
+/** What the figures are taken from. */
+export interface Counted {
+  readonly tree: Tree;
+  readonly time: StateTime;
+  readonly compaction: { readonly snapshots: number };
+  /** How many. */
+  readonly connections: number;
+  readonly watches: { readonly size: number };
+  readonly subscriptions: { readonly size: number };
+  readonly proposals: { readonly size: number };
+  readonly requests: { readonly counts: ReadonlyMap<string, number>; readonly refusals: ReadonlyMap<string, number> };
+  readonly budgets: Budgets;
+}
+
+export function figuresOf(counted: Counted): Figures {
+  const { tree, time, compaction, connections, watches, subscriptions, proposals, requests, budgets } = counted;
+  return {
+    connections,
+    sessions: tree.sessions.size,
+    znodes: tree.root.descendants + 1,
+    watches: watches.size,
+    subscriptions: subscriptions.size,
+    zxid: tree.zxid,
+    index: tree.index,
+    pending: proposals.size,
+    time: Math.floor(time.peek()),
+    wallOffsetMs: Math.round(time.wallOffsetMs),
+    get quotasOverSoftBound() {
+      return tree.quotas.overSoftBound;
+    },
+    snapshots: compaction.snapshots,
+    requests: requests.counts,
+    refusals: requests.refusals,
+    receivedBytes: budgets.receivedBytes,
+    unsentBytes: budgets.unsentBytes,
+    followedBytes: budgets.followedBytes,
+    asideBytes: tree.asideBytes,
+    aclBytes: tree.acls.bytes,
+    overBudget: budgets.refusals,
+  };
 }
 
 /** What `stats` answers: of the figures, those that the contract names (SPEC I5). */

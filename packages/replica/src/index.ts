@@ -1,7 +1,7 @@
-export { txnFormats } from "@copse/tree";
+export { adminIdentity, type Proof, txnFormats } from "@copse/tree";
 export { accountKey, type BudgetLimits, openBudgets } from "./connections/budgets.ts";
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
-export type { Proof } from "./connections/proof.ts";
+export type { AuthOutcome } from "./connections/proof.ts";
 export type { EnsembleOptions, PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
@@ -28,3 +28,4 @@ export {
   type Random,
 } from "./ports.ts";
 export type { Audit, AuditRecord } from "./requests/audit.ts";
+export { type Anonymous, openPolicy, type PolicySettings, retentionMsDefault } from "./sessions/policy.ts";

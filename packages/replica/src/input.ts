@@ -2,19 +2,23 @@
  * Everything that can happen to a member. One queue takes them all, in the order in which they happened.
  */
 
-import type { Proof } from "./connections/proof.ts";
+import type { Proof } from "@copse/tree";
+import type { AuthOutcome } from "./connections/proof.ts";
 import type { PeerFacts } from "./ensemble/ensemble.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { OrderEvent } from "./order/order.ts";
+import type { PolicySettings } from "./sessions/policy.ts";
 
 export type Input =
-  | { readonly kind: "opened"; readonly connection: number; readonly address: string }
+  | { readonly kind: "opened"; readonly connection: number; readonly address: string; readonly certificate?: Proof | null }
   /** The text of one frame. */
   | { readonly kind: "frame"; readonly connection: number; readonly text: string }
   | { readonly kind: "closed"; readonly connection: number }
   | { readonly kind: "drained"; readonly connection: number }
-  | { readonly kind: "authenticated"; readonly connection: number; readonly ticket: number; readonly proof: Proof }
+  | { readonly kind: "authenticated"; readonly connection: number; readonly ticket: number; readonly outcome: AuthOutcome }
   | { readonly kind: "ordered"; readonly event: OrderEvent }
+  /** The configuration says otherwise than before whom this member lets in. */
+  | { readonly kind: "policy"; readonly settings: PolicySettings }
   /** A link to a peer stands; it has proved who it is. */
   | { readonly kind: "peer-up"; readonly facts: PeerFacts }
   | { readonly kind: "peer-down"; readonly member: string }

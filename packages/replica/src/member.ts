@@ -20,7 +20,8 @@ import type { OrderEvent } from "./order/order.ts";
 import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order/order-raft.ts";
 import { StateTime } from "./order/state-time.ts";
 import type { Gateway, Mesh } from "./ports.ts";
-import { Replica, type ReplicaOptions } from "./replica.ts";
+import { Replica } from "./replica.ts";
+import type { ReplicaOptions } from "./replica-options.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 
 export interface MemberOptions extends ReplicaOptions {

@@ -26,6 +26,8 @@ export interface Random {
 export interface Hash {
   /** SHA-256 of the text's UTF-8, in hex. */
   sha256(text: string): string;
+  /** HMAC-SHA-256 of the text's UTF-8 under the key's, in hex. */
+  hmac(key: string, text: string): string;
 }
 
 /** The connections of this member, as the loop sees them. All calls are synchronous and never throw. */

@@ -6,64 +6,29 @@
  * comes back from the order is an input like any other.
  */
 import { closeCode, connectWaitMs, jsonReplies, type MemberStats } from "@copse/protocol";
-import type { Tree } from "@copse/tree";
-import { type BudgetLimits, Budgets } from "./connections/budgets.ts";
+import { Budgets } from "./connections/budgets.ts";
 import { Connection, type ConnectionHost } from "./connections/connection.ts";
 import { Intake } from "./connections/intake.ts";
 import { Turn } from "./connections/turn.ts";
 import { type Effect, Effects } from "./effect.ts";
-import { type Consensus, Ensemble, type EnsembleOptions, type EnsembleState } from "./ensemble/ensemble.ts";
-import { type Figures, statsOf } from "./figures.ts";
-import type { History } from "./following/history.ts";
+import { Ensemble } from "./ensemble/ensemble.ts";
+import { type Figures, figuresOf, statsOf } from "./figures.ts";
+import { Sight } from "./following/sight.ts";
 import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
-import type { Applier } from "./order/applier.ts";
 import { Coordinator } from "./order/coordinator.ts";
-import type { Order, OrderEvent } from "./order/order.ts";
+import type { OrderEvent } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
-import type { StateTime } from "./order/state-time.ts";
-import type { Clock, Hash, Random } from "./ports.ts";
-import type { Audit } from "./requests/audit.ts";
+import type { ReplicaOptions, ReplicaState } from "./replica-options.ts";
 import { Queues } from "./requests/queues.ts";
 import { Requests } from "./requests/requests.ts";
 import { Waits } from "./requests/waits.ts";
-import { Admission, type AdmissionOptions } from "./sessions/admission.ts";
+import { Admission } from "./sessions/admission.ts";
+import { Lapses } from "./sessions/lapses.ts";
+import { Policy } from "./sessions/policy.ts";
 import { Sessions } from "./sessions/sessions.ts";
-import type { Compaction } from "./snapshots/compaction.ts";
-
-export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
-  /** Differs each time the member starts. */
-  readonly boot: string;
-  /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
-  readonly reapMs: number;
-  /** Is told of every write of this member's clients and of every credential that fails; null where nobody listens. */
-  readonly audit: Audit | null;
-  readonly budgets: BudgetLimits;
-  /** False where what the root's ACL grants to everyone makes nobody an admin. */
-  readonly isWorldAdmin: boolean;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly hash: Hash;
-}
-
-export interface ReplicaState {
-  readonly tree: Tree;
-  readonly time: StateTime;
-  readonly history: History;
-  readonly applier: Applier;
-  readonly order: Order;
-  readonly consensus: Consensus;
-  readonly compaction: Compaction;
-  readonly found: EnsembleState["found"];
-  /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
-  readonly unsent: (connection: number) => number | null;
-  /** The newest log entry that is known to be committed. */
-  readonly committed: () => number;
-  /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
-  readonly syncMsP99: () => number | null;
-}
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -85,6 +50,8 @@ export class Replica {
   readonly #reaper: Reaper;
   readonly ensemble: Ensemble;
   readonly #coordinator: Coordinator = new Coordinator();
+  readonly #policy: Policy;
+  readonly #lapses: Lapses;
 
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
@@ -103,11 +70,22 @@ export class Replica {
       later: (connection) => this.#intake.later(connection),
       requestsMax: limits.requests,
     };
+    this.#policy = new Policy(options.policy);
+    const policy = this.#policy;
+    const sight = new Sight(tree, policy);
     this.#queues = new Queues(tree);
-    this.#watches = new WatchTable(this.#budgets, limits.watches);
-    this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, {
-      most: limits.subscriptions,
-      isWorldAdmin: options.isWorldAdmin,
+    this.#watches = new WatchTable(tree, sight, this.#budgets, limits.watches);
+    this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, { most: limits.subscriptions, sight });
+    this.#lapses = new Lapses({
+      tree,
+      clock,
+      proposals: this.#proposals,
+      coordinator: this.#coordinator,
+      policy,
+      identitiesChanged: (connection) => {
+        this.#subscriptions.identitiesChanged(connection);
+        this.#watches.identitiesChanged(connection);
+      },
     });
     const common = {
       tree,
@@ -139,15 +117,25 @@ export class Replica {
       ...common,
       budgets: this.#budgets,
       coordinator: this.#coordinator,
-      identitiesChanged: (connection) => this.#subscriptions.identitiesChanged(connection),
+      lapses: this.#lapses,
+      connections: () => this.#connections.values(),
     });
     const shared = {
       budgets: this.#budgets,
       sessions: this.#sessions,
       release: (connection: Connection) => this.#intake.handle(connection),
       canUse: (format: number) => this.ensemble.canUse(format),
+      hash,
+      policy,
+      sight,
     };
-    this.#admission = new Admission(options, { ...common, ...shared, random, hash, role: () => this.ensemble.role });
+    this.#admission = new Admission(options, {
+      ...common,
+      ...shared,
+      random,
+      role: () => this.ensemble.role,
+      admitted: (connection) => this.#lapses.admitted(connection),
+    });
     this.#requests = new Requests({
       ...common,
       ...shared,
@@ -155,7 +143,7 @@ export class Replica {
       isReadOnly,
       watches: this.#watches,
       subscriptions: this.#subscriptions,
-      isWorldAdmin: options.isWorldAdmin,
+      identified: (connection, held) => this.#lapses.identified(connection, held),
       ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
       inspected: {
         connections: () => this.#connections.values(),
@@ -181,10 +169,10 @@ export class Replica {
   receive(input: Input): void {
     switch (input.kind) {
       case "opened": {
-        const { connection, address } = input;
+        const { connection } = input;
         const now = this.#options.clock.now();
         const phase = { kind: "awaiting-connect", deadline: now + connectWaitMs } as const;
-        this.#connections.set(connection, new Connection(connection, address, phase, now, this.#host));
+        this.#connections.set(connection, new Connection(connection, input, phase, now, this.#host));
         return;
       }
       case "frame": {
@@ -198,9 +186,12 @@ export class Replica {
       case "authenticated": {
         const connection = this.#connections.get(input.connection);
         if (connection?.phase.kind !== "holding") return;
-        const waiting = connection.phase.next === "connect" ? this.#admission : this.#requests;
-        return waiting.authenticated(connection, input.proof);
+        const waiting = connection.phase.next === "connect" ? this.#admission : this.#requests.authentication;
+        return waiting.authenticated(connection, input.outcome);
       }
+      case "policy":
+        this.#policy.become(input.settings);
+        return this.#lapses.judgeAll(this.#connections.values());
       case "ordered":
         return this.#ordered(input.event);
       case "peer-up":
@@ -254,6 +245,7 @@ export class Replica {
   /** A turn of the loop begins, or goes on: it is over after so many milliseconds. */
   beginTurn(ms: number): void {
     this.#turn.begin(ms);
+    this.#lapses.beginTurn();
   }
 
   /** True while connections have more to do than a turn allowed. */
@@ -268,6 +260,7 @@ export class Replica {
 
   /** Ends a turn of the loop: what was gathered is proposed, and subscriptions get their next pieces. */
   endTurn(): readonly Effect[] {
+    this.#lapses.endTurn();
     this.#proposals.flush();
     this.#waits.flush();
     if (this.#subscriptions.hasWork) this.#subscriptions.work();
@@ -297,31 +290,15 @@ export class Replica {
 
   /** Figures for metrics. */
   get figures(): Figures {
-    const { tree, time } = this.#state;
-    return {
+    return figuresOf({
+      ...this.#state,
       connections: this.#connections.size,
-      sessions: tree.sessions.size,
-      znodes: tree.root.descendants + 1,
-      watches: this.#watches.size,
-      subscriptions: this.#subscriptions.size,
-      zxid: tree.zxid,
-      index: tree.index,
-      pending: this.#proposals.size,
-      time: Math.floor(time.peek()),
-      wallOffsetMs: Math.round(time.wallOffsetMs),
-      get quotasOverSoftBound() {
-        return tree.quotas.overSoftBound;
-      },
-      snapshots: this.#state.compaction.snapshots,
-      requests: this.#requests.counts,
-      refusals: this.#requests.refusals,
-      receivedBytes: this.#budgets.receivedBytes,
-      unsentBytes: this.#budgets.unsentBytes,
-      followedBytes: this.#budgets.followedBytes,
-      asideBytes: tree.asideBytes,
-      aclBytes: tree.acls.bytes,
-      overBudget: this.#budgets.refusals,
-    };
+      watches: this.#watches,
+      subscriptions: this.#subscriptions,
+      proposals: this.#proposals,
+      requests: this.#requests,
+      budgets: this.#budgets,
+    });
   }
 
   #stats(): MemberStats {
@@ -345,8 +322,9 @@ export class Replica {
     this.#watches.forget(connection);
     this.#subscriptions.forget(connection);
     this.#sessions.forget(connection);
+    this.#lapses.forget(connection);
     this.#admission.forget(connection);
-    this.#requests.forget(connection);
+    this.#requests.authentication.forget(connection);
   }
 
   #ordered(event: OrderEvent): void {

@@ -4,14 +4,14 @@
  * Defaults live here and nowhere else. A wrong setting is a ConfigError that names it, before anything is opened.
  */
 import { type AclItem, defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
-import { defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
+import { type Anonymous, defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
 import type { Logger } from "pino";
 import { defaultBudgets, type ServerBudgets } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { Rate } from "./clients/token-bucket.ts";
 import type { UwsModule } from "./clients/uws.ts";
 import { ConfigError } from "./config-error.ts";
-import { isPasswordHash } from "./credentials.ts";
+import { isPasswordHash } from "./credentials/passwords.ts";
 import { secretsOf } from "./peers/peer-secret.ts";
 
 /** A file of the page, ready to be sent. */
@@ -54,6 +54,10 @@ export interface ServerConfig {
   readonly times: ElectionTimes;
   /** What the super password hashes to (`copse hash-password`), or null where nobody is super. */
   readonly superHash: string | null;
+  /** The file that says whose tokens are taken (`identity-file`), or null for none. */
+  readonly identityFile: string | null;
+  /** What a connection may do that nobody vouches for, where the identity file does not say it; null for what is safe. */
+  readonly anonymous: Anonymous | null;
   /** File of the audit log, or null for none. */
   readonly auditFile: string | null;
   /** New connections from one address; others get HTTP 503. */
@@ -114,6 +118,13 @@ export function isTrusting(config: ServerConfig): boolean {
   return config.isInsecure || isPrivate(config);
 }
 
+/** What a connection may do that nobody vouches for, where the identity file does not say it. */
+export function anonymousOf(config: ServerConfig): Anonymous {
+  if (config.anonymous !== null) return config.anonymous;
+  if (config.isInsecure) return "session";
+  return isPrivate(config) && config.identityFile === null ? "session" : "deny";
+}
+
 type Given = Partial<ServerConfig> & Pick<ServerConfig, "dataDirectory" | "logger" | "onFatal">;
 
 /** Fills in the defaults. @throws ConfigError naming what is wrong */
@@ -131,6 +142,8 @@ export function completeConfig(given: Given): ServerConfig {
     peerTls: null,
     times: defaultElectionTimes,
     superHash: null,
+    identityFile: null,
+    anonymous: null,
     auditFile: null,
     handshakes: { perSecond: 2_000, burst: 10_000 },
     budgets: {},

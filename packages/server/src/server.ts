@@ -15,9 +15,10 @@ import { OriginList } from "./clients/origin.ts";
 import { UwsListener } from "./clients/uws-listener.ts";
 import { WsListener } from "./clients/ws-listener.ts";
 import { ClockAlarm } from "./clock-alarm.ts";
-import { isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
+import { anonymousOf, isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
-import { CredentialProver } from "./credentials.ts";
+import { IdentitySource } from "./credentials/identity-source.ts";
+import { CredentialProver } from "./credentials/prover.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
 import { FileDisk } from "./disk/file-disk.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
@@ -39,6 +40,8 @@ export interface Server {
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   readonly cluster: string;
   readonly member: Member;
+  /** Reads again what may change while it runs: the identity file. */
+  reload(): void;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
   stop(): Promise<void>;
 }
@@ -67,12 +70,7 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   }
 }
 
-async function serve(
-  config: ServerConfig,
-  identity: DirectoryIdentity,
-  release: () => Promise<void>,
-  audit: AuditLog | null,
-): Promise<Server> {
+async function serve(config: ServerConfig, held: DirectoryIdentity, release: () => Promise<void>, audit: AuditLog | null): Promise<Server> {
   const { logger, tls, limits } = config;
   const scheme = tls === null ? "ws" : "wss";
   const host = config.host.replace(/^\[|\]$/g, "");
@@ -83,10 +81,17 @@ async function serve(
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
   const trusts = isTrusting(config);
-  const budgets = budgetsOf(config.budgets, trusts);
+  const budgets = budgetsOf(config.budgets, trusts && anonymousOf(config) === "session");
   const connections = connectionsWithin(budgets.connections, openFilesMax());
   const doors = new Doors({ connections, connectionsPerAddress: budgets.connectionsPerAddress, handshakes: config.handshakes });
-  const prover = new CredentialProver(config.superHash, budgets);
+  const prover = new CredentialProver(config.superHash, budgets, logger);
+  const identity = new IdentitySource(config.identityFile, {
+    anonymous: anonymousOf(config),
+    isTrusting: trusts,
+    prover,
+    logger,
+    changed: (settings) => submit({ kind: "policy", settings }),
+  });
   const heap = new HeapWatch((isPressed, { used, limit }) => {
     const said = { usedBytes: used, limitBytes: limit };
     if (isPressed) logger.error(said, "the heap is nearly full: requests that need more are refused");
@@ -147,7 +152,7 @@ async function serve(
   const startedAt = performance.now();
   try {
     const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
-    const { directory, cluster } = identity;
+    const { directory, cluster } = held;
     member = new Member({
       member: config.member,
       directory,
@@ -165,7 +170,7 @@ async function serve(
       segmentBytes,
       onFatal: config.onFatal,
       budgets,
-      isWorldAdmin: trusts,
+      policy: identity.policy,
       rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),
       boot: systemRandom.token().slice(0, 8),
@@ -238,6 +243,7 @@ async function serve(
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     heap.stop();
+    identity.stop();
     await admin.stop();
     await mesh.stop();
     await disk.close();
@@ -254,6 +260,7 @@ async function serve(
       return running.cluster;
     },
     member: running,
+    reload: () => identity.reload(),
     stop: once(stop),
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The host's clock, randomness and hash, as the core's ports want them.
  */
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import type { Clock, Hash, Random } from "@copse/replica";
 import { nanoid } from "nanoid";
 
@@ -13,4 +13,7 @@ export const systemClock: Clock = {
 /** 22 characters of 64 are 132 random bits. */
 export const systemRandom: Random = { token: () => nanoid(22) };
 
-export const systemHash: Hash = { sha256: (text) => createHash("sha256").update(text).digest("hex") };
+export const systemHash: Hash = {
+  sha256: (text) => createHash("sha256").update(text).digest("hex"),
+  hmac: (key, text) => createHmac("sha256", key).update(text).digest("hex"),
+};

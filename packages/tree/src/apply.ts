@@ -7,7 +7,6 @@
  */
 import {
   type ErrorCode,
-  type Identity,
   isRefusal,
   madeValue,
   type Refusal,
@@ -20,16 +19,18 @@ import {
   writeRefused,
 } from "@copse/protocol";
 import { type Caller, mayDo } from "./access/acl.ts";
-import { isAdmin } from "./access/admin.ts";
-import { joined, renewed } from "./access/identities.ts";
+import { Identities, noIdentities } from "./access/identities.ts";
+import { isAdmin, isShown } from "./access/permission.ts";
 import { configPath } from "./ensemble.ts";
 import type { Change } from "./operations/change.ts";
 import { operateAll } from "./operations/multi.ts";
-import { operate, removeEphemerals, Work } from "./operations/operation.ts";
+import { operate, Work } from "./operations/operation.ts";
 import { reconfigure, showConfig } from "./operations/reconfigure.ts";
+import { authenticate, endAnySession, identified, logOut, removeSession, revoke } from "./operations/write-identities.ts";
+import { isRulesWrite, writeRules } from "./operations/write-rules.ts";
 import { Session } from "./session-table.ts";
 import type { Tree } from "./tree.ts";
-import type { ConfigureTxn, EndTxn, ExpireTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
+import type { ConfigureTxn, EndTxn, EvictTxn, ExpireTxn, LapseTxn, OpenTxn, ReapTxn, Txn, WriteTxn } from "./txn.ts";
 import type { Znode } from "./znode.ts";
 
 export interface Applied {
@@ -52,15 +53,19 @@ export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied
   tree.time = Math.max(tree.time, time);
   switch (txn.kind) {
     case "write":
-      return applyWrite(tree, txn);
+      return applyWrite(tree, txn, time);
     case "open":
-      return openSession(tree, txn);
+      return openSession(tree, txn, time);
     case "move":
-      return moveSession(tree, txn);
+      return moveSession(tree, txn, time);
     case "close":
       return endSession(tree, txn);
     case "expire":
       return expire(tree, txn, term);
+    case "lapse":
+      return lapse(tree, txn, time);
+    case "evict":
+      return evict(tree, txn);
     case "reap":
       return reap(tree, txn);
     case "configure":
@@ -84,9 +89,14 @@ function expired(tree: Tree): Applied {
   return refused(tree, refuse("SESSION_EXPIRED", "the session is expired or unknown"));
 }
 
-function applyWrite(tree: Tree, txn: WriteTxn): Applied {
+/** When a txn counts as taken: an identity that has ended by then grants nothing. Never the state's time, which steps ahead. */
+function judgedAt(txn: { readonly wall?: number }, stamp: number): number {
+  return Math.max(txn.wall ?? 0, stamp);
+}
+
+function applyWrite(tree: Tree, txn: WriteTxn, time: number): Applied {
   const session = tree.sessions.get(txn.session);
-  if (session === undefined) return expired(tree);
+  if (session === undefined || session.isRevoked) return expired(tree);
   if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
   const kept = session.reply(txn.id);
   if (kept !== undefined) {
@@ -99,37 +109,53 @@ function applyWrite(tree: Tree, txn: WriteTxn): Applied {
   if (txn.after !== session.lastId) return { outcome: "overtaken", code: null, zxid: tree.zxid, reply: null, changes: none };
   tree.keepSession(session);
   session.acknowledge(txn.ack);
-  const applied = execute(tree, txn, session);
+  const applied = execute(tree, txn, session, judgedAt(txn, time));
   session.remember({ id: txn.id, print: txn.print, reply: applied.reply! });
   return applied;
 }
 
-function execute(tree: Tree, txn: WriteTxn, session: Session): Applied {
+function execute(tree: Tree, txn: WriteTxn, session: Session, at: number): Applied {
   const { write } = txn;
-  const caller: Caller = { identities: session.identities, address: txn.address };
+  const caller: Caller = { identities: identitiesIn(txn, session, at), address: txn.address };
   for (const guard of txn.guards) {
     const znode = tree.find(guard.path);
-    if (znode !== undefined && !mayDo(znode.acl, "read", caller)) {
+    const isHidden = !isShown(tree, guard.path, caller, txn.isWorldAdmin === true);
+    if (isHidden || (znode !== undefined && !mayDo(znode.acl, "read", caller))) {
       return refused(tree, refuse("NO_AUTH", "a guard needs the permission to read", guard.path));
     }
     if (znode?.czxid !== guard.czxid) return refused(tree, refuse("GUARD_FAILED", "the guarding znode is gone", guard.path));
   }
   const work = new Work(tree, txn.format);
-  if (write.op === "auth") {
-    const identities = identified(tree, session.identities, write.identities, txn.format);
-    if (identities === null) return refused(tree, tooManyIdentities(tree));
-    session.identify(identities, work.zxid);
-    return done(work, {});
-  }
-  const result = change(work, txn, write, caller, session.id);
+  const result = write.op === "auth" ? authenticate(work, write, session, at) : change(work, txn, write, caller, session, at);
   return isRefusal(result) ? refused(tree, result) : done(work, result);
 }
 
-function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: string): WriteResult | Refusal {
-  if (write.op === "multi") return operateAll(work, write, caller, session);
-  if (write.op === "reconfig") return reconfigure(work, write, caller, txn.isWorldAdmin === true);
-  if (write.op === "stepTime") return stepTime(work, write, caller, txn.isWorldAdmin === true);
-  return operate(work, write, caller, session);
+/** Who writes: what the session has proved, and its connection's certificate, as far as neither has ended. */
+function identitiesIn({ certificate }: WriteTxn, session: Session, at: number): Caller["identities"] {
+  const held = session.held.at(at);
+  return certificate === undefined ? held.all : held.renewedBy([], [certificate]).at(at).all;
+}
+
+function change(work: Work, txn: WriteTxn, write: Write, caller: Caller, session: Session, at: number): WriteResult | Refusal {
+  const isWorldAdmin = txn.isWorldAdmin === true;
+  switch (write.op) {
+    case "multi":
+      return operateAll(work, write, caller, session.id);
+    case "reconfig":
+      return reconfigure(work, write, caller, isWorldAdmin);
+    case "stepTime":
+      return stepTime(work, write, caller, isWorldAdmin);
+    case "logout":
+      return logOut(work, session);
+    case "revoke":
+      return revoke(work, write, caller, txn, at);
+    case "endSession":
+      return endAnySession(work, write, caller, isWorldAdmin);
+    default:
+      return work.format >= 5 && isRulesWrite(write)
+        ? writeRules(work, write, caller, isWorldAdmin)
+        : operate(work, write, caller, session.id);
+  }
 }
 
 /** Moves the state's time ahead; where it is ahead already, it stays, as it never goes back. */
@@ -139,54 +165,39 @@ function stepTime({ tree }: Work, { time }: StepTime, caller: Caller, isWorldAdm
   return { time: tree.time };
 }
 
-/** The identities of a session that has proved some, or null where they would be too many. */
-function identified(tree: Tree, held: readonly Identity[], proved: readonly Identity[], format = 1): readonly Identity[] | null {
-  if (format < 3) return joined(held, proved);
-  const identities = renewed(held, proved);
-  return identities.length > Math.max(held.length, identitiesMaxOf(tree)) ? null : identities;
-}
-
-function identitiesMaxOf({ limits }: Tree): number {
-  return limits.identities ?? identitiesMaxDefault;
-}
-
-/** Where the table was last written by a build that has no such limit. */
-const identitiesMaxDefault = 64;
-
-function tooManyIdentities(tree: Tree): Refusal {
-  return refuse("QUOTA_EXCEEDED", `a session has at most ${identitiesMaxOf(tree)} identities`);
-}
-
 /** The same txn again, proposed anew because its first copy seemed lost. */
 function repeated(tree: Tree): Applied {
   return { outcome: "repeated", code: null, zxid: tree.zxid, reply: writeDone(tree.zxid, {}), changes: none };
 }
 
-function openSession(tree: Tree, txn: OpenTxn): Applied {
-  const { session: id, secretHash, timeoutMs, identities, connection } = txn;
+function openSession(tree: Tree, txn: OpenTxn, time: number): Applied {
+  const { session: id, secretHash, timeoutMs, identities, connection, format = 1 } = txn;
   const known = tree.sessions.get(id);
   if (known !== undefined) return known.connection === connection ? repeated(tree) : expired(tree);
-  const held = identified(tree, none, identities, txn.format);
-  if (held === null) return refused(tree, tooManyIdentities(tree));
+  const nothing = { held: noIdentities, subject: null };
+  const held = format < 3 ? new Identities(identities) : identified(tree, nothing, txn, format, judgedAt(txn, time));
+  if ("code" in held) return refused(tree, held);
   const work = new Work(tree);
-  const born = { id, secretHash, timeoutMs, identities: txn.format === undefined ? identities : held };
+  const born = { id, secretHash, timeoutMs, held };
   tree.sessions.set(id, new Session({ ...born, identitiesZxid: work.zxid, connection }));
   return done(work, {});
 }
 
 /** Resumes a session on another connection, which fences the one before. */
-function moveSession(tree: Tree, txn: OpenTxn): Applied {
+function moveSession(tree: Tree, txn: OpenTxn, time: number): Applied {
   const session = tree.sessions.get(txn.session);
-  if (session === undefined || session.secretHash !== txn.secretHash) return expired(tree);
+  if (session === undefined || session.secretHash !== txn.secretHash || session.isRevoked) return expired(tree);
   if (txn.connection !== "" && session.connection === txn.connection) return repeated(tree);
-  const identities = identified(tree, session.identities, txn.identities, txn.format);
-  if (identities === null) return refused(tree, tooManyIdentities(tree));
+  const at = judgedAt(txn, time);
+  const kept = { held: session.held.at(at), subject: session.subject };
+  const held = identified(tree, kept, txn, txn.format ?? 1, at);
+  if ("code" in held) return refused(tree, held);
   const work = new Work(tree);
   tree.keepSession(session);
   session.generation++;
   session.connection = txn.connection;
   session.timeoutMs = txn.timeoutMs;
-  session.identify(identities, work.zxid);
+  session.identify(held, work.zxid);
   return done(work, {});
 }
 
@@ -194,10 +205,29 @@ function endSession(tree: Tree, txn: EndTxn | ExpireTxn): Applied {
   const session = tree.sessions.get(txn.session);
   if (session === undefined) return expired(tree);
   if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
-  tree.keepSession(session);
   const work = new Work(tree);
-  removeEphemerals(work, session.ephemerals.after(null));
-  tree.sessions.delete(session.id);
+  removeSession(work, session);
+  return done(work, {});
+}
+
+/** Takes away what has ended, where the session did not renew it in time. */
+function lapse(tree: Tree, txn: LapseTxn, time: number): Applied {
+  const session = tree.sessions.get(txn.session);
+  if (session === undefined) return expired(tree);
+  const held = session.held.at(judgedAt(txn, time));
+  if (held === session.held) return refused(tree, refuse("BAD_VERSION", "nothing that the session has proved has ended"));
+  const work = new Work(tree);
+  tree.keepSession(session);
+  session.identify(held, work.zxid);
+  return done(work, {});
+}
+
+/** A revoked session ends, whatever it does meanwhile. */
+function evict(tree: Tree, txn: EvictTxn): Applied {
+  const session = tree.sessions.get(txn.session);
+  if (session?.isRevoked !== true) return expired(tree);
+  const work = new Work(tree);
+  removeSession(work, session);
   return done(work, {});
 }
 

@@ -1,7 +1,8 @@
-export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, shownAcl } from "./access/acl.ts";
+export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, passesAll, shownAcl } from "./access/acl.ts";
 export { AclTable } from "./access/acl-table.ts";
-export { isAdmin, isRootOpen } from "./access/admin.ts";
-export { joined, renewed } from "./access/identities.ts";
+export { adminIdentity, Identities, noIdentities, type Proof } from "./access/identities.ts";
+export { isAdmin, isRootOpen, isShown, permits } from "./access/permission.ts";
+export type { Rules } from "./access/rules.ts";
 export { type Applied, apply, isReapable } from "./apply.ts";
 export { PathTrie } from "./collections/path-trie.ts";
 export { ShardedMap } from "./collections/sharded-map.ts";
@@ -22,7 +23,9 @@ export {
   shownRole,
 } from "./ensemble.ts";
 export type { Change } from "./operations/change.ts";
-export { type Quota, type QuotaUse, quotaPath } from "./operations/quota.ts";
+export { isQuotaPath, type Quota, type QuotaUse, quotaPath } from "./operations/quota.ts";
+export { type Proved, proofRefusal } from "./operations/write-identities.ts";
+export { isRulesWrite } from "./operations/write-rules.ts";
 export type { Seen, TreeReader } from "./reader.ts";
 export type { Session } from "./session-table.ts";
 export { type AclLine, AclLines, SnapshotLoader, SnapshotWriter, snapshotFormatOf } from "./snapshot.ts";
@@ -32,6 +35,7 @@ export {
   type ConfigureTxn,
   decodeTxns,
   type EndTxn,
+  type EvictTxn,
   type ExpireTxn,
   encodeEntry,
   encodeOperation,
@@ -39,6 +43,7 @@ export {
   formatNeeded,
   formatOf,
   isJudgedAnew,
+  type LapseTxn,
   type OpenTxn,
   printOf,
   type ReapTxn,

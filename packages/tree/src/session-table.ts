@@ -5,7 +5,8 @@
  * Invariants: replies ascend by id and end with the newest write's; `lastId` is the highest id ever applied;
  * `generation` grows with each resume and fences the connections before it. Nothing here knows when a session expires.
  */
-import type { Identity, WriteReply } from "@copse/protocol";
+import { type Identity, identityText, type WriteReply } from "@copse/protocol";
+import type { Identities } from "./access/identities.ts";
 import { ShardedMap } from "./collections/sharded-map.ts";
 import { type SortedList, sortedStrings } from "./collections/sorted-list.ts";
 
@@ -28,7 +29,12 @@ export class Session {
   generation = 1;
   /** The token of the connection that opened or moved it last. */
   connection: string;
-  identities: readonly Identity[];
+  /** What it has proved. */
+  held: Identities;
+  /** The token subject that it has for life, once it has proved one. */
+  subject: string | null = null;
+  /** A revocation took an identity from it: nothing of it is applied any more, and it is about to end. */
+  isRevoked = false;
   /** zxid at which the identities last changed. */
   identitiesZxid: number;
   lastId = 0;
@@ -41,7 +47,7 @@ export class Session {
     id: string;
     secretHash: string;
     timeoutMs: number;
-    identities: readonly Identity[];
+    held: Identities;
     identitiesZxid: number;
     connection: string;
   }) {
@@ -49,13 +55,22 @@ export class Session {
     this.id = born.id;
     this.secretHash = born.secretHash;
     this.timeoutMs = born.timeoutMs;
-    this.identities = born.identities;
+    this.held = born.held;
+    this.subject = born.held.subject;
     this.identitiesZxid = born.identitiesZxid;
   }
 
   /** Puts back what a snapshot holds. */
-  restore(held: { generation: number; lastId: number; replies: readonly KeptReply[] }): void {
+  restore(held: {
+    generation: number;
+    lastId: number;
+    replies: readonly KeptReply[];
+    subject?: string | undefined;
+    isRevoked?: boolean | undefined;
+  }): void {
     this.generation = held.generation;
+    this.subject = held.subject ?? null;
+    this.isRevoked = held.isRevoked === true;
     for (const reply of held.replies) this.remember(reply);
     this.lastId = held.lastId;
   }
@@ -87,11 +102,19 @@ export class Session {
     if (oldest !== undefined) this.#replyUnits -= oldest.reply.units;
   }
 
-  /** Takes on the identities that it has from now on; `zxid` is that of the change. */
-  identify(identities: readonly Identity[], zxid: number): void {
-    if (identities === this.identities) return;
-    this.identities = identities;
-    this.identitiesZxid = zxid;
+  /** Takes on what it has proved; a renewal that proves the same changes nothing that it may see. */
+  identify(held: Identities, zxid: number): void {
+    if (held === this.held) return;
+    const before = new Set(this.held.all.map(identityText));
+    const isOther = held.all.length !== before.size || !held.all.every((identity) => before.has(identityText(identity)));
+    this.held = held;
+    this.subject ??= held.subject;
+    if (isOther) this.identitiesZxid = zxid;
+  }
+
+  /** All its identities. */
+  get identities(): readonly Identity[] {
+    return this.held.all;
   }
 }
 

@@ -7,17 +7,21 @@
  */
 import { type AclItem, type Identity, keptReply, madeValue, quotaRoot } from "@copse/protocol";
 import { type Acl, open } from "./access/acl.ts";
+import { Identities, type Proof } from "./access/identities.ts";
+import type { KeptRevocation } from "./access/revocations.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
 import { Tree, type TreeLimits } from "./tree.ts";
 import { kindOf, Znode } from "./znode.ts";
 
-/** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. 3: each ACL once. */
-const snapshotFormats = [1, 3] as const;
+/** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. 3: each ACL once. 4: with
+ * identities that end, revocations and rules. */
+const snapshotFormats = [1, 4] as const;
 
 /** The format of a snapshot of this state: the newest that all members read. */
 export function snapshotFormatOf(tree: Tree): number {
+  if (tree.ensemble.members.length > 0 && tree.isReadBy(5)) return 4;
   if (tree.acls.hasDefaults || (tree.ensemble.members.length > 0 && tree.isReadBy(3))) return 3;
   return tree.find(quotaRoot) === undefined ? 1 : 2;
 }
@@ -30,6 +34,7 @@ interface Head {
   readonly limits: TreeLimits;
   /** Absent in the first files of format 1. */
   readonly ensemble?: EnsembleTable;
+  readonly revocations?: readonly KeptRevocation[];
 }
 
 export class SnapshotWriter {
@@ -44,7 +49,9 @@ export class SnapshotWriter {
   /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
   constructor(tree: Tree, asideMax: number = Number.POSITIVE_INFINITY) {
     const { zxid, index, time, limits, ensemble } = tree;
-    const head: Head = { format: snapshotFormatOf(tree), zxid, index, time, limits, ensemble };
+    const revocations = tree.revocations.all();
+    const common = { format: snapshotFormatOf(tree), zxid, index, time, limits, ensemble };
+    const head: Head = revocations.length === 0 ? common : { ...common, revocations };
     this.#acls = new AclLines(head.format);
     this.#head = JSON.stringify(head);
     this.#reader = tree.read("/", Number.POSITIVE_INFINITY, asideMax);
@@ -89,9 +96,26 @@ export class SnapshotWriter {
 }
 
 function encodeSession(session: Session): string {
-  const { id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId } = session;
+  const { id, secretHash, timeoutMs, generation, held, identitiesZxid, connection, lastId, subject, isRevoked } = session;
+  const proved = {
+    ...(held.proofs.length === 0 ? {} : { proofs: held.proofs }),
+    ...(subject === null ? {} : { subject }),
+    ...(isRevoked ? { isRevoked } : {}),
+  };
+  const identities = held.plain;
   const replies: HeldReply[] = session.replies.map(({ reply, ...rest }) => ({ ...rest, body: reply.text }));
-  return JSON.stringify({ session: id, secretHash, timeoutMs, generation, identities, identitiesZxid, connection, lastId, replies });
+  return JSON.stringify({
+    session: id,
+    secretHash,
+    timeoutMs,
+    generation,
+    identities,
+    ...proved,
+    identitiesZxid,
+    connection,
+    lastId,
+    replies,
+  });
 }
 
 /**
@@ -191,6 +215,7 @@ export class SnapshotLoader {
     this.#tree.time = head.time;
     this.#tree.limits = head.limits;
     this.#tree.ensemble = head.ensemble ?? noEnsemble;
+    for (const revocation of head.revocations ?? []) this.#tree.revocations.add(revocation);
   }
 
   #takeAcl({ acl, items, default: defaultItems }: AclLine): void {
@@ -206,7 +231,8 @@ export class SnapshotLoader {
   }
 
   #takeSession(held: HeldSession): void {
-    const session = new Session({ ...held, id: held.session, connection: held.connection ?? "" });
+    const proved = new Identities(held.identities, held.proofs);
+    const session = new Session({ ...held, id: held.session, held: proved, connection: held.connection ?? "" });
     session.restore({ ...held, replies: held.replies.map(({ body, ...rest }) => ({ ...rest, reply: keptReply(body) })) });
     this.#tree.sessions.set(session.id, session);
   }
@@ -255,6 +281,9 @@ interface HeldSession {
   readonly timeoutMs: number;
   readonly generation: number;
   readonly identities: readonly Identity[];
+  readonly proofs?: readonly Proof[];
+  readonly subject?: string;
+  readonly isRevoked?: boolean;
   readonly identitiesZxid: number;
   readonly connection?: string;
   readonly lastId: number;

@@ -5,9 +5,12 @@
  * point-in-time readers, so that they may put the old znode aside, and leaves its inverse in the journal while one is
  * kept, so that a multi can be undone. Whether a change is allowed is not decided here (operation.ts).
  */
-import { isWithin, nameOf, parentOf, quotaRoot, type Value, versionMax } from "@copse/protocol";
+import { isWithin, nameOf, parentOf, quotaRoot, rulesPath, type Value, versionMax } from "@copse/protocol";
 import { type Acl, open } from "./access/acl.ts";
 import { AclTable } from "./access/acl-table.ts";
+import { Revocations } from "./access/revocations.ts";
+import { Rules } from "./access/rules.ts";
+import { documentOf } from "./access/rules-document.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import { QuotaTable } from "./operations/quota.ts";
 import { AsideBudget, copier, TreeReader, TreeView } from "./reader.ts";
@@ -21,6 +24,8 @@ export interface TreeLimits {
   /** Absent where a build that has no such limit wrote it last. */
   readonly identities?: number;
 }
+
+const [reservedName, rulesName] = rulesPath.slice(1).split("/") as [string, string];
 
 /** Bytes that readers with a bound put aside, all together. */
 const asideBytesMax = 67_108_864;
@@ -42,6 +47,8 @@ export class Tree {
   /** The ACLs of the znodes. */
   acls: AclTable = new AclTable();
   readonly quotas: QuotaTable = new QuotaTable(this);
+  revocations: Revocations = new Revocations();
+  #rules: Rules | null = null;
   #journal: (() => void)[] | null = null;
   /** What is being read, by part and state. */
   #views: Set<TreeView> = new Set();
@@ -59,12 +66,28 @@ export class Tree {
    * with the state they were opened on.
    */
   adopt(other: Tree): void {
-    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls } = other;
-    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls });
+    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations } = other;
+    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations });
+    this.#rules = other.rules;
     this.quotas.forget();
     this.#views = new Set();
     this.#asides = new AsideBudget(asideBytesMax);
     this.#sessionReaders.clear();
+  }
+
+  /** The rules, compiled; null where there is no document. */
+  get rules(): Rules | null {
+    return this.#rules;
+  }
+
+  /** The zxid of the newest change of the rules, or a later one. */
+  get rulesZxid(): number {
+    return this.find(rulesPath)?.mzxid ?? this.find(parentOf(rulesPath))!.pzxid;
+  }
+
+  /** True where some caller may not see everything. */
+  get hides(): boolean {
+    return this.restricted > 0 || this.#rules !== null;
   }
 
   find(path: string): Znode | undefined {
@@ -102,6 +125,7 @@ export class Tree {
     this.root = root;
     this.quotas.forget();
     this.restricted = 0;
+    this.#rules = null;
     this.acls = new AclTable();
     this.reapable.clear();
     this.#count(root, 1);
@@ -114,6 +138,7 @@ export class Tree {
     children.insert(znode.name, znode);
     countAbove(znode, 1);
     this.#count(znode, 1);
+    if (znode.name === rulesName && parent.parent === this.root) this.#noteRules(parent.name, znode.value);
   }
 
   /** Adds a new znode under its parent and counts it there. */
@@ -127,6 +152,13 @@ export class Tree {
     this.#link(znode, path);
     this.#journal?.push(() => this.#unlink(znode, path));
     this.#noteQuota(path, znode.value);
+  }
+
+  /** The rules are what the data of their znode says. */
+  #noteRules(parent: string, value: Value | null): void {
+    if (parent !== reservedName) return;
+    const document = documentOf(value);
+    this.#rules = document === null || typeof document === "string" ? null : new Rules(document);
   }
 
   /** Removes a znode that has no children. */
@@ -147,6 +179,7 @@ export class Tree {
     znode.mtime = this.time;
     znode.version = nextVersion(znode.version);
     this.#noteQuota(path, value);
+    if (path === rulesPath) this.#noteRules(reservedName, value);
   }
 
   setAcl(znode: Znode, path: string, acl: Acl): void {
@@ -245,6 +278,7 @@ export class Tree {
     znode.parent!.parentState!.children.delete(nameOf(path));
     countAbove(znode, -1);
     this.#count(znode, -1);
+    if (path === rulesPath) this.#noteRules(reservedName, null);
     const { owner } = znode.kind;
     if (owner !== null) this.sessions.get(owner)?.ephemerals.delete(path);
   }

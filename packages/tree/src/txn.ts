@@ -8,6 +8,7 @@ import {
   type AclItem,
   decodeGuards,
   decodeWrite,
+  demanded,
   encodeWrite,
   fingerprint,
   flat,
@@ -16,9 +17,12 @@ import {
   isMasked,
   isRefusal,
   noLimits,
+  rulesPath,
   type SingleWrite,
   type Write,
 } from "@copse/protocol";
+import { isOfFormat5 } from "./access/acl.ts";
+import type { Proof } from "./access/identities.ts";
 import type { EnsembleTable } from "./ensemble.ts";
 import { isQuotaPath } from "./operations/quota.ts";
 import type { TreeLimits } from "./tree.ts";
@@ -27,6 +31,8 @@ import type { TreeLimits } from "./tree.ts";
 export interface Authenticate {
   readonly op: "auth";
   readonly identities: readonly Identity[];
+  /** What ends, or brings more than itself; with it the txn has format 5. */
+  readonly proofs?: readonly Proof[];
 }
 
 export interface WriteTxn {
@@ -44,8 +50,14 @@ export interface WriteTxn {
   readonly guards: readonly Guard[];
   readonly write: Write | Authenticate;
   /** By which rules it is judged: those of the oldest builds where it is absent. */
-  readonly format?: 3;
-  /** With reconfig and stepTime: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
+  readonly format?: 3 | 5;
+  /** The wall clock of the member that took it, in milliseconds since the epoch: what has ended by then grants nothing. */
+  readonly wall?: number;
+  /** What the connection's certificate proves: it is not the session's. */
+  readonly certificate?: Proof;
+  /** With revoke: how long a credential that it refuses may live, in milliseconds. */
+  readonly retentionMs?: number;
+  /** With what only admins may: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
   readonly isWorldAdmin?: boolean;
 }
 
@@ -57,7 +69,9 @@ export interface OpenTxn {
   readonly identities: readonly Identity[];
   /** Tells this connection's txn from every other's, so that a second copy of it has no effect. */
   readonly connection: string;
-  readonly format?: 3;
+  readonly proofs?: readonly Proof[];
+  readonly wall?: number;
+  readonly format?: 3 | 5;
 }
 
 export interface EndTxn {
@@ -75,6 +89,21 @@ export interface ExpireTxn {
   readonly term?: number;
   /** The session's newest write when that was decided. */
   readonly lastId?: number;
+}
+
+/** Takes from a session what it has proved and what has ended. Since format 5. */
+export interface LapseTxn {
+  readonly kind: "lapse";
+  readonly session: string;
+  readonly wall: number;
+  readonly format: 5;
+}
+
+/** Ends a session that was revoked. Since format 5. */
+export interface EvictTxn {
+  readonly kind: "evict";
+  readonly session: string;
+  readonly format: 5;
 }
 
 /** Removes a container or TTL znode, if it is still due. */
@@ -96,19 +125,20 @@ export interface ConfigureTxn {
   readonly format?: 3;
 }
 
-export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | ReapTxn | ConfigureTxn;
+export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | LapseTxn | EvictTxn | ReapTxn | ConfigureTxn;
 
 /**
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
  * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
- * 4: steps of the state's time.
+ * 4: steps of the state's time. 5: identities that end or are revoked, rules, and ACLs that name them.
  */
-export const txnFormats = [1, 4] as const;
+export const txnFormats = [1, 5] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
-  if (txn.kind === "write" && txn.write.op === "stepTime") return 4;
-  if ("format" in txn && txn.format !== undefined) return txn.format;
+  const said = "format" in txn ? (txn.format ?? 1) : 1;
+  if (txn.kind === "write" && txn.write.op === "stepTime") return Math.max(4, said);
+  if (said > 1) return said;
   return txn.kind === "write" && touchesQuota(txn.write) ? 2 : 1;
 }
 
@@ -118,15 +148,18 @@ export function isJudgedAnew(write: Write | Authenticate | SingleWrite): boolean
     case "auth":
     case "reconfig":
     case "stepTime":
+    case "logout":
+    case "revoke":
+    case "endSession":
       return true;
     case "multi":
       return write.ops.some(isJudgedAnew);
     case "delete":
       return write.isRecursive;
     case "create":
-      return write.acl?.some(isMasked) === true;
+      return write.acl?.some(hasMask) === true;
     case "setAcl":
-      return write.path === "/" || write.defaultAcl != null || write.acl?.some(isMasked) === true;
+      return write.path === "/" || write.defaultAcl != null || write.acl?.some(hasMask) === true;
     default:
       return false;
   }
@@ -137,13 +170,29 @@ export function formatNeeded(write: Write | Authenticate | SingleWrite): number 
   switch (write.op) {
     case "multi":
       return write.ops.reduce((most, op) => Math.max(most, formatNeeded(op)), 1);
+    case "create":
+      return write.path === rulesPath || write.acl?.some(isOfFormat5) ? 5 : 1;
+    case "set":
+    case "delete":
+      return write.path === rulesPath ? 5 : 1;
     case "setAcl":
+      if (write.acl?.some(isOfFormat5) || write.defaultAcl?.some(isOfFormat5)) return 5;
       return write.defaultAcl != null ? 3 : 1;
+    case "auth":
+      return write.proofs === undefined ? 1 : 5;
+    case "logout":
+    case "revoke":
+    case "endSession":
+      return 5;
     case "stepTime":
       return 4;
     default:
       return 1;
   }
+}
+
+function hasMask(item: AclItem): boolean {
+  return demanded(item).some(isMasked);
 }
 
 function touchesQuota(write: Write | Authenticate | SingleWrite): boolean {
@@ -171,6 +220,9 @@ export function encodeTxn(txn: Txn, operation?: string): string {
   let text = `{"kind":"write","session":"${session}","generation":${generation},"id":${id},"after":${after},"ack":${ack},"print":${print},"address":"${address}"`;
   if (guards.length > 0) text += `,"guard":${JSON.stringify(guards)}`;
   if (txn.format !== undefined) text += `,"format":${txn.format}`;
+  if (txn.wall !== undefined) text += `,"wall":${txn.wall}`;
+  if (txn.certificate !== undefined) text += `,"certificate":${JSON.stringify(txn.certificate)}`;
+  if (txn.retentionMs !== undefined) text += `,"retentionMs":${txn.retentionMs}`;
   if (txn.isWorldAdmin !== undefined) text += `,"isWorldAdmin":${txn.isWorldAdmin}`;
   // In one piece, as it waits for the end of the turn.
   return flat(`${text},"write":${operation ?? encodeOperation(txn.write)}}`);
@@ -194,13 +246,22 @@ function decodeTxn(txn: Record<string, unknown>): Txn {
   if (txn["kind"] === "open" || txn["kind"] === "move") return { connection: "", ...txn } as unknown as OpenTxn;
   if (txn["kind"] !== "write") return txn as unknown as Txn;
   const message = txn["write"] as Record<string, unknown>;
+  if (message["op"] === "auth") checkProofs(message["proofs"]);
   const write = message["op"] === "auth" ? (message as unknown as Authenticate) : decodeWrite(message, noLimits);
   const guards = decodeGuards(txn, noLimits);
   if (isRefusal(write) || isRefusal(guards)) throw new Error("an entry holds a write that does not decode");
-  const { session, generation, id, after, ack, print, address, format, isWorldAdmin } = txn as unknown as WriteTxn;
+  const { session, generation, id, after, ack, print, address, format, wall, certificate, retentionMs, isWorldAdmin } =
+    txn as unknown as WriteTxn;
   const plain: WriteTxn = { kind: "write", session, generation, id, after, ack, print, address, guards, write };
   if (format === undefined) return plain;
-  return isWorldAdmin === undefined ? { ...plain, format } : { ...plain, format, isWorldAdmin };
+  return {
+    ...plain,
+    format,
+    ...(wall === undefined ? {} : { wall }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(retentionMs === undefined ? {} : { retentionMs }),
+    ...(isWorldAdmin === undefined ? {} : { isWorldAdmin }),
+  };
 }
 
 type Shape = Readonly<Record<string, "string" | "number" | "object" | "array">>;
@@ -212,6 +273,8 @@ const shapes: Readonly<Record<string, Shape>> = {
   move: { session: "string", secretHash: "string", timeoutMs: "number", identities: "array" },
   close: { session: "string", generation: "number" },
   expire: { session: "string", generation: "number" },
+  lapse: { session: "string", wall: "number" },
+  evict: { session: "string" },
   reap: { path: "string", czxid: "number" },
   configure: { limits: "object" },
 };
@@ -225,9 +288,25 @@ function checkShape(txn: Record<string, unknown>): void {
   if (shape === undefined) throw new Error("an entry holds a txn of an unknown kind");
   expectShape(txn, shape);
   for (const identity of (txn["identities"] ?? []) as unknown[]) expectShape(identity, identityShape);
+  checkProofs(txn["proofs"]);
+  if (txn["certificate"] !== undefined) checkProofs([txn["certificate"]]);
+  const { wall = 0, retentionMs = 0 } = txn;
+  if (typeof wall !== "number" || typeof retentionMs !== "number") throw new Error("an entry holds a txn with an invalid time");
   if (txn["kind"] !== "configure" || txn["config"] !== undefined) return;
   expectShape(txn["table"], tableShape);
   for (const row of (txn["table"] as EnsembleTable).members) expectShape(row, rowShape);
+}
+
+function checkProofs(proofs: unknown): void {
+  if (proofs === undefined) return;
+  if (!Array.isArray(proofs)) throw new Error("an entry holds invalid proofs");
+  for (const proof of proofs as Record<string, unknown>[]) {
+    expectShape(proof, { identities: "array" });
+    for (const identity of proof["identities"] as unknown[]) expectShape(identity, identityShape);
+    const { subject = "", issuedAt = 0, expiresAt = 0 } = proof;
+    if (typeof subject !== "string" || typeof issuedAt !== "number" || typeof expiresAt !== "number")
+      throw new Error("an entry holds invalid proofs");
+  }
 }
 
 function expectShape(given: unknown, shape: Shape): void {

@@ -8,7 +8,7 @@ import { connect as dial } from "node:net";
 import { hashPassword } from "@copse/server";
 import { afterEach, describe, expect, it } from "vitest";
 import { EnsembleProcesses, metric } from "../../support/ensemble.ts";
-import { type Hub, nativeUws, startHub, temporaryFolder } from "../../support/hub.ts";
+import { type Hub, nativeUws, openIdentityFile, startHub, temporaryFolder } from "../../support/hub.ts";
 import { command, freePort, killAll, serve } from "../../support/processes.ts";
 import { type Message, RawClient } from "../../support/raw-client.ts";
 import { frame, upgraded } from "../../support/raw-socket.ts";
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** A hub behind a proxy, over which anonymous sessions may write. */
 async function behindProxy(settings: Parameters<typeof startHub>[0] = {}): Promise<Hub> {
-  const hub = await startHub({ trustProxy: ["127.0.0.1"], ...settings });
+  const hub = await startHub({ trustProxy: ["127.0.0.1"], anonymous: "session", ...settings });
   hubs.push(hub);
   return hub;
 }
@@ -206,7 +206,7 @@ describe("behind a proxy", () => {
 describe("sockets that are no WebSocket", () => {
   it("[C13] are counted for their address, and cut where they take nothing of an answer", { timeout: 60_000 }, async () => {
     const data = temporaryFolder("plain");
-    const flags = ["--log-level", "error", "--transport", "ws", "--origin", "https://app.example.com"];
+    const flags = ["--log-level", "error", "--transport", "ws", "--origin", "https://app.example.com", "--identity", openIdentityFile()];
     const hub = await serve(data, await freePort(), ...flags, ...EnsembleProcesses.config({ budgets: { connectionsPerAddress: 20 } }));
     const ask = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1_000);
     let cut = 0;

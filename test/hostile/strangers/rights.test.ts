@@ -10,7 +10,7 @@ import { workQueue } from "@copse/recipes/work-queue";
 import { hashPassword } from "@copse/server";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { EnsembleProcesses } from "../../support/ensemble.ts";
-import { type Hub, startHub, temporaryFolder } from "../../support/hub.ts";
+import { type Hub, openIdentityFile, startHub, temporaryFolder } from "../../support/hub.ts";
 import { killAll } from "../../support/processes.ts";
 import { type Message, RawClient } from "../../support/raw-client.ts";
 
@@ -31,7 +31,7 @@ async function code(client: RawClient, request: Message): Promise<string | undef
 
 beforeAll(async () => {
   superHash = await hashPassword(password);
-  hub = await startHub({ origins: ["https://app.example.com"], superHash });
+  hub = await startHub({ origins: ["https://app.example.com"], anonymous: "session", superHash });
   stranger = await RawClient.connect(hub.url);
   operator = await asOperator(hub.url);
 });
@@ -68,7 +68,7 @@ describe("a new cluster that strangers may reach", () => {
 
   it("is locked over a restart, and open where that was meant", async () => {
     const data = temporaryFolder("locked");
-    let own = await startHub({ trustProxy: ["10.0.0.0/8"] }, data);
+    let own = await startHub({ trustProxy: ["10.0.0.0/8"], anonymous: "session" }, data);
     expect(await code(await RawClient.connect(own.url), { op: "create", path: "/a" })).toBe("NO_AUTH");
     await own.stop();
     own = await startHub({}, data);
@@ -85,7 +85,9 @@ describe("a new cluster that strangers may reach", () => {
   it("[O21] [A5] of three members is locked too, and its addresses are the admins' alone", async () => {
     const file = `${temporaryFolder("super")}/super`;
     writeFileSync(file, superHash);
-    const ensemble = await EnsembleProcesses.start(3, { flags: ["--origin", "https://app.example.com", "--super-file", file] });
+    const ensemble = await EnsembleProcesses.start(3, {
+      flags: ["--origin", "https://app.example.com", "--super-file", file, "--identity", openIdentityFile()],
+    });
     // The others may still be taking over its first state, which ends their connections.
     const { url } = await ensemble.leader();
     const outside = await RawClient.connect(`${url}/v1`);
@@ -108,7 +110,7 @@ describe("a new cluster that strangers may reach", () => {
   it("[A5] is locked by two of three founders while the third is away", async () => {
     const file = `${temporaryFolder("super")}/super`;
     writeFileSync(file, superHash);
-    const flags = ["--origin", "https://app.example.com", "--super-file", file];
+    const flags = ["--origin", "https://app.example.com", "--super-file", file, "--identity", openIdentityFile()];
     const ensemble = await EnsembleProcesses.start(2, { away: 1, flags });
     // The others may still be taking over its first state, which ends their connections.
     const { url } = await ensemble.leader();

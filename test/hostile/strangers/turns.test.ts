@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EnsembleProcesses, metric } from "../../support/ensemble.ts";
-import { temporaryFolder } from "../../support/hub.ts";
+import { openIdentityFile, temporaryFolder } from "../../support/hub.ts";
 import { freePort, killAll, type ServedHub, serve } from "../../support/processes.ts";
 import { type Message, RawClient } from "../../support/raw-client.ts";
 import { frame, upgraded } from "../../support/raw-socket.ts";
@@ -191,6 +191,8 @@ describe("without an identity", () => {
       own,
       "--log-level",
       "error",
+      "--identity",
+      openIdentityFile(),
       "--origin",
       "https://app.example.com",
       ...EnsembleProcesses.config({}),

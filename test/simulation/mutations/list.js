@@ -233,7 +233,7 @@ export const mutations = [
     seed: 1,
     patches: [
       {
-        file: `${tree}/apply.ts`,
+        file: `${tree}/operations/write-identities.ts`,
         from: "removeEphemerals(work, session.ephemerals.after(null));",
         to: "removeEphemerals(work, [...session.ephemerals.after(null)].slice(1));",
       },

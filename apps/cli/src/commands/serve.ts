@@ -33,6 +33,7 @@ export interface ServeFlags {
   readonly peerTlsCa?: string;
   readonly transport?: string;
   readonly superFile?: string;
+  readonly identity?: string;
   readonly auditFile?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
@@ -77,6 +78,7 @@ export async function serve(given: ServeFlags): Promise<void> {
     note(`copse: ${error.message}`);
     process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
   }
+  process.on("SIGHUP", () => server.reload());
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
       server.stop().then(
@@ -118,6 +120,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8"),
     peerTls: peerTls(flags),
     superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
+    identityFile: flags.identity === undefined ? null : resolve(flags.identity),
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
     ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),

@@ -43,6 +43,8 @@ export interface Refusal {
   readonly stat?: Stat | undefined;
   /** The position of the op that failed, in a multi. */
   readonly index?: number | undefined;
+  /** With AUTH_FAILED: the credential has ended, or is not accepted. What was wrong with it, the server's log says. */
+  readonly reason?: "expired" | "refused" | undefined;
 }
 
 /** Makes a refusal. `path` is the path of the request; data is never echoed. */

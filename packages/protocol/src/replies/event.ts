@@ -15,6 +15,11 @@ export const pingEvent = '{"event":"ping"}';
 /** The session of this connection is gone. */
 export const expiredEvent = '{"event":"session","state":"expired"}';
 
+/** An identity of this connection is about to end. @param identity as text @param expiresAt in milliseconds since the epoch */
+export function encodeAuthEvent(identity: string, expiresAt: number): string {
+  return `{"event":"auth","identity":${JSON.stringify(identity)},"expiresAt":${expiresAt}}`;
+}
+
 export interface WatchEvent {
   readonly event: WatchEventKind | "resync";
   readonly path: string;

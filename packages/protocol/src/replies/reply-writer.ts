@@ -52,7 +52,8 @@ interface ListWriter {
 export interface ChildrenWriter extends ListWriter {
   /** @param stat where each name comes with its stat */
   add(name: string, stat?: Stat): void;
-  end(stat: StatText, hasMore: boolean): Members;
+  /** @param after the name that was looked at last, where the page does not end with it */
+  end(stat: StatText, hasMore: boolean, after?: string | null): Members;
 }
 
 /** The results of a batch of reads. */
@@ -67,7 +68,7 @@ export interface PageWriter extends ListWriter {
   end(hasMore: boolean): Members;
 }
 
-class JsonList implements ChildrenWriter, PageWriter {
+class JsonList {
   readonly #name: string;
   readonly #items: string[] = [];
   units = 0;
@@ -80,19 +81,35 @@ class JsonList implements ChildrenWriter, PageWriter {
     return this.#items.length;
   }
 
-  add(item: unknown, stat?: Stat): void {
-    const text = JSON.stringify(item);
-    this.push(stat === undefined ? text : `{"name":${text},"stat":${encodeStat(stat)}}`);
-  }
-
   push(text: string): void {
     this.#items.push(text);
     this.units += text.length + 1;
   }
 
-  end(stat: StatText | boolean, hasMore: boolean = stat === true): Members {
-    const list = `,"${this.#name}":[${this.#items.join(",")}]`;
-    return `${list}${typeof stat === "string" ? `,"stat":${stat}` : ""}${hasMore ? ',"more":true' : ""}`;
+  get text(): string {
+    return `,"${this.#name}":[${this.#items.join(",")}]`;
+  }
+}
+
+class JsonPage extends JsonList implements PageWriter {
+  add(item: unknown): void {
+    this.push(JSON.stringify(item));
+  }
+
+  end(hasMore: boolean): Members {
+    return hasMore ? `${this.text},"more":true` : this.text;
+  }
+}
+
+class JsonChildren extends JsonList implements ChildrenWriter {
+  add(name: string, stat?: Stat): void {
+    const text = JSON.stringify(name);
+    this.push(stat === undefined ? text : `{"name":${text},"stat":${encodeStat(stat)}}`);
+  }
+
+  end(stat: StatText, hasMore: boolean, after: string | null = null): Members {
+    const list = `${this.text},"stat":${stat}`;
+    return `${list}${hasMore ? ',"more":true' : ""}${after === null ? "" : `,"after":${JSON.stringify(after)}`}`;
   }
 }
 
@@ -116,7 +133,7 @@ class JsonRead implements ReadWriter {
   }
 
   end(): Members {
-    return this.#list.end(false);
+    return this.#list.text;
   }
 }
 
@@ -125,9 +142,9 @@ export const jsonReplies: ReplyWriter = {
   result: (_op, result) => encodeMembers(result),
   get: (value, stat) => `${encodeData(value)},"stat":${stat}`,
   exists: (stat) => `,"stat":${stat ?? "null"}`,
-  children: () => new JsonList("children"),
+  children: () => new JsonChildren("children"),
   read: () => new JsonRead(),
-  page: (name) => new JsonList(name),
+  page: (name) => new JsonPage(name),
   subscribed: (sub, state) => {
     if (state === null) return `,"sub":${sub},"resumed":true`;
     const { nodes, isHidden, isLast } = state;

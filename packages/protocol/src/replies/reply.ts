@@ -40,6 +40,7 @@ export function encodeRefusal(refusal: Refusal): string {
   let text = `{"code":"${refusal.code}","message":${JSON.stringify(refusal.message)}`;
   if (refusal.path !== undefined) text += `,"path":${JSON.stringify(refusal.path)}`;
   if (refusal.index !== undefined) text += `,"index":${refusal.index}`;
+  if (refusal.reason !== undefined) text += `,"reason":"${refusal.reason}"`;
   if (refusal.stat !== undefined) text += `,"stat":${encodeStat(refusal.stat)}`;
   return `${text}}`;
 }

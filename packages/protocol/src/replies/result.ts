@@ -1,7 +1,7 @@
 /**
  * What each op answers besides the id and the zxid, as data. The server writes it (`reply-writer`), the client reads it.
  */
-import type { AclItem } from "../acl.ts";
+import type { AclItem, Identity } from "../acl.ts";
 import type { Limits } from "../limits.ts";
 import type { Refusal } from "./error-code.ts";
 import type { SubscribedZnode } from "./event.ts";
@@ -23,6 +23,24 @@ export interface NamedStat {
 export interface Paged {
   readonly total: number;
   readonly more?: true;
+}
+
+/** Why something is allowed, or not. */
+export interface Explanation {
+  readonly allowed: boolean;
+  /** The rules whose patterns match the path, by their places in the document. */
+  readonly rules?: readonly { readonly index: number; readonly granted: boolean }[];
+  readonly acl?: readonly AclItem[];
+  /** In words. */
+  readonly because: string;
+}
+
+/** Credentials that proved this identity, and were issued before, are refused since. */
+export interface Revocation {
+  readonly identity: string;
+  readonly before: number;
+  /** When that was said. Both in milliseconds since the epoch. */
+  readonly at: number;
 }
 
 type Nothing = Readonly<Record<never, never>>;
@@ -48,10 +66,14 @@ export interface Results {
   multi: { readonly results: readonly Nothing[] };
   reconfig: ShownEnsemble;
   stepTime: { readonly time: number };
-  auth: Nothing;
+  /** All identities that the session has from now on, and when the first of them ends, in milliseconds since the epoch. */
+  auth: { readonly identities?: readonly Identity[]; readonly expiresAt?: number };
+  logout: Nothing;
+  revoke: Nothing;
+  endSession: Nothing;
   get: ShownData & { readonly stat: Stat };
   exists: { readonly stat: Stat | null };
-  children: { readonly children: readonly (string | NamedStat)[]; readonly stat: Stat; readonly more?: true };
+  children: { readonly children: readonly (string | NamedStat)[]; readonly stat: Stat; readonly more?: true; readonly after?: string };
   read: { readonly results: readonly (Nothing | { readonly error: Refusal })[] };
   getAcl: { readonly acl: readonly AclItem[]; readonly default?: readonly AclItem[]; readonly stat: Stat };
   count: { readonly count: number };
@@ -60,7 +82,10 @@ export interface Results {
     readonly identities: readonly { readonly scheme: string; readonly id: string }[];
     readonly admin: boolean;
     readonly rootOpen?: true;
+    readonly expiresAt?: number;
   };
+  explain: Explanation;
+  revoked: { readonly list: readonly Revocation[] };
   quotas: { readonly quotas: readonly ShownQuota[]; readonly more?: true };
   ensemble: ShownEnsemble;
   sync: Nothing;

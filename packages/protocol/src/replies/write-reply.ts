@@ -19,7 +19,10 @@ export interface WriteReply {
 }
 
 /** What one op of a multi answers, or a write by itself. */
-export type WriteResult = StatReply | { readonly results: readonly WriteResult[] } | Results["delete" | "reconfig" | "stepTime" | "check"];
+export type WriteResult =
+  | StatReply
+  | { readonly results: readonly WriteResult[] }
+  | Results["delete" | "reconfig" | "stepTime" | "check" | "auth"];
 
 /** The result of a create, set or setAcl, and the reply to it. */
 export class StatReply implements WriteReply {

@@ -26,6 +26,10 @@ export interface Connect {
 export const credentialsMax = 16;
 /** Length of a credential, a scheme or a session's id and secret, in UTF-16 units. */
 export const credentialLengthMax = 4_096;
+/** Length of a token that is looked at at all: one over `tokenBytesMax` is refused as a credential, not as a message. */
+const tokenLengthMax = 1_048_576;
+/** Bytes of a token. */
+export const tokenBytesMax = 16_384;
 
 export function decodeConnect(message: Record<string, unknown>, limits: Limits): Connect | Refusal {
   const reader = new FieldReader(message, limits);
@@ -63,7 +67,8 @@ export function decodeConnect(message: Record<string, unknown>, limits: Limits):
 export function decodeCredential(message: Record<string, unknown>): Credential | null {
   const { scheme, credential } = message;
   if (typeof scheme !== "string" || typeof credential !== "string") return null;
-  if (scheme.length > credentialLengthMax || credential.length > credentialLengthMax) return null;
+  const lengthMax = scheme === "token" ? tokenLengthMax : credentialLengthMax;
+  if (scheme.length > credentialLengthMax || credential.length > lengthMax) return null;
   // Its user becomes an id of ACLs, which are text.
   if (!scheme.isWellFormed() || !credential.isWellFormed()) return null;
   return { scheme, credential };

@@ -6,11 +6,13 @@
  * (frame.ts).
  */
 
+import { type Identity, type Permission, permissions } from "../acl.ts";
 import type { Limits } from "../limits.ts";
 import { pathFault } from "../path.ts";
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { type Credential, decodeCredential } from "./connect.ts";
 import { FieldReader } from "./field-reader.ts";
+import { identityLengthMax } from "./identity.ts";
 import { decodeGuards, decodeWrite, type Guard, isMessage, type Write } from "./write.ts";
 
 export interface Get {
@@ -46,6 +48,7 @@ export type Read =
   | { readonly op: "ephemerals"; readonly prefix: string; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "count"; readonly path: string }
   | { readonly op: "whoami" }
+  | Explain
   | { readonly op: "quotas"; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "ensemble" }
   | { readonly op: "sync" }
@@ -63,7 +66,17 @@ export type InspectionOp =
       readonly after: string | null;
       readonly limit: number | null;
     }
-  | { readonly op: "stats" };
+  | { readonly op: "stats" }
+  /** Whose credentials are refused. */
+  | { readonly op: "revoked" };
+
+/** Whether one may do something, and why: oneself, or whoever has these identities. */
+export interface Explain {
+  readonly op: "explain";
+  readonly path: string;
+  readonly perm: Permission;
+  readonly as: readonly Identity[] | null;
+}
 
 export type WatchKind = "data" | "child" | "persistent" | "recursive";
 export const watchKinds: readonly WatchKind[] = ["data", "child", "persistent", "recursive"];
@@ -139,7 +152,10 @@ function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refus
     case "setAcl":
     case "multi":
     case "reconfig":
-    case "stepTime": {
+    case "stepTime":
+    case "logout":
+    case "revoke":
+    case "endSession": {
       const write = decodeWrite(message, limits);
       if (isRefusal(write)) return write;
       const guards = decodeGuards(message, limits);
@@ -188,7 +204,10 @@ function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refus
       const limit = reader.optionalInteger("limit", 1);
       return readRequest(reader, id, ack, { op: "search", path, contains: reader.text("contains"), after, limit });
     }
+    case "explain":
+      return readRequest(reader, id, ack, decodeExplain(reader));
     case "stats":
+    case "revoked":
     case "whoami":
     case "ensemble":
     case "sync":
@@ -216,6 +235,21 @@ function readRequest(reader: FieldReader, id: number, ack: number, read: Read | 
   const atLeast = reader.integer("atLeast", 0, 0);
   const isLinearizable = reader.flag("linearizable");
   return reader.fault ?? { kind: "read", id, ack, read, atLeast, isLinearizable };
+}
+
+function decodeExplain(reader: FieldReader): Explain {
+  const perm = reader.text("perm") as Permission;
+  if (!permissions.includes(perm)) reader.blame("perm", `must be one of ${permissions.join(", ")}`);
+  const path = reader.path();
+  const given = reader.optional("as");
+  if (given === null) return { op: "explain", path, perm, as: null };
+  const as: Identity[] = [];
+  for (const text of Array.isArray(given) && given.length <= reader.limits.identities ? (given as unknown[]) : [null]) {
+    const at = typeof text === "string" && text.length <= identityLengthMax && text.isWellFormed() ? text.indexOf(" ") : -1;
+    if (at < 1) reader.blame("as", `must be an array of at most ${reader.limits.identities} identities, each as SCHEME ID`);
+    else as.push({ scheme: (text as string).slice(0, at), id: (text as string).slice(at + 1) });
+  }
+  return { op: "explain", path, perm, as };
 }
 
 /** What `reader` finds wrong is in its `fault`. */

@@ -10,6 +10,7 @@ import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { literal } from "../text/literal.ts";
 import { decodeValue, encodeData, isValue, type Value } from "../text/value.ts";
 import { FieldReader, isWireInteger } from "./field-reader.ts";
+import { decodeIdentityWrite, encodeIdentityWrite, type IdentityWrite, isIdentityWrite } from "./identity.ts";
 import { decodeReconfig, encodeReconfig, type Reconfig } from "./reconfig.ts";
 
 export interface Create {
@@ -71,7 +72,7 @@ export interface StepTime {
 
 /** A write that a multi may hold. */
 export type SingleWrite = Create | SetValue | Delete | SetAcl | Check;
-export type Write = Exclude<SingleWrite, Check> | Multi | Reconfig | StepTime;
+export type Write = Exclude<SingleWrite, Check> | Multi | Reconfig | StepTime | IdentityWrite;
 
 /** The write holds only if this znode exists with this czxid. */
 export interface Guard {
@@ -140,10 +141,11 @@ function decodeCreate(reader: FieldReader): Create | Refusal {
   return reader.fault ?? { op: "create", path, value, isEphemeral, isSequential, isContainer, ttl, acl, parents };
 }
 
-/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig, stepTime. */
+/** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig, stepTime, logout, revoke, endSession. */
 export function decodeWrite(message: Record<string, unknown>, limits: Limits): Write | Refusal {
   if (message["op"] === "reconfig") return decodeReconfig(message, limits);
   if (message["op"] === "stepTime") return decodeStepTime(message, limits);
+  if (isIdentityWrite(message as { op: string })) return decodeIdentityWrite(message, limits);
   if (message["op"] !== "multi") return decodeSingleWrite(message, limits) as Write | Refusal;
   const members = message["ops"];
   if (!Array.isArray(members)) return refuse("BAD_ARGUMENTS", "ops must be an array");
@@ -194,6 +196,7 @@ export function encodeWrite(write: Write | SingleWrite): string {
   if (write.op === "multi") return `{"op":"multi","ops":[${write.ops.map(encodeWrite).join(",")}]}`;
   if (write.op === "reconfig") return encodeReconfig(write);
   if (write.op === "stepTime") return JSON.stringify(write);
+  if (isIdentityWrite(write)) return encodeIdentityWrite(write);
   let text = `{"op":"${write.op}","path":${literal(write.path)}`;
   if (write.op === "create" || write.op === "set") text += encodeData(write.value);
   if (write.op === "create") {

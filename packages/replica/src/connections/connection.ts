@@ -5,41 +5,16 @@
  * replies leave in the order of requests (pings apart, which never stand in the queue); a slot runs only when all before
  * it are answered, so a read sees every write sent before it and none sent after it; a congested connection runs and answers nothing.
  */
-import { type Body, type Chunk, type CloseCode, chunk, closeCode, type Identity, type ReplyWriter } from "@copse/protocol";
-import type { Caller } from "@copse/tree";
+import { type Body, type Chunk, type CloseCode, chunk, closeCode, type ReplyWriter } from "@copse/protocol";
+import type { Caller, Identities, Proof } from "@copse/tree";
 import type { Effects } from "../effect.ts";
 import { backlogBytesHigh } from "../ports.ts";
-import { type Account, type Allowance, type Budgets, congestedBytesMin } from "./budgets.ts";
+import { type Account, type Budgets, congestedBytesMin } from "./budgets.ts";
+import type { Allowances, Phase, SessionHeld, Terms } from "./connection-terms.ts";
+import { ProvedIdentities } from "./proved-identities.ts";
 import type { ReceivedFrame } from "./received-frame.ts";
 import type { Answer, Run, Slot } from "./slot.ts";
 import type { Turn } from "./turn.ts";
-
-export type Phase =
-  | { readonly kind: "awaiting-connect"; readonly deadline: number }
-  /** Frames are held until the connect, or an auth, is through. */
-  | { readonly kind: "holding"; readonly next: "connect" | "auth" }
-  | { readonly kind: "ready" }
-  /** A close was asked for: what comes after it is not looked at. */
-  | { readonly kind: "closing" }
-  | { readonly kind: "closed" };
-
-/** A session, and the connection's generation of it. */
-export interface SessionHeld {
-  readonly id: string;
-  readonly generation: number;
-}
-
-/** What a connect asks for, as far as it is granted. */
-export interface Terms {
-  readonly isReadOnly: boolean;
-  /** Milliseconds. */
-  readonly timeoutMs: number;
-}
-
-export interface Allowances {
-  readonly requests: Allowance;
-  readonly bytes: Allowance;
-}
 
 /** What a connection needs of its member. */
 export interface ConnectionHost {
@@ -60,7 +35,9 @@ export class Connection {
   #phase: Phase;
   #terms: Terms = { isReadOnly: false, timeoutMs: 30_000 };
   #session: SessionHeld | null = null;
-  #caller: Caller;
+  readonly identities: ProvedIdentities;
+  /** The session's secret: tells a credential that comes again. */
+  #secret = "";
   #lastWriteId = 0;
   #allowance: Allowances | null = null;
   /** When it was opened, on the member's clock. */
@@ -91,15 +68,21 @@ export class Connection {
   #waitedBytes = 0;
   #stalledAt: number;
 
-  constructor(number: number, address: string, phase: Phase, now: number, host: ConnectionHost) {
+  constructor(
+    number: number,
+    from: { readonly address: string; readonly certificate?: Proof | null },
+    phase: Phase,
+    now: number,
+    host: ConnectionHost,
+  ) {
     this.number = number;
-    this.address = address;
-    this.account = host.budgets.open(address);
+    this.address = from.address;
+    this.account = host.budgets.open(from.address);
     this.#phase = phase;
     this.openedAt = now;
     this.heardAt = now;
     this.#stalledAt = now;
-    this.#caller = { identities: [], address };
+    this.identities = new ProvedIdentities(from);
     this.#host = host;
   }
 
@@ -141,7 +124,12 @@ export class Connection {
   }
 
   get caller(): Caller {
-    return this.#caller;
+    return this.identities.caller;
+  }
+
+  /** The session's secret, or "" without a session. */
+  get secret(): string {
+    return this.#secret;
   }
 
   /** The highest id among the writes of the session that were proposed. */
@@ -154,18 +142,33 @@ export class Connection {
     return this.#allowance;
   }
 
-  /** What comes from now on waits: for the answer to a connect, with what that asks for, or to an auth. */
-  hold(next: "connect" | "auth", terms: Terms = this.#terms): void {
+  /** True once the connect is granted, until the connection is over. */
+  get isAdmitted(): boolean {
+    const phase = this.#phase;
+    return phase.kind === "ready" || phase.kind === "closing" || (phase.kind === "holding" && phase.next === "auth");
+  }
+
+  /** What comes from now on waits: for the answer to a connect, or to an auth. */
+  hold(next: "connect" | "auth"): void {
     this.#phase = { kind: "holding", next };
+  }
+
+  /** What the connect asks for, as far as it is granted. */
+  agree(terms: Terms): void {
     this.#terms = terms;
   }
 
   /** The connect is granted. */
-  admit(identities: readonly Identity[], allowance: Allowances | null, session: (SessionHeld & { readonly lastId: number }) | null): void {
-    this.identify(identities);
+  admit(
+    held: Identities,
+    allowance: Allowances | null,
+    session: (SessionHeld & { readonly secret: string; readonly lastId: number }) | null,
+  ): void {
+    this.identities.become(held);
     this.#allowance = allowance;
     if (session === null) return;
     this.#session = { id: session.id, generation: session.generation };
+    this.#secret = session.secret;
     this.#lastWriteId = session.lastId;
   }
 
@@ -179,10 +182,6 @@ export class Connection {
     this.#phase = { kind: "closing" };
   }
 
-  identify(identities: readonly Identity[]): void {
-    this.#caller = { identities, address: this.address };
-  }
-
   /** A write of the session is proposed. @returns the id of the write before it */
   propose(id: number): number {
     const before = this.#lastWriteId;
@@ -192,7 +191,7 @@ export class Connection {
 
   /** True where a request can be answered at once: nothing stands before it, and what is said gets through. */
   get isFree(): boolean {
-    return this.#head === this.#slots.length && !this.#isPumping && !this.#isCongested;
+    return this.#head === this.#slots.length && !this.#isPumping && !this.#isCongested && !this.identities.hasLapsed;
   }
 
   /** True while a write has to wait for its turn in the queue before it is proposed. */
@@ -351,7 +350,7 @@ export class Connection {
   pump(): void {
     if (this.#isPumping) return;
     this.#isPumping = true;
-    while (!this.isClosed && !this.#isCongested && this.#head < this.#slots.length) {
+    while (!this.isClosed && !this.#isCongested && !this.identities.hasLapsed && this.#head < this.#slots.length) {
       const slot = this.#slots[this.#head]!;
       if (slot.run !== null) {
         if (this.#host.turn.isOver) {

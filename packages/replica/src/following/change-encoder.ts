@@ -14,8 +14,9 @@ import {
   type SeenData,
   type Value,
 } from "@copse/protocol";
-import { type Acl, type Caller, type Change, configPath, mayDo } from "@copse/tree";
+import { type Caller, type Change, configPath, mayDo } from "@copse/tree";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
+import type { Sight } from "./sight.ts";
 
 /** What decides how changes look to a subscription. */
 interface Shown {
@@ -31,17 +32,6 @@ export function changesSight(change: Change, caller: Caller): boolean {
   return change.before !== null && mayDo(change.before, "read", caller) !== mayDo(change.acl, "read", caller);
 }
 
-/** True for a znode that is created or deleted, and was not shown or will not be. */
-export function comesOrGoesUnseen({ kind, acl, parentAcl }: Change, caller: Caller): boolean {
-  return (kind === "created" || kind === "deleted") && sight(acl, parentAcl, caller) === 0;
-}
-
-/** 0: hidden; 1: shown without its data; 2: shown. */
-export function sight(acl: Acl, parentAcl: Acl | null, caller: Caller): 0 | 1 | 2 {
-  if (mayDo(acl, "read", caller)) return 2;
-  return parentAcl !== null && mayDo(parentAcl, "read", caller) ? 1 : 0;
-}
-
 /** What is shown of a znode's data. */
 export function seenData(value: Value | null, seen: 1 | 2, withData: boolean): SeenData {
   return !withData ? "unasked" : seen === 1 ? "denied" : value;
@@ -51,22 +41,22 @@ export function seenData(value: Value | null, seen: 1 | 2, withData: boolean): S
 export class ChangeEncoder {
   readonly #zxid: number;
   readonly #isOfConfig: boolean;
-  readonly #isAdmin: (caller: Caller) => boolean;
+  readonly #sight: Sight;
   readonly #encoded: Map<string, readonly Chunk[]> = new Map();
   /** What stands after the numbers is alike for all of them: by how it looks, of the change that looked so last. */
   readonly #texts: Map<string, { readonly change: Change; readonly text: ChangeText }> = new Map();
 
   /** @param changes all of this zxid */
-  constructor(zxid: number, changes: readonly Change[], isAdmin: (caller: Caller) => boolean) {
+  constructor(zxid: number, changes: readonly Change[], sight: Sight) {
     this.#zxid = zxid;
     this.#isOfConfig = changes.some(({ path }) => path === configPath);
-    this.#isAdmin = isAdmin;
+    this.#sight = sight;
   }
 
   encode(subscription: Shown, changes: readonly Change[]): readonly Chunk[] {
     const { number, path, scope, withData, connection } = subscription;
-    const seen = changes.map(({ acl, parentAcl }) => sight(acl, parentAcl, connection.caller));
-    const isPublic = this.#isOfConfig && changes.some((change) => change.path === configPath) && !this.#isAdmin(connection.caller);
+    const seen = changes.map((change) => this.#sight.of(change.path, change.acl, change.parentAcl, connection.caller));
+    const isPublic = this.#isOfConfig && changes.some((change) => change.path === configPath) && !this.#sight.isAdmin(connection.caller);
     const key = `${number} ${withData} ${isPublic} ${scope} ${seen.join("")} ${path}`;
     let chunks = this.#encoded.get(key);
     if (chunks === undefined) {

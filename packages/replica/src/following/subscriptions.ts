@@ -6,15 +6,27 @@
  * be read). Invariants: a change is encoded once for all that show it under the same number; from streaming to live there is no gap,
  * because the history fills it; states that are being read are at most `viewsMax`, and none of them waits for one who does not read.
  */
-import { chunk, encodeNode, encodePiece, parentOf, type Refusal, refuse, type Scope, type Subscribe } from "@copse/protocol";
-import { type Change, configPath, isAdmin, PathTrie, ShardedMap, statOf, type Tree, type Znode } from "@copse/tree";
+import {
+  chunk,
+  encodeNode,
+  encodePiece,
+  isReserved,
+  parentOf,
+  type Refusal,
+  refuse,
+  rulesPath,
+  type Scope,
+  type Subscribe,
+} from "@copse/protocol";
+import { type Caller, type Change, configPath, PathTrie, ShardedMap, statOf, type Tree, type Znode } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Answer } from "../connections/slot.ts";
 import type { Turn } from "../connections/turn.ts";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
-import { ChangeEncoder, changesSight, comesOrGoesUnseen, seenData, sight } from "./change-encoder.ts";
+import { ChangeEncoder, changesSight, seenData } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
+import type { Sight } from "./sight.ts";
 import { canGoOn, decidesSight, isInScope, isSlow, type Subscription, type SubscriptionState } from "./subscription.ts";
 
 const levelsOf: Record<Scope, number> = { node: 0, children: 1, tree: Number.POSITIVE_INFINITY };
@@ -47,23 +59,17 @@ export class Subscriptions {
   readonly #budgets: Budgets;
   /** Those that are not live: what `work` looks after. */
   readonly #unsettled: Set<Subscription> = new Set();
-  readonly #isWorldAdmin: boolean;
+  readonly #sight: Sight;
   readonly #most: number;
   #size = 0;
 
   /** @param most subscriptions of one connection */
-  constructor(
-    tree: Tree,
-    history: History,
-    turn: Turn,
-    budgets: Budgets,
-    rules: { readonly most: number; readonly isWorldAdmin: boolean },
-  ) {
+  constructor(tree: Tree, history: History, turn: Turn, budgets: Budgets, rules: { readonly most: number; readonly sight: Sight }) {
     this.#tree = tree;
     this.#history = history;
     this.#turn = turn;
     this.#budgets = budgets;
-    this.#isWorldAdmin = rules.isWorldAdmin;
+    this.#sight = rules.sight;
     this.#most = rules.most;
   }
 
@@ -161,13 +167,14 @@ export class Subscriptions {
 
   /** What the connection may see has changed: its subscriptions begin anew, unless all may see everything. */
   identitiesChanged(connection: Connection): void {
-    if (this.#tree.restricted === 0) return;
+    if (!this.#tree.hides) return;
     for (const subscription of this.#byConnection.get(connection)?.values() ?? []) this.#reset(subscription);
   }
 
   /** Sends one txn's changes to the live subscriptions that show them. */
   publish(changes: readonly Change[], zxid: number): void {
     if (this.#size === 0 || changes.length === 0) return;
+    if (changes.some(({ path }) => path === rulesPath)) this.#resetAll();
     const shown = new Map<Subscription, Change[]>();
     const show = (sharing: Set<Subscription> | undefined, change: Change): void => {
       for (const subscription of sharing ?? []) {
@@ -186,6 +193,15 @@ export class Subscriptions {
     const encoder = this.#encoder(zxid, changes);
     for (const [subscription, list] of shown) this.#tell(subscription, list, encoder);
     for (const change of changes) if (change.kind === "acl") this.#resetBelow(change);
+  }
+
+  /** The rules have changed: what all may see is judged anew, in slices, and nobody is told of anything by the former ones. */
+  #resetAll(): void {
+    for (const subscriptions of this.#byConnection.values()) {
+      for (const subscription of subscriptions.values()) {
+        if (!isReserved(subscription.path)) this.#drop(subscription);
+      }
+    }
   }
 
   /** A parent's ACL decides too whether a znode is shown: those that begin right below it see no change of their own. */
@@ -216,15 +232,19 @@ export class Subscriptions {
    * backlog: no reply that follows may make the client believe that it has seen what was dropped.
    */
   #reset(subscription: Subscription): void {
-    const { connection, number } = subscription;
-    if (connection.isCongested) {
-      this.#settle(subscription, { kind: "dropped" });
-      const { zxid } = this.#tree;
-      connection.send(chunk(encodePiece({ sub: number, isReset: true, zxid, nodes: [], isHidden: false, isLast: false })));
-    } else {
+    if (subscription.connection.isCongested) this.#drop(subscription);
+    else {
       this.#stream(subscription, true);
       this.#sendPiece(subscription);
     }
+  }
+
+  /** Drops it, and says so: its state comes later. */
+  #drop(subscription: Subscription): void {
+    this.#settle(subscription, { kind: "dropped" });
+    const { connection, number } = subscription;
+    const { zxid } = this.#tree;
+    connection.send(chunk(encodePiece({ sub: number, isReset: true, zxid, nodes: [], isHidden: false, isLast: false })));
   }
 
   #sendPiece(subscription: Subscription): void {
@@ -240,9 +260,11 @@ export class Subscriptions {
   }
 
   /** True where the znode at the subscription's own path is there and hidden: an empty state would look like none. */
-  #isHidden({ path, connection }: Subscription): boolean {
+  #isHidden({ path, scope, connection }: Subscription): boolean {
+    // Where rules hide it, nobody learns whether it is there; below it something may be shown.
+    if (!this.#sight.isShown(path, connection.caller)) return scope === "node";
     const znode = this.#tree.find(path);
-    return znode !== undefined && sight(znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
+    return znode !== undefined && this.#sight.of(path, znode.acl, znode.parent?.acl ?? null, connection.caller) === 0;
   }
 
   /** Lets the others have their pieces before this one has its next. */
@@ -255,9 +277,15 @@ export class Subscriptions {
     const { connection } = subscription;
     if (subscription.state.kind !== "live") return;
     const isOther = (change: Change): boolean =>
-      changesSight(change, connection.caller) || (change.path === subscription.path && comesOrGoesUnseen(change, connection.caller));
+      changesSight(change, connection.caller) || (change.path === subscription.path && this.#comesOrGoesUnseen(change, connection.caller));
     if (connection.isCongested || changes.some(isOther)) return this.#reset(subscription);
     for (const message of encoder.encode(subscription, changes)) connection.send(message);
+  }
+
+  /** True for a znode that is created or deleted, and was not shown or will not be, though no rule hides it. */
+  #comesOrGoesUnseen({ kind, path, acl, parentAcl }: Change, caller: Caller): boolean {
+    if (kind !== "created" && kind !== "deleted") return false;
+    return this.#sight.isShown(path, caller) && this.#sight.of(path, acl, parentAcl, caller) === 0;
   }
 
   #settle(subscription: Subscription, state: SubscriptionState): void {
@@ -298,9 +326,9 @@ export class Subscriptions {
   }
 
   #encode(path: string, znode: Znode, { connection, withData }: Subscription): string | null {
-    const seen = sight(znode.acl, znode.parent?.acl ?? null, connection.caller);
+    const seen = this.#sight.of(path, znode.acl, znode.parent?.acl ?? null, connection.caller);
     if (seen === 0) return null;
-    const isPublic = path === configPath && !isAdmin(this.#tree, connection.caller, this.#isWorldAdmin);
+    const isPublic = path === configPath && !this.#sight.isAdmin(connection.caller);
     const value = isPublic ? publicValue(path, znode.value) : znode.value;
     const stat = isPublic ? statBeside(statOf(znode), value) : statOf(znode);
     return encodeNode(path, seenData(value, seen, withData), stat);
@@ -322,15 +350,15 @@ export class Subscriptions {
   }
 
   #encoder(zxid: number, changes: readonly Change[]): ChangeEncoder {
-    return new ChangeEncoder(zxid, changes, (caller) => isAdmin(this.#tree, caller, this.#isWorldAdmin));
+    return new ChangeEncoder(zxid, changes, this.#sight);
   }
 
   /** What happened since, or null where only the state anew is right. */
   #missed(subscription: Subscription, since: number): readonly Happened[] | null {
     const { connection } = subscription;
     const happened = this.#history.since(since);
-    if (happened === null) return null;
-    const mayDiffer = this.#tree.restricted > 0;
+    if (happened === null || since < this.#tree.rulesZxid) return null;
+    const mayDiffer = this.#tree.hides;
     if (mayDiffer && connection.session === null) return null;
     const session = connection.session === null ? undefined : this.#tree.sessions.get(connection.session.id);
     if (mayDiffer && session !== undefined && session.identitiesZxid > since) return null;

@@ -6,9 +6,10 @@
  * back. Invariant: the events leave in zxid order, one for each op and path, before the reply.
  */
 import { chunk, encodeWatchEvent, parentOf, type Refusal, type RestoreWatches, type WatchEventKind, type WatchKind } from "@copse/protocol";
-import { type Acl, mayDo, PathTrie, type Tree, type Znode } from "@copse/tree";
+import { type Acl, PathTrie, type Tree, type Znode } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Happened, History } from "./history.ts";
+import type { Sight } from "./sight.ts";
 import type { WatchTable } from "./watch-table.ts";
 
 interface Missed {
@@ -22,7 +23,7 @@ interface Missed {
 export function restoreWatches(
   request: RestoreWatches,
   connection: Connection,
-  state: { readonly tree: Tree; readonly history: History; readonly watches: WatchTable },
+  state: { readonly tree: Tree; readonly history: History; readonly watches: WatchTable; readonly sight: Sight },
 ): Refusal | null {
   const { tree, history, watches } = state;
   const asked: [WatchKind, readonly string[]][] = [
@@ -37,16 +38,21 @@ export function restoreWatches(
   );
   if (refusal !== null) return refusal;
   const happened = history.since(request.since);
-  const missed = new MissedEvents(connection, happened, tree.zxid);
+  const missed = new MissedEvents(connection, happened, tree.zxid, state.sight);
+  const { since } = request;
   const armed: [string, WatchKind][] = [];
+  /** With whether there was no such znode at `since`. */
+  const withheld: [string, WatchKind, boolean][] = [];
   const judge = (path: string, kind: WatchKind, verdict: (znode: Znode | undefined) => WatchEventKind | null): void => {
     const znode = tree.find(path);
     const event = verdict(znode);
-    if (event === null) armed.push([path, kind]);
+    const { caller } = connection;
+    const isHidden = znode === undefined ? !state.sight.isShown(path, caller) : !state.sight.mayRead(path, znode.acl, caller);
+    if (event !== null && isHidden) withheld.push([path, kind, znode?.czxid === undefined || znode.czxid > since]);
+    if (event === null || isHidden) armed.push([path, kind]);
     else if (event === "deleted") missed.addDeletion(path);
     else missed.add(event === "created" ? znode!.czxid : event === "changed" ? znode!.mzxid : znode!.pzxid, event, path, znode!.acl);
   };
-  const { since } = request;
   for (const path of request.data) judge(path, "data", (z) => (z === undefined ? "deleted" : z.mzxid > since ? "changed" : null));
   for (const path of request.exist) judge(path, "data", (z) => (z === undefined ? null : "created"));
   for (const path of request.child) judge(path, "child", (z) => (z === undefined ? "deleted" : z.pzxid > since ? "childrenChanged" : null));
@@ -55,6 +61,7 @@ export function restoreWatches(
   for (const path of request.recursive) armed.push([path, "recursive"]);
   missed.send();
   for (const [path, kind] of armed) watches.add(connection, path, kind);
+  for (const [path, kind, wasMissing] of withheld) watches.withhold(connection, path, kind, wasMissing ? "created" : "changed", since + 1);
   return null;
 }
 
@@ -76,10 +83,12 @@ class MissedEvents {
   readonly #connection: Connection;
   readonly #happened: readonly Happened[] | null;
   readonly #newest: number;
+  readonly #sight: Sight;
   readonly #events: Map<string, Missed> = new Map();
   #deletions: Map<string, Deletion> | null = null;
 
-  constructor(connection: Connection, happened: readonly Happened[] | null, newest: number) {
+  constructor(connection: Connection, happened: readonly Happened[] | null, newest: number, sight: Sight) {
+    this.#sight = sight;
     this.#connection = connection;
     this.#happened = happened;
     this.#newest = newest;
@@ -90,7 +99,8 @@ class MissedEvents {
    * @param op which change of the zxid it was (two ops of one multi give two events), or -1 where the state tells no op
    */
   add(zxid: number, event: Missed["event"], path: string, acl: Acl | null, op = -1): void {
-    if (acl !== null && !mayDo(acl, "read", this.#connection.caller)) return;
+    const { caller } = this.#connection;
+    if (acl === null ? !this.#sight.isShown(path, caller) : !this.#sight.mayRead(path, acl, caller)) return;
     const what = `${zxid} ${event} ${path}`;
     const ops = this.#events.get(what);
     if (ops === undefined) this.#events.set(what, { zxid, event, path, ops: new Set([op]) });

@@ -2,13 +2,26 @@
  * Watches: which connections watch which path, and what each change tells them (ZooKeeper's rules, SPEC.md).
  *
  * Data watches (left by get and exists) and child watches fire once; persistent and recursive ones stay. Invariants: one
- * connection gets one event for each op of a txn and path, however many of its watches match; an event is held back
- * from connections that may not read the znode (for a parent's event, the parent). Watches belong to connections, never to sessions.
+ * connection gets one event for each op of a txn and path, however many of its watches match; an event is withheld from connections that
+ * may not read the znode (for a parent's event, the parent), and their watches stay (`WithheldEvents`). Watches belong to connections,
+ * never to sessions.
  */
-import { chunk, encodeWatchEvent, parentOf, type Refusal, refuse, type WatchEventKind, type WatchKind, watchKinds } from "@copse/protocol";
-import { type Acl, type Change, mayDo, PathTrie, ShardedMap } from "@copse/tree";
+import {
+  chunk,
+  encodeWatchEvent,
+  parentOf,
+  type Refusal,
+  refuse,
+  rulesPath,
+  type WatchEventKind,
+  type WatchKind,
+  watchKinds,
+} from "@copse/protocol";
+import { type Acl, type Change, mayDo, PathTrie, ShardedMap, type Tree } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
+import type { Sight } from "./sight.ts";
+import { eventSince, WithheldEvents } from "./withheld.ts";
 
 type Watchers = Map<Connection, number>;
 
@@ -43,12 +56,17 @@ export class WatchTable {
   readonly #recursive: PathTrie<Subtree> = new PathTrie();
   /** Closed connections with many watches: they go in slices. */
   readonly #leaving: Set<Connection> = new Set();
+  readonly #withheld: WithheldEvents = new WithheldEvents();
+  readonly #tree: Tree;
+  readonly #sight: Sight;
   readonly #budgets: Budgets;
   readonly #watchesMax: number;
   #size = 0;
 
   /** @param watchesMax watches of one connection */
-  constructor(budgets: Budgets, watchesMax: number) {
+  constructor(tree: Tree, sight: Sight, budgets: Budgets, watchesMax: number) {
+    this.#tree = tree;
+    this.#sight = sight;
     this.#budgets = budgets;
     this.#watchesMax = watchesMax;
   }
@@ -104,7 +122,6 @@ export class WatchTable {
 
   /** The connections that watch this very path, and how: at most this many. */
   watchersOf(path: string, most: number): (readonly [Connection, WatchKind[]])[] {
-    const kindsOf = (bits: number): WatchKind[] => watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
     const found: (readonly [Connection, WatchKind[]])[] = [];
     for (const [connection, bits] of this.#byPath.get(path) ?? []) {
       if (found.length >= most) break;
@@ -139,6 +156,55 @@ export class WatchTable {
   /** Sends the events of one txn's changes, in the order of its ops. */
   fire(changes: readonly Change[], zxid: number): void {
     if (this.#size === 0) return;
+    this.#fire(changes, zxid);
+    if (!this.#withheld.isEmpty) this.#lookForReturned(changes);
+  }
+
+  /** The connection has other identities: what was withheld from it may be told. */
+  identitiesChanged(connection: Connection): void {
+    if (this.#withheld.isEmpty) return;
+    for (const path of this.#withheld.pathsOf(connection)) this.#tellWithheld(connection, path);
+  }
+
+  /** A watch that stands was not told of an event of this zxid. */
+  withhold(connection: Connection, path: string, kind: WatchKind, event: WatchEventKind, zxid: number): void {
+    this.#withheld.add(connection, path, [kind], event, zxid);
+  }
+
+  /** Rules and ACLs may give back what they had taken. */
+  #lookForReturned(changes: readonly Change[]): void {
+    if (changes.some(({ path }) => path === rulesPath))
+      for (const connection of [...this.#withheld.connections]) this.identitiesChanged(connection);
+    for (const { kind, path } of changes) {
+      if (kind !== "acl") continue;
+      for (const connection of [...this.#withheld.connections]) {
+        for (let at = path; ; at = parentOf(at)) {
+          if (at === path || this.#withheld.get(connection, at)?.kinds.has("recursive") === true) this.#tellWithheld(connection, at);
+          if (at === "/") break;
+        }
+      }
+    }
+  }
+
+  #tellWithheld(connection: Connection, path: string): void {
+    const entry = this.#withheld.get(connection, path);
+    if (entry === undefined) return;
+    const znode = this.#tree.find(path);
+    const { caller } = connection;
+    if (znode === undefined ? !this.#sight.isShown(path, caller) : !this.#sight.mayRead(path, znode.acl, caller)) return;
+    const told = new Set<string>();
+    for (const kind of [...entry.kinds]) {
+      const found = eventSince(kind, entry, znode, this.#tree.zxid);
+      this.#withheld.remove(connection, path, [kind]);
+      if (found === null) continue;
+      if (kind === "data" || kind === "child") this.#drop(connection, path, bit[kind]);
+      const message = encodeWatchEvent(found.event, path, found.zxid);
+      if (!told.has(message)) connection.send(chunk(message));
+      told.add(message);
+    }
+  }
+
+  #fire(changes: readonly Change[], zxid: number): void {
     if (changes.length * this.#byConnection.size * 2 > eventsMax && this.#hasMoreThan(eventsMax, changes)) {
       return this.#fireOnce(changes, zxid);
     }
@@ -193,11 +259,18 @@ export class WatchTable {
   #fireOneShot(path: string, fired: number, acl: Acl, event: WatchEventKind, zxid: number): void {
     const told = new Set<Connection>();
     for (const [connection, kinds] of this.#byPath.get(path)!) {
-      if ((kinds & fired) === 0) continue;
+      if ((kinds & fired) === 0 || this.#withholds(connection, path, path, kinds & fired, acl, event, zxid)) continue;
       told.add(connection);
       this.#drop(connection, path, kinds & fired);
     }
-    tell(told, acl, event, path, zxid);
+    tell(told, event, path, zxid);
+  }
+
+  /** True where the connection may not read what has changed: its watches are not told, and stay. */
+  #withholds(connection: Connection, watched: string, path: string, kinds: number, acl: Acl, event: WatchEventKind, zxid: number): boolean {
+    if (this.#sight.mayRead(path, acl, connection.caller)) return false;
+    this.#withheld.add(connection, watched, kindsOf(kinds), event, zxid);
+    return true;
   }
 
   /** Tells the watches that stay on a path to look again, where they may read some of what has changed. */
@@ -205,7 +278,9 @@ export class WatchTable {
     const message = chunk(encodeWatchEvent("resync", path, zxid));
     for (const [connection, kinds] of this.#byPath.get(path) ?? []) {
       const acls = [...(((kinds & bit.persistent) !== 0 && persistent) || []), ...(((kinds & bit.recursive) !== 0 && recursive) || [])];
-      if (acls.length >= aclsMax || acls.some((acl) => mayDo(acl, "read", connection.caller))) connection.send(message);
+      const isReadable = acls.length >= aclsMax || acls.some((acl) => mayDo(acl, "read", connection.caller));
+      if (isReadable && this.#sight.isShown(path, connection.caller)) connection.send(message);
+      else this.#withheld.add(connection, path, kindsOf(kinds & (bit.persistent | bit.recursive)), "resync", zxid);
     }
   }
 
@@ -215,26 +290,30 @@ export class WatchTable {
     const told = new Set<Connection>();
     const fired = event === "deleted" ? bit.data | bit.child : bit.data;
     for (const [connection, kinds] of watchers ?? []) {
-      if ((kinds & (fired | bit.persistent | bit.recursive)) === 0) continue;
+      const concerned = kinds & (fired | bit.persistent | bit.recursive);
+      if (concerned === 0 || this.#withholds(connection, path, path, concerned, acl, event, zxid)) continue;
       told.add(connection);
       if ((kinds & fired) !== 0) this.#drop(connection, path, kinds & fired);
     }
     if (this.#recursive.size > 0) {
-      this.#recursive.visitWay(path, ({ connections }) => {
-        for (const connection of connections) told.add(connection);
+      this.#recursive.visitWay(path, ({ path: top, connections }) => {
+        for (const connection of connections) {
+          if (!told.has(connection) && !this.#withholds(connection, top, path, bit.recursive, acl, event, zxid)) told.add(connection);
+        }
       });
     }
-    tell(told, acl, event, path, zxid);
+    tell(told, event, path, zxid);
   }
 
   #fireChildren(parent: string, acl: Acl, zxid: number): void {
     const told = new Set<Connection>();
     for (const [connection, kinds] of this.#byPath.get(parent) ?? []) {
-      if ((kinds & (bit.child | bit.persistent)) === 0) continue;
+      const concerned = kinds & (bit.child | bit.persistent);
+      if (concerned === 0 || this.#withholds(connection, parent, parent, concerned, acl, "childrenChanged", zxid)) continue;
       told.add(connection);
       if ((kinds & bit.child) !== 0) this.#drop(connection, parent, bit.child);
     }
-    tell(told, acl, "childrenChanged", parent, zxid);
+    tell(told, "childrenChanged", parent, zxid);
   }
 
   #drop(connection: Connection, path: string, gone: number): void {
@@ -243,6 +322,7 @@ export class WatchTable {
     const left = kinds & ~gone;
     this.#weigh(connection, path, kinds, left);
     this.#count(connection, gone, -1);
+    if (!this.#withheld.isEmpty) this.#withheld.remove(connection, path, kindsOf(gone));
     if ((gone & bit.recursive) !== 0) this.#removeRecursive(connection, path);
     if (left !== 0) {
       watchers.set(connection, left);
@@ -291,8 +371,12 @@ function miss(missed: Missed, path: string, acl: Acl): void {
   else if (acls.size < aclsMax) acls.add(acl);
 }
 
-function tell(connections: ReadonlySet<Connection>, acl: Acl, event: WatchEventKind, path: string, zxid: number): void {
+function kindsOf(bits: number): WatchKind[] {
+  return watchKinds.filter((kind) => (bits & bit[kind]) !== 0);
+}
+
+function tell(connections: ReadonlySet<Connection>, event: WatchEventKind, path: string, zxid: number): void {
   if (connections.size === 0) return;
   const message = chunk(encodeWatchEvent(event, path, zxid));
-  for (const connection of connections) if (mayDo(acl, "read", connection.caller)) connection.send(message);
+  for (const connection of connections) connection.send(message);
 }

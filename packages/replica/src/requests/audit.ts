@@ -4,7 +4,7 @@
  * A session may have proved many identities. Invariant: a line names the one that the change was granted to; where nobody in particular
  * was granted it, the user who was proved last.
  */
-import { type ErrorCode, type Identity, type Permission, parentOf, type SingleWrite, type Write } from "@copse/protocol";
+import { type ErrorCode, type Identity, identityText, type Permission, parentOf, type SingleWrite, type Write } from "@copse/protocol";
 import { type Applied, type Authenticate, type Caller, grantee, type Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 
@@ -45,11 +45,16 @@ export function authFailure(connection: Connection, zxid: number): AuditRecord {
 
 /** Without what proves them. */
 function namesOf(identities: readonly Identity[]): readonly string[] {
-  return identities.map(({ scheme, id }) => `${scheme}:${id.split(":", 1)[0]}`);
+  return identities.map((identity) => {
+    const { scheme, id } = identity;
+    return scheme === "digest" || scheme === "scrypt" || scheme === "super" ? `${scheme}:${id.split(":", 1)[0]}` : identityText(identity);
+  });
 }
 
 /** The identities of the user who was proved last. */
 function newestUser({ identities }: Caller): readonly Identity[] {
+  const vouched = identities.filter(({ scheme }) => scheme === "token" || scheme === "x509");
+  if (vouched.length > 0) return vouched;
   const newest = identities[identities.length - 1];
   return newest === undefined ? [] : identities.filter(({ id }) => id.split(":", 1)[0] === newest.id.split(":", 1)[0]);
 }
@@ -65,8 +70,9 @@ const asked: Readonly<Record<SingleWrite["op"], readonly [Permission, "own" | "p
 
 /** The identity that an ACL names for this write; of a multi's, that of the first op for which one does. */
 function grantedTo(write: Write | Authenticate, caller: Caller, tree: Tree): Identity | null {
-  if (write.op === "auth") return write.identities[0] ?? null;
-  if (write.op === "reconfig" || write.op === "stepTime") return grantee(tree.root.acl, "admin", caller);
+  if (write.op === "auth") return write.proofs?.[0]?.identities[0] ?? write.identities[0] ?? null;
+  if (write.op === "logout") return null;
+  if (!("path" in write) && write.op !== "multi") return grantee(tree.root.acl, "admin", caller);
   for (const op of write.op === "multi" ? write.ops.slice(0, pathsMax) : [write]) {
     const [permission, whose] = asked[op.op];
     const znode = tree.find(whose === "own" || op.path === "/" ? op.path : parentOf(op.path));

@@ -37,7 +37,7 @@ export class ClientWrite implements PendingTxn {
     const body = this.#connection.replies.written(reply!);
     if (outcome !== "repeated") this.#audit(applied);
     if (code !== null) this.#host.refused(code);
-    const close = code === "SESSION_EXPIRED" ? expired : undefined;
+    const close = code === "SESSION_EXPIRED" ? expired : code === "AUTH_FAILED" ? failed : undefined;
     this.#connection.answer(this.#slot, close === undefined ? { body } : { body, close });
   }
 
@@ -54,4 +54,5 @@ export class ClientWrite implements PendingTxn {
   }
 }
 
+const failed = { code: closeCode.authenticationFailed, reason: "the credential is not accepted" } as const;
 const expired = { code: closeCode.sessionExpired, reason: "the session has expired" } as const;

@@ -2,11 +2,13 @@
  * A connection as one who reads: what a read may touch besides the tree.
  */
 import type { Refusal, ReplyWriter, Results } from "@copse/protocol";
-import { type Caller, isAdmin, isRootOpen, type Tree } from "@copse/tree";
+import { type Caller, isRootOpen, type Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
+import type { Sight } from "../following/sight.ts";
 import type { WatchTable } from "../following/watch-table.ts";
+import type { Policy } from "../sessions/policy.ts";
 import type { Inspected } from "./inspection.ts";
-import type { Reader } from "./reads.ts";
+import type { Reader } from "./reader.ts";
 import type { StatTexts } from "./stat-texts.ts";
 
 /** What the reads of all connections share. */
@@ -14,7 +16,8 @@ export interface ReadsState {
   readonly tree: Tree;
   readonly watches: WatchTable;
   readonly inspected: Inspected;
-  readonly isWorldAdmin: boolean;
+  readonly policy: Policy;
+  readonly sight: Sight;
   readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
 }
 
@@ -47,11 +50,20 @@ export class ConnectionReader implements Reader {
   }
 
   get isRootExposed(): boolean {
-    return !this.#state.isWorldAdmin && isRootOpen(this.#state.tree);
+    return !this.#state.policy.isWorldAdmin && isRootOpen(this.#state.tree);
   }
 
   get isAdmin(): boolean {
-    return isAdmin(this.#state.tree, this.caller, this.#state.isWorldAdmin);
+    return this.sight.isAdmin(this.caller);
+  }
+
+  get sight(): Sight {
+    return this.#state.sight;
+  }
+
+  get expiresAt(): number | null {
+    const { endsAt } = this.#connection.identities.held;
+    return endsAt === Number.POSITIVE_INFINITY ? null : endsAt;
   }
 
   watch(wanted: readonly (readonly [path: string, kind: "data" | "child"])[]): Refusal | null {

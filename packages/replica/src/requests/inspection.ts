@@ -5,6 +5,7 @@
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
  */
 import {
+  type Identity,
   type InspectionOp,
   joinPath,
   type MemberStats,
@@ -16,8 +17,9 @@ import {
   type ShownSession,
   type WatchKind,
 } from "@copse/protocol";
-import type { Session, Tree } from "@copse/tree";
+import type { Caller, Session, Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
+import type { Sight } from "../following/sight.ts";
 import type { Queues } from "./queues.ts";
 import { search } from "./search.ts";
 
@@ -38,14 +40,20 @@ const pageItemsMax = 1_000;
 /** Places that are listed in one reply, the first of each queue apart; how many there are is always told. */
 const placesMax = 1_000;
 /** What is answered, or why not. The caller is an admin. */
-export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspected, replies: ReplyWriter): Members | Refusal {
+export function answerInspection(
+  tree: Tree,
+  op: InspectionOp,
+  { inspected, sight, caller }: { readonly inspected: Inspected; readonly sight: Sight; readonly caller: Caller },
+  replies: ReplyWriter,
+): Members | Refusal {
+  const isShown = (path: string): boolean => sight.isShown(path, caller);
   switch (op.op) {
     case "sessions": {
       const { items, ...more } = shownSessions(tree, op, inspected);
       return replies.result("sessions", { sessions: items, total: tree.sessions.size, ...more });
     }
     case "queues": {
-      const { items, ...more } = shownQueues(inspected.queues, op, tree);
+      const { items, ...more } = shownQueues(inspected.queues, op, tree, isShown);
       return replies.result("queues", { queues: items, total: inspected.queues.size, ...more });
     }
     case "watchers": {
@@ -54,12 +62,15 @@ export function answerInspection(tree: Tree, op: InspectionOp, inspected: Inspec
       return replies.result("watchers", { watchers });
     }
     case "search": {
+      if (!isShown(op.path)) return refuse("NO_AUTH", "needs the permission to read", op.path);
       if (tree.find(op.path) === undefined) return refuse("NO_NODE", "there is nothing to search", op.path);
-      const { paths, looked, after } = search(tree, op);
+      const { paths, looked, after } = search(tree, op, isShown);
       return replies.result("search", after === null ? { paths, looked } : { paths, looked, after });
     }
     case "stats":
       return replies.result("stats", { stats: inspected.stats() });
+    case "revoked":
+      return replies.result("revoked", { list: tree.revocations.all().map(({ identity, before, at }) => ({ identity, before, at })) });
   }
 }
 
@@ -74,7 +85,7 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
   for (const connection of connections()) if (connection.session !== null) here.set(connection.session.id, connection);
   const shown = ({ id, timeoutMs, ephemerals, identities }: Session): ShownSession => {
     const connection = here.get(id);
-    const named = identities.map((identity) => ({ scheme: identity.scheme, id: identity.id.split(":", 1)[0]! }));
+    const named = identities.map((identity) => ({ scheme: identity.scheme, id: shownId(identity) }));
     const of = { id, timeout: timeoutMs, ephemerals: ephemerals.size, identities: named };
     if (connection === undefined) return { ...of, connection: null };
     const { address, openedAt, heardAt, watches, unsentBytes } = connection;
@@ -85,17 +96,23 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
   return { items: items.map(shown), ...more };
 }
 
+/** Without what a password hashes to; ids of tokens are shown whole. */
+function shownId({ scheme, id }: Identity): string {
+  return scheme === "digest" || scheme === "scrypt" ? id.split(":", 1)[0]! : id;
+}
+
 /** In the order of their paths; the places of each in their own order. */
-function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree): Selected<ShownQueue> {
+function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree, isShown: (path: string) => boolean): Selected<ShownQueue> {
   const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
   const items: ShownQueue[] = [];
   let room = placesMax;
   for (const { path, names } of queues.after(after)) {
     if (items.length === size) return { items, more: true };
+    if (!isShown(path)) continue;
     const places: ShownQueue["places"][number][] = [];
     for (const name of names.after(null)) {
       if (places.length >= Math.max(1, room)) break;
-      const znode = tree.find(joinPath(path, name));
+      const znode = isShown(joinPath(path, name)) ? tree.find(joinPath(path, name)) : undefined;
       if (znode?.kind.owner != null) places.push({ name, session: znode.kind.owner, czxid: znode.czxid, ctime: znode.ctime });
     }
     room -= places.length;

@@ -8,13 +8,14 @@ import {
   type Children,
   encodeStat,
   isRefusal,
+  joinPath,
   type Members,
   type PageWriter,
   type Read,
   type Refusal,
-  type ReplyWriter,
   type Results,
   refuse,
+  reservedRoot,
   type ShownQuota,
   type SingleRead,
   type StatText,
@@ -33,28 +34,10 @@ import {
   type Tree,
   type Znode,
 } from "@copse/tree";
-import { answerInspection, type Inspected } from "./inspection.ts";
+import { explain } from "./explain.ts";
+import { answerInspection } from "./inspection.ts";
+import { mayReadAcl, type Reader, type WatchWanted } from "./reader.ts";
 import { publicValue, statBeside } from "./shown-config.ts";
-import type { StatTexts } from "./stat-texts.ts";
-
-/** The caller of a read, and what the read may touch besides the tree. */
-export interface Reader {
-  readonly caller: Caller;
-  /** How its wire writes what it is answered. */
-  readonly replies: ReplyWriter;
-  readonly stats: StatTexts;
-  readonly session: string | null;
-  /** True for an admin. */
-  readonly isAdmin: boolean;
-  /** True where strangers may come, and everyone may change what is below the root. */
-  readonly isRootExposed: boolean;
-  /** Leaves one-shot watches; none where they are refused. */
-  watch(wanted: readonly WatchWanted[]): Refusal | null;
-  ensemble(): Results["ensemble"];
-  readonly inspected: Inspected;
-}
-
-type WatchWanted = readonly [path: string, kind: "data" | "child"];
 
 /** The result as the reader's wire writes it, or why not. */
 export function answerRead(tree: Tree, read: Read, reader: Reader): Members | Refusal {
@@ -93,11 +76,14 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     }
     case "getAcl": {
       const znode = tree.find(read.path);
+      const isShown = reader.sight.isShown(read.path, reader.caller);
+      if (!isShown && tree.rules?.grants(read.path, "admin", reader.caller) !== true) return noAuth(read.path);
       if (znode === undefined) return noNode(read.path);
-      if (!mayDo(znode.acl, "read", reader.caller) && !mayDo(znode.acl, "admin", reader.caller)) return noAuth(read.path);
+      if (!mayReadAcl(tree, znode, read.path, reader)) return noAuth(read.path);
       return replies.result("getAcl", aclResult(znode, reader.caller));
     }
     case "count": {
+      if (tree.rules?.grantsReadBelow(read.path, reader.caller) === false) return noAuth(read.path);
       const znode = readable(tree, read.path, reader);
       return isRefusal(znode) ? znode : replies.result("count", { count: znode.descendants });
     }
@@ -109,7 +95,8 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
       const { identities, address } = reader.caller;
       const all = address === "" ? identities : [...identities, { scheme: "ip", id: address }];
       const exposed = reader.isRootExposed ? ({ rootOpen: true } as const) : {};
-      return replies.result("whoami", { identities: all, admin: reader.isAdmin, ...exposed });
+      const ends = reader.expiresAt === null ? {} : { expiresAt: reader.expiresAt };
+      return replies.result("whoami", { identities: all, admin: reader.isAdmin, ...exposed, ...ends });
     }
     case "quotas":
       return page(replies.page("quotas"), read, tree.quotas.after(read.after), (use) =>
@@ -122,9 +109,12 @@ function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): 
     case "watchers":
     case "search":
     case "stats":
+    case "revoked":
       return reader.isAdmin
-        ? answerInspection(tree, read, reader.inspected, replies)
+        ? answerInspection(tree, read, reader, replies)
         : refuse("NO_AUTH", "needs the permission to administer the root", "/");
+    case "explain":
+      return explain(tree, read, reader);
     case "sync":
       return replies.result("sync", {});
   }
@@ -140,22 +130,24 @@ function answerSingle(
 ): Members | Refusal {
   const { path } = read;
   const { replies } = reader;
+  if (!reader.sight.isShown(path, reader.caller)) return noAuth(path);
   const znode = tree.find(path);
   if (znode === undefined && read.op !== "exists") return noNode(path);
   if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
   if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
   if (znode === undefined) return replies.exists(null);
-  if (path === configPath && !reader.isAdmin) return publicConfig(znode, read, replies, budget);
+  if (path === configPath && !reader.isAdmin) return publicConfig(tree, znode, read, reader, budget);
   const stat = reader.stats.of(path, znode);
   if (read.op === "exists") return replies.exists(stat);
   if (read.op === "get") return replies.get(znode.value, stat);
-  return listChildren(znode, read, stat, replies, budget);
+  return listChildren(tree, znode, read, stat, reader, budget);
 }
 
-function publicConfig(znode: Znode, read: SingleRead, replies: ReplyWriter, budget: ListBudget): Members | Refusal {
+function publicConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader, budget: ListBudget): Members | Refusal {
+  const { replies } = reader;
   const value = publicValue(configPath, znode.value);
   const stat = encodeStat(statBeside(statOf(znode), value));
-  if (read.op === "children") return listChildren(znode, read, stat, replies, budget);
+  if (read.op === "children") return listChildren(tree, znode, read, stat, reader, budget);
   return read.op === "get" ? replies.get(value, stat) : replies.exists(stat);
 }
 
@@ -208,37 +200,45 @@ class ListBudget {
 
 /** UTF-16 units of a page of children. */
 const childrenUnits = 2_097_152;
-/** What a stat costs, beside a name alone. */
+/** What a stat costs, and a look at the rules, beside a name alone. */
 const statCost = 10;
+const ruleCost = 5;
 
+/** What rules hide is looked at all the same: a page may end without a name, and says where the next one begins. */
 function listChildren(
+  { rules }: Tree,
   znode: Znode,
   { after, limit, stats, path }: Children,
   stat: StatText,
-  replies: ReplyWriter,
+  { replies, sight, caller }: Reader,
   budget: ListBudget,
 ): Members | Refusal {
   const list = replies.children();
+  const isFiltered = rules !== null || path === reservedRoot;
+  let looked = after;
   for (const child of znode.children?.after(after) ?? []) {
     const isSpent = budget.left <= 0 || list.units > (limit === null ? serverFrameBytesMax : childrenUnits);
-    if (limit !== null && (list.count >= limit || isSpent)) return list.end(stat, true);
+    if (limit !== null && (list.count >= limit || isSpent)) return list.end(stat, true, isFiltered ? looked : null);
     if (isSpent) return refuse("TOO_LARGE", "too many children for one reply; ask for pages", path);
-    budget.left -= stats ? statCost : 1;
+    budget.left -= stats ? statCost : isFiltered ? ruleCost : 1;
+    looked = child.name;
+    if (isFiltered && !sight.isShown(joinPath(path, child.name), caller)) continue;
     if (stats) list.add(child.name, statOf(child));
     else list.add(child.name);
   }
   return list.end(stat, false);
 }
 
-function readable(tree: Tree, path: string, reader: Reader): Znode | Refusal {
+function readable(tree: Tree, path: string, { sight, caller }: Reader): Znode | Refusal {
+  if (!sight.isShown(path, caller)) return noAuth(path);
   const znode = tree.find(path);
   if (znode === undefined) return noNode(path);
-  return mayDo(znode.acl, "read", reader.caller) ? znode : noAuth(path);
+  return mayDo(znode.acl, "read", caller) ? znode : noAuth(path);
 }
 
-function mayRead(tree: Tree, path: string, { caller }: Reader): boolean {
+function mayRead(tree: Tree, path: string, { sight, caller }: Reader): boolean {
   const znode = tree.find(path);
-  return znode !== undefined && mayDo(znode.acl, "read", caller);
+  return znode !== undefined && sight.mayRead(path, znode.acl, caller);
 }
 
 function shownQuota({ path, quota, used }: QuotaUse): ShownQuota {

@@ -9,7 +9,6 @@ import {
   closeCode,
   decodeRequest,
   type Follow,
-  type Identity,
   type Limits,
   type RawMessage,
   type Read,
@@ -27,26 +26,29 @@ import {
   encodeTxn,
   expandedFault,
   formatNeeded,
+  type Identities,
   isJudgedAnew,
+  isRulesWrite,
   printOf,
-  renewed,
   type Tree,
   type WriteTxn,
 } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import { grows } from "../connections/growth.ts";
-import type { Proof } from "../connections/proof.ts";
 import type { Answer, Slot } from "../connections/slot.ts";
 import type { Effects } from "../effect.ts";
 import type { History } from "../following/history.ts";
+import type { Sight } from "../following/sight.ts";
 import type { Subscriptions } from "../following/subscriptions.ts";
 import { restoreWatches } from "../following/watch-catch-up.ts";
 import type { WatchTable } from "../following/watch-table.ts";
 import type { Proposals } from "../order/proposals.ts";
-import type { Clock } from "../ports.ts";
+import type { Clock, Hash } from "../ports.ts";
+import type { Policy } from "../sessions/policy.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import { type Audit, authFailure } from "./audit.ts";
+import type { Audit } from "./audit.ts";
+import { Authentication, credentialPrint } from "./authentication.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
 import { ConnectionReader } from "./connection-reader.ts";
 import type { Inspected } from "./inspection.ts";
@@ -70,8 +72,11 @@ export interface RequestsState {
   readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
   readonly inspected: Inspected;
   readonly budgets: Budgets;
-  /** False where what the root's ACL grants to everyone makes nobody an admin. */
-  readonly isWorldAdmin: boolean;
+  readonly policy: Policy;
+  readonly sight: Sight;
+  readonly hash: Hash;
+  /** What a connection without a session has proved is this from now on. */
+  readonly identified: (connection: Connection, held: Identities) => void;
   /** True if every member reads this format of txns. */
   readonly canUse: (format: number) => boolean;
   /** A connection may go on with what it held back. */
@@ -83,7 +88,7 @@ type Of<Kind extends Request["kind"]> = Extract<Request, { readonly kind: Kind }
 
 export class Requests {
   readonly #state: RequestsState;
-  readonly #authenticating: Map<Connection, { readonly request: Of<"auth">; readonly slot: Slot }> = new Map();
+  readonly authentication: Authentication;
   /** Requests taken, by op: for metrics. */
   readonly counts: Map<string, number> = new Map();
   /** Requests that were refused, by code: for metrics. */
@@ -95,6 +100,11 @@ export class Requests {
   constructor(state: RequestsState) {
     this.#state = state;
     this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code) };
+    this.authentication = new Authentication(state, {
+      propose: (connection, slot, request, write) => this.#propose(connection, slot, request, write),
+      error: (connection, refusal) => this.#error(connection, refusal),
+      done: (connection) => this.#done(connection),
+    });
   }
 
   /** Refuses a request that came when it should not: it is new, and was not done. */
@@ -125,7 +135,7 @@ export class Requests {
       case "follow":
         return this.#follow(connection, request);
       case "auth":
-        return this.#auth(connection, request);
+        return this.authentication.begin(connection, request);
       case "close":
         return this.#close(connection, request.id);
       case "refused":
@@ -133,44 +143,8 @@ export class Requests {
     }
   }
 
-  /** What the credential of an auth has proved. */
-  authenticated(connection: Connection, proof: Proof): void {
-    const authenticating = this.#authenticating.get(connection);
-    if (authenticating === undefined || connection.phase.kind !== "holding") return;
-    this.#authenticating.delete(connection);
-    const { request, slot } = authenticating;
-    connection.release();
-    if (proof === "wrong") {
-      const refusal = refuse("AUTH_FAILED", "the credential is wrong or its scheme unknown");
-      this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
-      return connection.answer(slot, {
-        body: this.#error(connection, refusal),
-        close: { code: closeCode.authenticationFailed, reason: refusal.message },
-      });
-    }
-    if (typeof proof === "string") connection.answer(slot, { body: this.#error(connection, throttled(proof)) });
-    else if (connection.session === null) connection.answer(slot, { body: this.#identify(connection, proof.identities) });
-    else this.#propose(connection, slot, request, { op: "auth", identities: proof.identities });
-    this.#state.release(connection);
-  }
-
-  /** Identities of a connection without a session: they are this member's alone. */
-  #identify(connection: Connection, proved: readonly Identity[]): Body {
-    const { limits, subscriptions } = this.#state;
-    const identities = renewed(connection.caller.identities, proved);
-    if (identities.length > limits.identities) {
-      return this.#error(connection, refuse("QUOTA_EXCEEDED", `a connection has at most ${limits.identities} identities`));
-    }
-    connection.identify(identities);
-    subscriptions.identitiesChanged(connection);
-    return this.#done(connection);
-  }
-
-  forget(connection: Connection): void {
-    this.#authenticating.delete(connection);
-  }
-
   #write(connection: Connection, request: Of<"write">, write: Write): void {
+    if (write.op === "logout" && connection.session === null) return this.authentication.logOut(connection, request.id);
     if (connection.isReadOnly || this.#state.isReadOnly)
       return this.#refuse(connection, request.id, refuse("READ_ONLY", "this server or this connection is read-only"));
     if (!connection.holdsWrites) return this.#propose(connection, connection.enqueue(request.id), request, write);
@@ -182,7 +156,7 @@ export class Requests {
   }
 
   #propose(connection: Connection, slot: Slot, request: Of<"write"> | Of<"auth">, write: Write | Authenticate): void {
-    const { proposals, sessions, clock, canUse } = this.#state;
+    const { proposals, sessions, clock, canUse, hash } = this.#state;
     // Here and not where it is applied: members of different builds apply the same txn.
     const plain = write.op === "auth" ? write : write.op === "stepTime" ? { ...write, time: clock.wall() } : withUniqueAcls(write);
     const fault = plain.op === "auth" || request.id <= connection.lastWriteId ? null : expandedFault(plain, connection.caller);
@@ -195,36 +169,38 @@ export class Requests {
     const { id: session, generation } = connection.session!;
     const after = connection.propose(id);
     const asked = encodeOperation(write);
-    const print = printOf(asked, guards);
+    const print =
+      request.kind === "auth" && canUse(5) ? printOf(credentialPrint(request, connection, hash), guards) : printOf(asked, guards);
     const { address } = connection;
     const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
-    const txn: WriteTxn = isAnew ? this.#judgedAnew(common) : common;
+    const txn: WriteTxn = this.#judged(connection, common, needed, isAnew);
     const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
     proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
   }
 
-  #judgedAnew(txn: WriteTxn): WriteTxn {
-    const { isWorldAdmin } = this.#state;
-    const { op } = txn.write;
-    return op === "reconfig" || op === "stepTime" ? { ...txn, format: 3, isWorldAdmin } : { ...txn, format: 3 };
+  /** With what this member's clock and configuration say about it, in the oldest format that says enough. */
+  #judged({ identities: { held, certificate } }: Connection, txn: WriteTxn, needed: number, isAnew: boolean): WriteTxn {
+    const { policy, clock, canUse } = this.#state;
+    const { write } = txn;
+    const usesFormat5 = needed >= 5 || held.proofs.length > 0 || certificate !== null || write.op === "auth";
+    if (!isAnew && !usesFormat5) return txn;
+    const asksForAdmin =
+      ["reconfig", "stepTime", "revoke", "endSession"].includes(write.op) || (write.op !== "auth" && isRulesWrite(write));
+    const common = asksForAdmin ? { ...txn, isWorldAdmin: policy.isWorldAdmin } : txn;
+    if (!usesFormat5 || !canUse(5)) return { ...common, format: 3 };
+    return {
+      ...common,
+      format: 5,
+      wall: clock.wall(),
+      ...(certificate === null ? {} : { certificate }),
+      ...(write.op === "revoke" ? { retentionMs: policy.retentionMsOf(write.identity) } : {}),
+    };
   }
 
   /** A write that some member would not understand: it waits, with its connection, until all do. */
   #refuseUnread(connection: Connection, slot: Slot): void {
     const refusal = refuse("UNAVAILABLE", "a member of the ensemble runs a build that does not support this yet");
     connection.answer(slot, { body: this.#error(connection, refusal), close: { code: closeCode.unavailable, reason: refusal.message } });
-  }
-
-  /** What comes after an auth is held back until it is through. */
-  #auth(connection: Connection, request: Of<"auth">): void {
-    connection.hold("auth");
-    const run = (slot: Slot): null => {
-      this.#authenticating.set(connection, { request, slot });
-      const { effects } = this.#state;
-      effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
-      return null;
-    };
-    connection.enqueue(request.id, run, true);
   }
 
   #read(connection: Connection, request: Of<"read">): void {
@@ -356,13 +332,6 @@ export class Requests {
   #count(request: Request): void {
     increment(this.counts, opName(request));
   }
-}
-
-function throttled(proof: "busy" | "throttled"): Refusal {
-  return refuse(
-    "THROTTLED",
-    proof === "busy" ? "too many credentials are waiting to be verified" : "too many wrong credentials from this address",
-  );
 }
 
 function increment(counts: Map<string, number>, name: string): void {

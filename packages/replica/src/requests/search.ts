@@ -36,7 +36,8 @@ interface Level {
 }
 
 /** In the order of a walk: a znode, then all below it, siblings in code-unit order. */
-export function search(tree: Tree, { path, contains, after, limit }: Search): Found {
+/** @param isShown false for a path that is not to be named */
+export function search(tree: Tree, { path, contains, after, limit }: Search, isShown: (path: string) => boolean): Found {
   const wanted = contains.toLowerCase();
   const size = Math.min(limit ?? pathsMax, pathsMax);
   const paths: string[] = [];
@@ -54,7 +55,7 @@ export function search(tree: Tree, { path, contains, after, limit }: Search): Fo
     looked++;
     units += znode.name.length;
     last = joinPath(level.path, znode.name);
-    if (znode.name.toLowerCase().includes(wanted)) paths.push(last);
+    if (znode.name.toLowerCase().includes(wanted) && isShown(last)) paths.push(last);
     if (znode.children !== null) levels.push({ path: last, children: znode.children.after(null) });
   }
   return { paths, looked, after: null };

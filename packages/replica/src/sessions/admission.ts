@@ -4,26 +4,26 @@
  * Invariants: nobody learns whether a session was unknown, expired, or asked for with a wrong secret; every reply says the cluster; what
  * comes after the connect waits for its answer. A session that is being opened counts for its address already.
  */
+import { type Connect, closeCode, decodeConnect, isRefusal, type Limits, type RawMessage, type Refusal, refuse } from "@copse/protocol";
 import {
-  type Connect,
-  closeCode,
-  decodeConnect,
-  type Identity,
-  isRefusal,
-  type Limits,
-  type RawMessage,
-  type Refusal,
-  refuse,
-} from "@copse/protocol";
-import type { Applied, OpenTxn, ShownRole, Tree } from "@copse/tree";
+  type Applied,
+  type Identities,
+  noIdentities,
+  type OpenTxn,
+  type Proof,
+  proofRefusal,
+  type ShownRole,
+  type Tree,
+} from "@copse/tree";
 import { Allowance, type Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
-import type { Proof } from "../connections/proof.ts";
+import { type AuthOutcome, authFailed, identitiesOf, needsFormat5, notLetIn, split } from "../connections/proof.ts";
 import type { Effects } from "../effect.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash, Random } from "../ports.ts";
 import { type Audit, authFailure } from "../requests/audit.ts";
 import type { Waits } from "../requests/waits.ts";
+import type { Policy } from "./policy.ts";
 import { noCoordinator, type Sessions } from "./sessions.ts";
 
 export interface AdmissionOptions {
@@ -55,6 +55,9 @@ export interface AdmissionState {
   readonly canUse: (format: number) => boolean;
   readonly role: () => ShownRole;
   readonly audit: Audit | null;
+  readonly policy: Policy;
+  /** A connection is in, with what it has proved. */
+  readonly admitted: (connection: Connection) => void;
 }
 
 /** A connection whose connect is not answered yet. */
@@ -93,7 +96,7 @@ export class Admission {
     const connect = decodeConnect(message.members, this.#options.limits);
     if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
     this.#connecting.set(connection, { id: message.id, connect, isOpening: false });
-    connection.hold("connect", { isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
+    connection.agree({ isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
     if (this.#state.sessions.isOrphaned && !connect.isReadOnly)
       return this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable);
     // Credentials are proved with the cluster's id, and every reply says it; and nobody comes in before it says whose the root is.
@@ -110,31 +113,26 @@ export class Admission {
     const connecting = this.#connecting.get(connection);
     if (connecting === undefined) return;
     const { id, connect } = connecting;
-    if (connect.auth.length === 0) this.authenticated(connection, { identities: [] });
+    if (connect.auth.length === 0) this.authenticated(connection, { proofs: [] });
     else this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: id, credentials: connect.auth });
   }
 
   /** What the credentials of a connect have proved. */
-  authenticated(connection: Connection, proof: Proof): void {
+  authenticated(connection: Connection, outcome: AuthOutcome): void {
     const connecting = this.#connecting.get(connection);
     if (connecting === undefined) return;
     const { id, connect } = connecting;
-    if (proof === "busy") {
-      return this.#refuse(connection, id, refuse("UNAVAILABLE", "too many credentials are waiting to be verified"), closeCode.unavailable);
+    if (outcome === "busy") {
+      return this.#refuse(connection, id, refuse("UNAVAILABLE", "a credential can't be verified now; try again"), closeCode.unavailable);
     }
-    if (proof === "throttled") {
+    if (outcome === "throttled") {
       return this.#refuse(connection, id, refuse("THROTTLED", "too many wrong credentials from this address"), closeCode.tooMuch);
     }
-    if (proof === "wrong") {
+    if ("wrong" in outcome) {
       this.#state.audit?.(authFailure(connection, this.#state.tree.zxid));
-      return this.#refuse(
-        connection,
-        id,
-        refuse("AUTH_FAILED", "a credential is wrong or its scheme unknown"),
-        closeCode.authenticationFailed,
-      );
+      return this.#refuse(connection, id, authFailed(outcome.wrong), closeCode.authenticationFailed);
     }
-    const { identities } = proof;
+    const { proofs } = outcome;
     const { tree, waits } = this.#state;
     const isForeign = connect.cluster !== null && this.#state.sessions.cluster !== "" && connect.cluster !== this.#state.sessions.cluster;
     if (isForeign && connect.session !== null) return this.#refuseExpired(connection, id);
@@ -143,18 +141,26 @@ export class Admission {
       (zxid) => zxid >= lastZxid,
       tree.zxid,
       this.#deadline(connection),
-      () => this.#admit(connection, id, connect, identities),
+      () => this.#admit(connection, id, connect, proofs),
       () => this.#refuse(connection, id, refuse("UNAVAILABLE", "this member has not applied lastZxid yet"), closeCode.unavailable),
     );
   }
 
-  #admit(connection: Connection, id: number, connect: Connect, identities: readonly Identity[]): void {
+  #admit(connection: Connection, id: number, connect: Connect, proofs: readonly Proof[]): void {
     if (connection.phase.kind === "closed") return;
+    const { random, hash, proposals, tree, budgets, canUse, clock } = this.#state;
+    const wall = clock.wall();
+    const held = connect.session === null ? noIdentities : (tree.sessions.get(connect.session.id)?.held.at(wall) ?? null);
+    const refusal = held === null ? null : this.#credentialRefusal(connect, held, proofs);
+    if (refusal !== null) return this.#refuse(connection, id, refusal, closeCode.authenticationFailed);
     if (connect.isReadOnly) {
-      connection.admit(identities, this.#allowance(), null);
+      connection.admit(identitiesOf(proofs, wall), this.#allowance(), null);
       return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
     }
-    const { random, hash, proposals, tree, budgets, canUse } = this.#state;
+    if (proofs.some(needsFormat5) && !canUse(5)) {
+      const older = refuse("UNAVAILABLE", "a member of the ensemble runs a build that does not support tokens yet");
+      return this.#refuse(connection, id, older, closeCode.unavailable);
+    }
     const isResumed = connect.session !== null;
     if (!isResumed) {
       if (budgets.isPressed) {
@@ -167,31 +173,45 @@ export class Admission {
     }
     const session = connect.session ?? { id: random.token(), secret: random.token() };
     const { timeoutMs } = connection;
+    const { plain, more } = split(proofs);
+    const usesFormat5 = more.length > 0 || (held !== null && held.proofs.length > 0);
     const txn: OpenTxn = {
       kind: isResumed ? "move" : "open",
       session: session.id,
       secretHash: hash.sha256(session.secret),
       timeoutMs,
-      identities,
+      identities: plain,
       connection: random.token(),
-      ...(identities.length > 0 && canUse(3) ? { format: 3 } : {}),
+      ...(usesFormat5 ? { proofs: more, wall, format: 5 } : plain.length > 0 && canUse(3) ? { format: 3 } : {}),
     };
     const settle = (applied: Applied): void => {
       this.#setOpening(connection, false);
-      const held = tree.sessions.get(session.id);
-      if (held !== undefined && held.connection === txn.connection) budgets.holdSession(session.id, connection.account);
+      const opened = tree.sessions.get(session.id);
+      if (opened !== undefined && opened.connection === txn.connection) budgets.holdSession(session.id, connection.account);
       if (connection.phase.kind === "closed") return;
       if (applied.code === "QUOTA_EXCEEDED") {
         return this.#refuse(connection, id, refuse(applied.code, "the session has too many identities"), closeCode.authenticationFailed);
       }
-      if (applied.outcome === "refused" || held === undefined) return this.#refuseExpired(connection, id);
-      if (held.connection !== txn.connection) return connection.close(closeCode.sessionMoved, "the session moved to a newer connection");
-      const { generation, lastId } = held;
-      connection.admit(held.identities, this.#allowance(), { id: session.id, generation, lastId });
+      if (applied.code === "AUTH_FAILED") return this.#refuse(connection, id, authFailed("refused"), closeCode.authenticationFailed);
+      if (applied.outcome === "refused" || opened === undefined) return this.#refuseExpired(connection, id);
+      if (opened.connection !== txn.connection) return connection.close(closeCode.sessionMoved, "the session moved to a newer connection");
+      const { generation, lastId } = opened;
+      connection.admit(opened.held, this.#allowance(), { ...session, generation, lastId });
       this.#state.sessions.connected(connection, session.id);
-      this.#welcome(connection, id, { session, isResumed, lastId: held.lastId });
+      this.#welcome(connection, id, { session, isResumed, lastId });
     };
     proposals.add(txn, settle, () => connection.phase.kind !== "closed");
+  }
+
+  /** Why whoever has kept and proved this may not come in, or null. */
+  #credentialRefusal(connect: Connect, held: Identities, proofs: readonly Proof[]): Refusal | null {
+    const { tree, policy, clock } = this.#state;
+    const { plain, more } = split(proofs);
+    const subject = connect.session === null ? null : (tree.sessions.get(connect.session.id)?.subject ?? null);
+    const refusal = proofRefusal(tree, subject, { identities: plain, proofs: more });
+    if (refusal !== null) return refusal;
+    const identities = held.renewedBy(plain, more).at(clock.wall());
+    return policy.admits(identities.all, connect.isReadOnly) ? null : notLetIn(policy.anonymous);
   }
 
   #welcome(
@@ -208,6 +228,7 @@ export class Admission {
     connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly })));
     this.#connecting.delete(connection);
     connection.release();
+    this.#state.admitted(connection);
     this.#state.release(connection);
   }
 

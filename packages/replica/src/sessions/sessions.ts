@@ -4,8 +4,8 @@
  * Invariants: one connection per session and member; a newer one closes the older (4409), and the generation fences the
  * writes of the older wherever they are. A ping is answered only when it has counted.
  */
-import { chunk, closeCode, expiredEvent, pingEvent, type Refusal, refuse } from "@copse/protocol";
-import type { Applied, Tree, Txn } from "@copse/tree";
+import { chunk, closeCode, expiredEvent, pingEvent, type Refusal, type Revoke, refuse } from "@copse/protocol";
+import type { Applied, Tree, Txn, WriteTxn } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Effects } from "../effect.ts";
@@ -13,6 +13,7 @@ import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
 import type { Waits } from "../requests/waits.ts";
+import type { Lapses } from "./lapses.ts";
 import { SessionExpiry } from "./session-expiry.ts";
 
 export interface SessionsState {
@@ -23,7 +24,8 @@ export interface SessionsState {
   readonly clock: Clock;
   readonly budgets: Budgets;
   readonly coordinator: Coordinator;
-  readonly identitiesChanged: (connection: Connection) => void;
+  readonly lapses: Lapses;
+  readonly connections: () => Iterable<Connection>;
 }
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
@@ -82,12 +84,14 @@ export class Sessions {
 
   /** Every applied txn passes here, whoever proposed it. */
   applied(txn: Txn, { outcome }: Applied): void {
-    const { clock, tree } = this.#state;
+    const { clock } = this.#state;
     if (txn.kind === "write" && (outcome === "done" || outcome === "refused")) this.#expiry.touch(txn.session, clock.now());
     if (txn.kind === "expire" && outcome === "refused") this.#goOn(txn.session);
     if (outcome !== "done") return;
     // Where this member's own connection opened or moved it, its settlement says so after this.
-    if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire") this.#state.budgets.releaseSession(txn.session);
+    if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire" || txn.kind === "evict")
+      this.#state.budgets.releaseSession(txn.session);
+    if ("session" in txn && txn.kind !== "write") this.#state.lapses.changed(txn.session);
     switch (txn.kind) {
       case "open":
       case "move":
@@ -95,21 +99,64 @@ export class Sessions {
         if (txn.kind === "move") this.#fence(txn.session);
         return;
       case "close":
-      case "expire": {
         this.#expiry.forget(txn.session);
-        const connection = this.#bySession.get(txn.session);
         this.#bySession.delete(txn.session);
-        if (txn.kind === "close" || connection === undefined) return;
-        connection.send(chunk(expiredEvent));
-        connection.close(closeCode.sessionExpired, "the session has expired");
         return;
-      }
-      case "write": {
-        const connection = txn.write.op === "auth" ? this.#bySession.get(txn.session) : undefined;
-        if (connection === undefined) return;
-        connection.identify(tree.sessions.get(txn.session)!.identities);
-        this.#state.identitiesChanged(connection);
-        return;
+      case "expire":
+      case "evict":
+        return this.#ended(txn.session);
+      case "lapse":
+        return this.#identified(txn.session);
+      case "write":
+        return this.#written(txn.session, txn.write);
+    }
+  }
+
+  #written(session: string, write: WriteTxn["write"]): void {
+    switch (write.op) {
+      case "auth":
+      case "logout":
+        this.#state.lapses.changed(session);
+        return this.#identified(session);
+      case "endSession":
+        this.#state.budgets.releaseSession(write.session);
+        this.#state.lapses.changed(write.session);
+        return this.#ended(write.session);
+      case "revoke":
+        return this.#revoked(write);
+    }
+  }
+
+  /** A session is gone, though its client did not ask for that. */
+  #ended(session: string): void {
+    this.#expiry.forget(session);
+    const connection = this.#bySession.get(session);
+    this.#bySession.delete(session);
+    if (connection === undefined) return;
+    connection.send(chunk(expiredEvent));
+    connection.close(closeCode.sessionExpired, "the session has expired");
+  }
+
+  /** The connection of a session has what the state says from now on. */
+  #identified(session: string): void {
+    const connection = this.#bySession.get(session);
+    const held = this.#state.tree.sessions.get(session)?.held;
+    if (connection !== undefined && held !== undefined) this.#state.lapses.identified(connection, held);
+  }
+
+  /** An identity was taken from whoever had it: from sessions in the state, and from connections without one here. */
+  #revoked({ identity, before }: Revoke): void {
+    const { lapses, tree, connections } = this.#state;
+    for (const { id, isRevoked } of tree.sessions.values()) if (isRevoked) lapses.changed(id);
+    if (before === 0) return;
+    for (const connection of connections()) {
+      if (connection.session !== null) {
+        const held = tree.sessions.get(connection.session.id)?.held;
+        if (held !== undefined && held !== connection.identities.held && this.#bySession.get(connection.session.id) === connection)
+          lapses.identified(connection, held);
+      } else {
+        const held = connection.identities.held.without(identity, before ?? Number.POSITIVE_INFINITY);
+        if (held !== connection.identities.held) lapses.identified(connection, held);
       }
     }
   }
@@ -139,6 +186,7 @@ export class Sessions {
     const now = this.#state.clock.now();
     this.#orphanedAt = this.#state.coordinator.member === null ? (this.#orphanedAt ?? now) : null;
     this.#startAll(now);
+    this.#state.lapses.restart();
   }
 
   /** Another state has taken the place of the present one. */
@@ -146,6 +194,7 @@ export class Sessions {
     this.#state.budgets.releaseUnknown((session) => this.#state.tree.sessions.has(session));
     this.#expiry.clear();
     this.#startAll(this.#state.clock.now());
+    this.#state.lapses.restart();
   }
 
   /** True once nobody has coordinated for so long that clients had better look elsewhere. */
@@ -162,6 +211,7 @@ export class Sessions {
     const now = this.#state.clock.now();
     const hasPaused = now - this.#tickedAt > pauseMs;
     this.#tickedAt = now;
+    this.#state.lapses.tick();
     if (hasPaused) this.#expiry.restartAll(now);
     if (this.#state.coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
     for (const connection of connections.values()) {

@@ -9,7 +9,7 @@
 import type { Limits } from "@copse/protocol";
 import { subprotocol } from "@copse/protocol";
 import type { Gateway, Input } from "@copse/replica";
-import type { CredentialProver } from "../credentials.ts";
+import type { CredentialProver } from "../credentials/prover.ts";
 import { endpoint, type Http } from "../http/http.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import type { Doors } from "./doors.ts";

@@ -75,7 +75,7 @@ export class ClientSockets implements Gateway {
       cluster: cluster(),
       address: this.#addresses.get(connection) ?? "",
       isWanted: () => this.#sockets.has(connection),
-      done: (proof) => submit({ kind: "authenticated", connection, ticket, proof }),
+      done: (outcome) => submit({ kind: "authenticated", connection, ticket, outcome }),
     });
   }
 }

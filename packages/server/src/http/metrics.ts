@@ -6,7 +6,7 @@ import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AuditLog } from "../audit-log.ts";
 import type { Doors } from "../clients/doors.ts";
-import type { CredentialProver } from "../credentials.ts";
+import type { CredentialProver } from "../credentials/prover.ts";
 import { type HeapWatch, heapUse } from "../heap-watch.ts";
 
 interface Sources {
@@ -68,7 +68,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("followed_bytes", "Bytes of watches and subscriptions", () => figures().followedBytes);
   gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => figures().asideBytes);
   gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => figures().aclBytes);
-  gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.waiting);
+  gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.passwords.waiting);
   gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
   gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);
   gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
@@ -94,7 +94,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   counts("refusals", "Requests refused, by error code", "code", () => figures().refusals);
   counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
   counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {
-    return new Map([...figures().overBudget, ...prover.refusals]);
+    return new Map([...figures().overBudget, ...prover.passwords.refusals]);
   });
   new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
     { transport },

@@ -9,7 +9,9 @@ import {
   type AclItem,
   aclItemsMax,
   aclUnitsMax,
+  demanded,
   type Identity,
+  identityText,
   isMasked,
   maskedItem,
   openAcl,
@@ -39,8 +41,8 @@ function bitsOf(perms: readonly string[]): number {
 /** One grant, ready to be compared. */
 interface Grant {
   readonly bits: number;
-  /** Scheme and id as one string; a network instead, where the scheme is `ip`. */
-  readonly who: string | Network;
+  /** All of whom it takes: scheme and id as one string; a network instead, where the scheme is `ip`. */
+  readonly whom: readonly (string | Network)[];
 }
 
 export class Acl {
@@ -59,7 +61,7 @@ export class Acl {
     this.defaultItems = defaultItems;
     this.key = JSON.stringify(defaultItems === null ? items : [items, defaultItems]);
     let world = 0;
-    for (const item of items) if (item.scheme === "world") world |= bitsOf(item.perms);
+    for (const item of items) if (demanded(item).every(isWorld)) world |= bitsOf(item.perms);
     this.world = world;
   }
 
@@ -69,19 +71,26 @@ export class Acl {
   }
 
   get grants(): readonly Grant[] {
-    this.#grants ??= this.items.flatMap(({ perms, scheme, id }): Grant[] => {
-      if (scheme === "world") return [];
-      const who = scheme === "ip" ? parseNetwork(id) : nameOf(scheme, id);
-      return who === null ? [] : [{ bits: bitsOf(perms), who }];
+    this.#grants ??= this.items.flatMap((item): Grant[] => {
+      const named = demanded(item).filter((identity) => !isWorld(identity));
+      const whom = named.map((identity) => (identity.scheme === "ip" ? parseNetwork(identity.id) : identityText(identity)));
+      return whom.length === 0 || whom.includes(null) ? [] : [{ bits: bitsOf(item.perms), whom: whom as Grant["whom"] }];
     });
     return this.#grants;
   }
+}
+
+function isWorld({ scheme, id }: Identity): boolean {
+  return scheme === "world" && id === "anyone";
 }
 
 /** The ACL of already expanded items. */
 export function aclOf(items: readonly AclItem[]): Acl {
   return new Acl(items);
 }
+
+/** A caller without identities or an address. */
+export const nobody: Caller = { identities: [], address: "" };
 
 /** world:anyone, all permissions. */
 export const open: Acl = aclOf(openAcl);
@@ -107,13 +116,13 @@ const everything = 31;
 function namedGrants(acl: Acl, caller: Caller): number {
   let held = known.get(caller);
   if (held === undefined) {
-    held = { names: new Set(caller.identities.map(({ scheme, id }) => nameOf(scheme, id))), bits: new Map() };
+    held = { names: new Set(caller.identities.map(identityText)), bits: new Map() };
     known.set(caller, held);
   }
   const before = held.bits.get(acl);
   if (before !== undefined) return before;
   if (held.bits.size >= knownMax) held.bits.clear();
-  const bits = isSuper(caller) ? everything : grantedBits(acl.grants, held.names, caller.address);
+  const bits = passesAll(caller) ? everything : grantedBits(acl.grants, held.names, caller.address);
   held.bits.set(acl, bits);
   return bits;
 }
@@ -121,25 +130,23 @@ function namedGrants(acl: Acl, caller: Caller): number {
 function grantedBits(grants: readonly Grant[], names: ReadonlySet<string>, from: string): number {
   let bits = 0;
   let address: number[] | null | undefined;
-  for (const { bits: more, who } of grants) {
-    if ((more & ~bits) === 0) continue;
-    if (typeof who === "string") {
-      if (names.has(who)) bits |= more;
-    } else {
-      if (address === undefined) address = parseAddress(from);
-      if (address !== null && isInNetwork(address, who)) bits |= more;
-    }
-  }
+  const isOne = (who: string | Network): boolean => {
+    if (typeof who === "string") return names.has(who);
+    if (address === undefined) address = parseAddress(from);
+    return address !== null && isInNetwork(address, who);
+  };
+  for (const { bits: more, whom } of grants) if ((more & ~bits) !== 0 && whom.every(isOne)) bits |= more;
   return bits;
 }
 
-function nameOf(scheme: string, id: string): string {
-  return `${scheme} ${id}`;
-}
-
-/** True for who passes every ACL. */
+/** True for super: what `force` asks for. */
 export function isSuper(caller: Caller): boolean {
   return caller.identities.some(({ scheme }) => scheme === "super");
+}
+
+/** True for callers that pass every ACL and every rule: super, and those whom the configuration names as admins. */
+export function passesAll(caller: Caller): boolean {
+  return caller.identities.some(({ scheme }) => scheme === "super" || scheme === "admin");
 }
 
 /** The first identity of the caller that an ACL names with this permission; null where it grants it to nobody in particular. */
@@ -147,34 +154,54 @@ export function grantee(acl: Acl, permission: Permission, caller: Caller): Ident
   const wanted = bit[permission];
   const named = acl.items.filter(({ perms }) => (bitsOf(perms) & wanted) !== 0);
   return (
-    caller.identities.find(({ scheme, id }) => scheme === "super" || named.some((item) => item.scheme === scheme && item.id === id)) ?? null
+    caller.identities.find(
+      ({ scheme, id }) =>
+        scheme === "super" ||
+        scheme === "admin" ||
+        named.some((item) => demanded(item).some((one) => one.scheme === scheme && one.id === id)),
+    ) ?? null
   );
 }
 
+/** What `auth` in an ACL stands for: the token of the caller, where there is one, else its digest identities. */
+function ownIdentities({ identities }: Caller): readonly Identity[] {
+  const tokens = identities.filter(({ scheme }) => scheme === "token");
+  return tokens.length > 0 ? tokens : identities.filter(({ scheme }) => scheme === "digest");
+}
+
 /**
- * Judges and expands the ACL of a request: `auth` becomes the caller's digest identities, a bare scrypt user the
+ * Judges and expands the ACL of a request: `auth` becomes the caller's own identities, a bare scrypt user the
  * identity proved under that name.
- * @param refusesMasked false for txns of formats that took a masked id for any other
+ * @param format of the txn: since 3 a masked id is refused, since 5 an item may name tokens, claims and certificates, and several at once
  * @returns the items, or INVALID_ACL
  */
-export function expandAcl(items: readonly AclItem[], caller: Caller, path: string, refusesMasked = true): readonly AclItem[] | Refusal {
+export function expandAcl(items: readonly AclItem[], caller: Caller, path: string, format: number): readonly AclItem[] | Refusal {
   const expanded: AclItem[] = [];
-  for (const { perms, scheme, id } of items) {
+  for (const item of items) {
+    const { perms, all } = item;
     if (perms.length === 0 || !perms.every((perm) => (permissions as readonly string[]).includes(perm))) {
       return refuse("INVALID_ACL", "acl: an item has unknown permissions or none", path);
     }
-    if (scheme === "auth") {
-      const own = caller.identities.filter((identity) => identity.scheme === "digest");
-      if (own.length === 0) return refuse("INVALID_ACL", "acl: auth needs an authenticated digest identity", path);
-      for (const identity of own) expanded.push({ perms, scheme: "digest", id: identity.id });
+    if (all === undefined && item.scheme === "auth") {
+      const own = ownIdentities(caller);
+      if (own.length === 0) return refuse("INVALID_ACL", "acl: auth needs an authenticated digest or token identity", path);
+      for (const { scheme, id } of own) expanded.push({ perms, scheme, id });
       continue;
     }
-    if (refusesMasked && isMasked({ scheme, id })) {
-      return refuse("INVALID_ACL", "acl: an id is masked, as getAcl returns it to callers without admin: it would match no identity", path);
+    const known: Identity[] = [];
+    for (const { scheme, id } of demanded(item)) {
+      if (format >= 3 && isMasked({ scheme, id })) {
+        return refuse(
+          "INVALID_ACL",
+          "acl: an id is masked, as getAcl returns it to callers without admin: it would match no identity",
+          path,
+        );
+      }
+      const idKnown = knownId(scheme, id, caller, format);
+      if (idKnown === null) return refuse("INVALID_ACL", "acl: an item has an unknown scheme or an id that its scheme refuses", path);
+      known.push({ scheme, id: idKnown });
     }
-    const known = knownId(scheme, id, caller);
-    if (known === null) return refuse("INVALID_ACL", "acl: an item has an unknown scheme or an id that its scheme refuses", path);
-    expanded.push({ perms, scheme, id: known });
+    expanded.push(all === undefined ? { perms, ...known[0]! } : { perms, all: known });
   }
   return expanded.length === 0 ? refuse("INVALID_ACL", "acl: must not be empty", path) : expanded;
 }
@@ -187,15 +214,15 @@ export function expandAcl(items: readonly AclItem[], caller: Caller, path: strin
 export function expandedFault(write: Write, caller: Caller): Refusal | null {
   // Most writes bring no ACL.
   if (write.op !== "multi" && (write.op !== "create" || write.acl === null) && write.op !== "setAcl") return null;
-  const own = caller.identities.filter(({ scheme }) => scheme === "digest");
+  const own = ownIdentities(caller);
   const auth = own.reduce((sum, { scheme, id }) => sum + scheme.length + id.length, 0);
   let left = writeAclUnitsMax;
   const isTooLarge = (items: readonly AclItem[]): boolean => {
     let units = 0;
     let count = 0;
-    for (const { scheme, id } of items) {
+    for (const { scheme, id } of items.flatMap(demanded)) {
       count += scheme === "auth" ? own.length : 1;
-      units += scheme === "auth" ? auth : scheme.length + (scheme === "scrypt" ? (knownId(scheme, id, caller) ?? id) : id).length;
+      units += scheme === "auth" ? auth : scheme.length + (scheme === "scrypt" ? (knownId(scheme, id, caller, 5) ?? id) : id).length;
     }
     left -= units;
     return count > aclItemsMax || units > aclUnitsMax || left < 0;
@@ -210,7 +237,8 @@ export function expandedFault(write: Write, caller: Caller): Refusal | null {
 }
 
 /** The id as it is stored, or null where the scheme refuses it. */
-function knownId(scheme: string, id: string, caller: Caller): string | null {
+function knownId(scheme: string, id: string, caller: Caller, format: number): string | null {
+  if (isTokenScheme(scheme)) return format >= 5 && idPatterns[scheme].test(id) ? id : null;
   switch (scheme) {
     case "world":
       return id === "anyone" ? id : null;
@@ -224,6 +252,28 @@ function knownId(scheme: string, id: string, caller: Caller): string | null {
     default:
       return null;
   }
+}
+
+/** What the ids of the schemes look like that an ACL may name since format 5. */
+const idPatterns = {
+  token: /^[a-z0-9_-]{1,32}:.+$/s,
+  issuer: /^[a-z0-9_-]{1,32}$/,
+  claim: /^[a-z0-9_-]{1,32}:[a-z0-9_-]{1,32}=.*$/s,
+  x509: /^.+$/s,
+} as const;
+
+function isTokenScheme(scheme: string): scheme is keyof typeof idPatterns {
+  return Object.hasOwn(idPatterns, scheme);
+}
+
+/** True for an identity that an ACL of the newest format may name as it stands. */
+export function isIdOf({ scheme, id }: Identity): boolean {
+  return knownId(scheme, id, nobody, 5) === id;
+}
+
+/** True for an item that builds before format 5 refuse. */
+export function isOfFormat5(item: AclItem): boolean {
+  return item.all !== undefined || isTokenScheme(item.scheme);
 }
 
 /** An ACL as `getAcl` shows it: without ADMIN the secret half of digest and scrypt ids is masked. */

@@ -26,10 +26,12 @@ import {
   type WriteResult,
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo } from "../access/acl.ts";
+import { permits } from "../access/permission.ts";
 import type { Tree } from "../tree.ts";
 import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "../znode.ts";
 import type { Change } from "./change.ts";
 import { governedBy, isQuotaPath, quotaOf, quotasMax } from "./quota.ts";
+import { dataRefusal, ruleRefusal } from "./rule-check.ts";
 
 /** An op that answers nothing but that it was done. */
 const done: WriteResult = {};
@@ -106,6 +108,8 @@ export class Work {
 
 /** Runs one operation for a caller whose session is `session`. */
 export function operate(work: Work, write: SingleWrite, caller: Caller, session: string): WriteResult | Refusal {
+  const refusal = ruleRefusal(work.tree, write, caller);
+  if (refusal !== null) return refusal;
   switch (write.op) {
     case "create":
       return create(work, write, caller, session);
@@ -130,7 +134,7 @@ function create(work: Work, write: Create, caller: Caller, session: string): Wri
   if (isReserved(pathAsked) && !isQuota) return reserved(write.path);
   const fault = isQuota ? quotaFault(write) : null;
   if (fault !== null) return refuse("BAD_ARGUMENTS", fault, write.path);
-  const given = write.acl === null ? null : expandAcl(write.acl, caller, write.path, work.format >= 3);
+  const given = write.acl === null ? null : expandAcl(write.acl, caller, write.path, work.format);
   if (given !== null && isRefusal(given)) return given;
   const parentPath = parentOf(pathAsked);
   const { znode: nearest, missing } = tree.findNearest(parentPath);
@@ -152,6 +156,8 @@ function create(work: Work, write: Create, caller: Caller, session: string): Wri
     ? quotaRefusal(work, path, write.value, caller)
     : tree.quotas.exceeded(path, missing.length + 1, write.value?.bytes ?? 0);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
+  const dataFault = dataRefusal(tree, path, "create", caller, { ...write, before: null });
+  if (dataFault !== null) return dataFault;
   work.ancestors += missing.length;
   const inherited = tree.acls.inherited(parent.acl);
   if (missing.length > 0) {
@@ -176,10 +182,12 @@ function set(work: Work, write: SetValue, caller: Caller): WriteResult | Refusal
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "write", caller)) return noAuth("write", path);
-  if (version !== -1 && version !== znode.version) return badVersion(path, znode, caller);
+  if (version !== -1 && version !== znode.version) return badVersion(work, path, znode, caller);
   const longer = (value?.bytes ?? 0) - (znode.value?.bytes ?? 0);
   const full = isQuotaPath(path) ? quotaRefusal(work, path, value, caller) : work.tree.quotas.exceeded(path, 0, longer);
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
+  const dataFault = dataRefusal(work.tree, path, "write", caller, { isEphemeral: false, value, before: znode.value });
+  if (dataFault !== null) return dataFault;
   return new StatReply(work.zxid, null, work.setValue(path, znode, write.value));
 }
 
@@ -187,15 +195,15 @@ function setAcl(work: Work, write: SetAcl, caller: Caller): WriteResult | Refusa
   const { path, version } = write;
   if (isReserved(path) && !isQuotaPath(path)) return reserved(path);
   const { acls } = work.tree;
-  const items = write.acl === null ? null : expandAcl(write.acl, caller, path, work.format >= 3);
+  const items = write.acl === null ? null : expandAcl(write.acl, caller, path, work.format);
   if (items !== null && isRefusal(items)) return items;
   const given = write.defaultAcl ?? null;
-  const defaults = given === null || given.length === 0 ? null : expandAcl(given, caller, path);
+  const defaults = given === null || given.length === 0 ? null : expandAcl(given, caller, path, Math.max(work.format, 3));
   if (defaults !== null && isRefusal(defaults)) return defaults;
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "admin", caller)) return noAuth("admin", path);
-  if (version !== -1 && version !== znode.aversion) return badVersion(path, znode, caller);
+  if (version !== -1 && version !== znode.aversion) return badVersion(work, path, znode, caller);
   const acl = acls.of(items ?? znode.acl.items, given === null ? znode.acl.defaultItems : defaults);
   if (path === "/" && work.format >= 3 && !mayDo(acl, "admin", caller)) {
     return refuse("BAD_ARGUMENTS", "acl: the caller would lose admin on the root", path);
@@ -208,7 +216,7 @@ function check(work: Work, write: Check, caller: Caller): WriteResult | Refusal 
   const znode = work.tree.find(path);
   if (znode === undefined) return noNode(path);
   if (!mayDo(znode.acl, "read", caller)) return noAuth("read", path);
-  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : done;
+  return version !== -1 && version !== znode.version ? badVersion(work, path, znode, caller) : done;
 }
 
 /** The checks of a delete up to and including the version. */
@@ -222,7 +230,7 @@ function deletable(work: Work, write: Delete, caller: Caller): Znode | Refusal {
   const znode = parent.child(nameOf(path));
   if (znode === undefined) return noNode(path);
   if (isQuotaPath(path) && !mayGovern(work, path, caller)) return noAuth("admin", governedBy(path));
-  return version !== -1 && version !== znode.version ? badVersion(path, znode, caller) : znode;
+  return version !== -1 && version !== znode.version ? badVersion(work, path, znode, caller) : znode;
 }
 
 function remove(work: Work, write: Delete, caller: Caller): WriteResult | Refusal {
@@ -250,7 +258,7 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): WriteResu
       continue;
     }
     if (znode.numChildren > 0 && !mayDo(znode.acl, "delete", caller)) {
-      return noAuth("delete", work.format >= 3 ? visiblePath(znode, top, path, caller) : pathOf(znode));
+      return noAuth("delete", work.format >= 3 ? visiblePath(work, znode, top, path, caller) : pathOf(znode));
     }
     doomed.push(znode);
     stack.pop();
@@ -263,9 +271,12 @@ function deleteRecursively(work: Work, write: Delete, caller: Caller): WriteResu
 }
 
 /** The path of a znode below `top`, as far down as the caller may list. */
-function visiblePath(znode: Znode, top: Znode, path: string, caller: Caller): string {
+function visiblePath({ tree }: Work, znode: Znode, top: Znode, path: string, caller: Caller): string {
   let visible = znode;
-  for (let at = znode; at !== top; at = at.parent!) if (!mayDo(at.parent!.acl, "read", caller)) visible = at.parent!;
+  for (let at = znode; at !== top; at = at.parent!) {
+    const isListed = mayDo(at.parent!.acl, "read", caller) && tree.rules?.grants(pathOf(at), "read", caller) !== false;
+    if (!isListed) visible = at.parent!;
+  }
   return visible === top ? path : pathOf(visible);
 }
 
@@ -284,7 +295,8 @@ function quotaFault(write: Create): string | null {
 
 /** Quotas are made by whoever is admin of what they bound, or of the nearest znode above it. They are not bounded themselves. */
 function mayGovern({ tree }: Work, path: string, caller: Caller): boolean {
-  return mayDo(tree.findNearest(governedBy(path)).znode.acl, "admin", caller);
+  const governed = governedBy(path);
+  return permits(tree, "admin", governed, tree.findNearest(governed).znode.acl, caller);
 }
 
 function quotaRefusal(work: Work, path: string, value: Value | null, caller: Caller): Refusal | null {
@@ -311,9 +323,9 @@ function reserved(path: string): Refusal {
 }
 
 /** Carries the present stat where the caller may read the znode. */
-function badVersion(path: string, znode: Znode, caller: Caller): Refusal {
+function badVersion({ tree }: Work, path: string, znode: Znode, caller: Caller): Refusal {
   const refusal = refuse("BAD_VERSION", "the znode has another version", path);
-  return mayDo(znode.acl, "read", caller) ? { ...refusal, stat: statOf(znode) } : refusal;
+  return permits(tree, "read", path, znode.acl, caller) ? { ...refusal, stat: statOf(znode) } : refusal;
 }
 
 /** Removes the ephemerals of a session that ends, in path order. */

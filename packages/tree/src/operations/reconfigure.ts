@@ -3,7 +3,7 @@
  */
 import { type MemberWanted, madeValue, membersMax, type Reconfig, type Refusal, refuse, type WriteResult } from "@copse/protocol";
 import { type Caller, isSuper, mayDo } from "../access/acl.ts";
-import { isAdmin } from "../access/admin.ts";
+import { isAdmin } from "../access/permission.ts";
 import { configOf, configPath, encodeConfig, type MemberRow } from "../ensemble.ts";
 import type { Work } from "./operation.ts";
 

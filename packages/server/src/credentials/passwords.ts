@@ -1,5 +1,5 @@
 /**
- * Credentials become identities here, once, off the loop.
+ * Passwords: what one proves, derived off the loop.
  *
  * A digest credential `user:password` proves two identities: ZooKeeper's `user:base64(sha1(user:password))`, and one
  * derived with scrypt, salted with the cluster's id and the user; a scrypt credential proves the second alone. A super credential is a
@@ -9,8 +9,8 @@
  */
 import { createHash, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Credential, Identity } from "@copse/protocol";
-import { accountKey, type Proof } from "@copse/replica";
-import { TokenBucket } from "./clients/token-bucket.ts";
+import { type AuthOutcome, accountKey } from "@copse/replica";
+import { TokenBucket } from "../clients/token-bucket.ts";
 
 const scryptBytes = 32;
 const scryptCost = { N: 16_384, r: 8, p: 1 } as const;
@@ -48,14 +48,13 @@ export interface ProverLimits {
   readonly superFailuresPerMinute: number;
 }
 
-export interface Proving {
-  readonly credentials: readonly Credential[];
+/** Who asks, and where the answer goes. */
+export interface Asking {
   readonly cluster: string;
-  /** Where they come from. */
+  /** Where the credential comes from. */
   readonly address: string;
   /** False once nobody waits for the result any more. */
   readonly isWanted: () => boolean;
-  readonly done: (proof: Proof) => void;
 }
 
 interface Derivation {
@@ -66,7 +65,9 @@ interface Derivation {
   readonly done: (hash: Buffer | null) => void;
 }
 
-export class CredentialProver {
+const wrong: AuthOutcome = { wrong: "refused" };
+
+export class PasswordProver {
   readonly #superHash: string | null;
   readonly #limits: ProverLimits;
   /** What waits to be derived, by address: the first address has its turn next. */
@@ -88,49 +89,33 @@ export class CredentialProver {
     return this.#waitingCount;
   }
 
-  /** Calls back with the identities of all credentials, or why there are none. */
-  prove(proving: Proving): void {
-    const { credentials, isWanted, done } = proving;
-    const identities: Identity[] = [];
-    const next = (at: number): void => {
-      if (!isWanted()) return done("wrong");
-      const credential = credentials[at];
-      if (credential === undefined) return done({ identities });
-      this.#proveOne(credential, proving, (proof) => {
-        if (typeof proof === "string") return done(proof);
-        identities.push(...proof.identities);
-        next(at + 1);
-      });
-    };
-    next(0);
-  }
-
-  #proveOne({ scheme, credential }: Credential, proving: Proving, done: Proving["done"]): void {
-    if (scheme === "super") return this.#proveSuper(credential, proving, done);
+  /** Calls back with what the credential has proved, or why that is nothing. */
+  proveOne({ scheme, credential }: Credential, asking: Asking, done: (outcome: AuthOutcome) => void): void {
+    if (scheme === "super") return this.#proveSuper(credential, asking, done);
     const colon = credential.indexOf(":");
-    if ((scheme !== "digest" && scheme !== "scrypt") || colon < 1) return done("wrong");
+    if ((scheme !== "digest" && scheme !== "scrypt") || colon < 1) return done(wrong);
     const user = credential.slice(0, colon);
     const identities: Identity[] =
       scheme === "scrypt" ? [] : [{ scheme: "digest", id: `${user}:${createHash("sha1").update(credential).digest("base64")}` }];
-    this.#derive(credential.slice(colon + 1), proving.cluster + user, proving, (hash) => {
+    this.#derive(credential.slice(colon + 1), asking.cluster + user, asking, (hash) => {
       if (hash === null) return done("busy");
-      done({ identities: [...identities, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }] });
+      done({ proofs: [{ identities: [...identities, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }] }] });
     });
   }
 
-  #proveSuper(password: string, proving: Proving, done: Proving["done"]): void {
+  #proveSuper(password: string, asking: Asking, done: (outcome: AuthOutcome) => void): void {
     const [, salt, wanted] = hashPattern.exec(this.#superHash ?? "") ?? [];
-    if (salt === undefined || wanted === undefined) return done("wrong");
-    const failures = this.#failuresOf(proving.address);
+    if (salt === undefined || wanted === undefined) return done(wrong);
+    const failures = this.#failuresOf(asking.address);
     if (failures.isEmpty) {
       this.#count("superFailuresPerMinute");
       return done("throttled");
     }
-    this.#derive(password, salt, proving, (hash) => {
+    this.#derive(password, salt, asking, (hash) => {
       if (hash === null) return done("busy");
-      if (timingSafeEqual(hash, Buffer.from(wanted, "base64"))) return done({ identities: [superIdentity] });
+      if (timingSafeEqual(hash, Buffer.from(wanted, "base64"))) return done({ proofs: [{ identities: [superIdentity] }] });
       failures.take();
-      done("wrong");
+      done(wrong);
     });
   }
 
@@ -146,7 +131,7 @@ export class CredentialProver {
     return failures;
   }
 
-  #derive(password: string, salt: string, { address, isWanted }: Proving, done: Derivation["done"]): void {
+  #derive(password: string, salt: string, { address, isWanted }: Asking, done: Derivation["done"]): void {
     const key = accountKey(address);
     const waiting = this.#waiting.get(key);
     if (this.#waitingCount >= waitingMax || (waiting?.length ?? 0) >= this.#limits.derivationsPerAddress) {

@@ -1,0 +1,45 @@
+/** What a member's core is told at start, and what it stands on. */
+import type { Tree } from "@copse/tree";
+import type { BudgetLimits } from "./connections/budgets.ts";
+import type { Consensus, EnsembleOptions, EnsembleState } from "./ensemble/ensemble.ts";
+import type { History } from "./following/history.ts";
+import type { Applier } from "./order/applier.ts";
+import type { Order } from "./order/order.ts";
+import type { StateTime } from "./order/state-time.ts";
+import type { Clock, Hash, Random } from "./ports.ts";
+import type { Audit } from "./requests/audit.ts";
+import type { AdmissionOptions } from "./sessions/admission.ts";
+import type { PolicySettings } from "./sessions/policy.ts";
+import type { Compaction } from "./snapshots/compaction.ts";
+
+export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
+  /** Differs each time the member starts. */
+  readonly boot: string;
+  /** How often the coordinator looks for containers and TTL znodes that are due, in milliseconds. */
+  readonly reapMs: number;
+  /** Is told of every write of this member's clients and of every credential that fails; null where nobody listens. */
+  readonly audit: Audit | null;
+  readonly budgets: BudgetLimits;
+  /** Whom it lets in at first. */
+  readonly policy: PolicySettings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash: Hash;
+}
+
+export interface ReplicaState {
+  readonly tree: Tree;
+  readonly time: StateTime;
+  readonly history: History;
+  readonly applier: Applier;
+  readonly order: Order;
+  readonly consensus: Consensus;
+  readonly compaction: Compaction;
+  readonly found: EnsembleState["found"];
+  /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
+  readonly unsent: (connection: number) => number | null;
+  /** The newest log entry that is known to be committed. */
+  readonly committed: () => number;
+  /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */
+  readonly syncMsP99: () => number | null;
+}
