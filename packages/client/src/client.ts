@@ -5,11 +5,11 @@
  * ended first. Times are milliseconds.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { Reply, ReplyOf, Scope, Stat, SubscriptionChange, WatchEvent } from "@copse/protocol";
-import type { CallOptions } from "./calls/call.ts";
+import type { Identity, Reply, ReplyOf, Scope, SubscriptionChange, WatchEvent } from "@copse/protocol";
+import type { CallOptions, Updated } from "./calls/call.ts";
 import { Operations } from "./calls/operations.ts";
 import type { ConnectOptions } from "./connect-options.ts";
-import { CopseError, closedError, errorOf, isCopseError } from "./errors.ts";
+import { CopseError, closedError, isCopseError, settle } from "./errors.ts";
 import { type NodeDefinition, textNode } from "./following/node-schema.ts";
 import { createStore, type Store, type StoreOptions } from "./following/store.ts";
 import { Stream } from "./following/stream.ts";
@@ -18,6 +18,7 @@ import { Watches, type WatchMode } from "./following/watches.ts";
 import { Endpoints } from "./session/endpoints.ts";
 import { Outbox } from "./session/outbox.ts";
 import { memberUrls } from "./session/received.ts";
+import type { AuthReason } from "./session/renewal.ts";
 import { ClientSession } from "./session/session.ts";
 import { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
 import type { ClientPorts, Clock } from "./transport.ts";
@@ -29,11 +30,6 @@ const configWatch = { op: "get", path: "/copse/config", watch: true } as const;
 const streamItemsMax = 10_000;
 /** Attempts of one update before it gives up. */
 const updateAttemptsMax = 100;
-
-export interface Updated<T> {
-  readonly value: T;
-  readonly stat: Stat;
-}
 
 export class Copse extends Operations {
   readonly #session: ClientSession;
@@ -66,13 +62,14 @@ export class Copse extends Operations {
       timeoutMs: options.sessionTimeoutMs ?? options.timeoutMs ?? 30_000,
       isReadOnly: options.readOnly ?? false,
       allowsClusterChange: options.allowClusterChange ?? false,
-      auth: async () => (await options.auth?.()) ?? [],
+      auth: async (reason: AuthReason) => (await options.auth?.({ reason })) ?? [],
     };
     this.#endpoints = new Endpoints(urls, this.#ports.random);
     this.#session = new ClientSession(session, this.#ports, this.#endpoints, this.#outbox, {
       state: (state) => this.#entered(state),
       // The first attempt begins before anybody can listen.
       status: () => this.#session !== undefined && this.dispatchEvent(new SessionEvent("status", this.#session.status)),
+      identities: () => this.#session !== undefined && this.dispatchEvent(new Event("identities")),
       restore: (isNewCluster) => this.#restore(isNewCluster),
       message: (message) => this.#take(message),
       frameEnded: () => this.#subscriptions.frameEnded(),
@@ -88,15 +85,10 @@ export class Copse extends Operations {
   }
 
   /** What this client is waiting for, live: `get()` is its present status, `subscribe` calls at once and at each change. */
-  readonly status: Pick<Store<ClientStatus>, "get" | "subscribe"> = {
-    get: () => this.#session.status,
-    subscribe: (listener) => {
-      const own = (): void => listener(this.#session.status);
-      this.addEventListener("status", own);
-      own();
-      return () => this.removeEventListener("status", own);
-    },
-  };
+  readonly status: Pick<Store<ClientStatus>, "get" | "subscribe"> = this.#live("status", () => this.#session.status);
+
+  /** What this client has proved to the server, live: `get()` is that of now, `subscribe` calls at once and at each change. */
+  readonly identities: Pick<Store<readonly Identity[]>, "get" | "subscribe"> = this.#live("identities", () => this.#session.identities);
 
   /** The session's id, or null where there is none. */
   get sessionId(): string | null {
@@ -292,6 +284,17 @@ export class Copse extends Operations {
     return this.close();
   }
 
+  /** What a kind of event is about, as a store. */
+  #live<T>(type: "status" | "identities", get: () => T): Pick<Store<T>, "get" | "subscribe"> {
+    const subscribe = (listener: (value: T) => void): (() => void) => {
+      const own = (): void => listener(get());
+      this.addEventListener(type, own);
+      own();
+      return () => this.removeEventListener(type, own);
+    };
+    return { get, subscribe };
+  }
+
   /** A stream ends with its loop, its signal, or the client. */
   #open<T>(stream: Stream<T>, stop: () => void, signal: AbortSignal | undefined): Stream<T> {
     const end = (): void => stream.end();
@@ -377,17 +380,6 @@ export class Copse extends Operations {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => void this.#ports.after(ms, resolve));
   }
-}
-
-function settle(
-  reply: Reply | CopseError,
-  message: Record<string, unknown>,
-  resolve: (reply: Reply) => void,
-  reject: (error: CopseError) => void,
-): void {
-  if (reply instanceof CopseError) reject(reply);
-  else if (reply.error === undefined) resolve(reply);
-  else reject(errorOf(reply.error, message["path"]));
 }
 
 /** For requests whose refusal changes nothing: the connection, or the watch, is gone already. */

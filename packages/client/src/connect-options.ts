@@ -1,6 +1,7 @@
 /** What a client is told when it connects. Times are milliseconds. */
 import type { Credential } from "@copse/protocol";
 import type { AclItem } from "./calls/acl.ts";
+import type { AuthReason } from "./session/renewal.ts";
 import type { ClientPorts } from "./transport.ts";
 
 export interface ConnectOptions {
@@ -10,8 +11,13 @@ export interface ConnectOptions {
   readonly timeoutMs?: number;
   /** Only follow: no session, no writes, no load on the quorum. */
   readonly readOnly?: boolean;
-  /** Asked anew at each connect. */
-  readonly auth?: () => Promise<readonly Credential[]> | readonly Credential[];
+  /**
+   * What the client proves. It is asked for at each connect, when a token is about to end ("expiring"), and after the server has refused what it
+   * gave ("refused").
+   * @example
+   * const auth = async () => [{ scheme: "token", credential: await session.accessToken() }];
+   */
+  readonly auth?: (ask: { readonly reason: AuthReason }) => Promise<readonly Credential[]> | readonly Credential[];
   /** What znodes that this client and its recipes create get as their ACL, where a call says nothing else. */
   readonly acl?: readonly AclItem[];
   /** Gives up the first connect. */

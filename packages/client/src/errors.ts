@@ -3,7 +3,7 @@
  *
  * `isCopseError` goes by a brand, so it holds across copies of this package on one page.
  */
-import type { ErrorCode, Refusal, Stat } from "@copse/protocol";
+import type { ErrorCode, Refusal, Reply, Stat } from "@copse/protocol";
 
 /** What a server says, and what only a client can say. */
 export type CopseErrorCode = ErrorCode | "TIMEOUT" | "CLOSED" | "SCHEMA" | "OVERLOADED" | "CLUSTER_CHANGED";
@@ -16,6 +16,8 @@ export interface CopseErrorDetails {
   readonly stat?: Stat | undefined;
   /** The position of the op that failed, in a multi. */
   readonly index?: number | undefined;
+  /** With AUTH_FAILED: the credential has ended, or is not accepted. What was wrong with it, the server's log says. */
+  readonly reason?: "expired" | "refused" | undefined;
   /** none: nothing was changed. unknown: a write may have happened. */
   readonly outcome?: "none" | "unknown";
   /** What a schema found wrong, with SCHEMA. */
@@ -41,6 +43,8 @@ export class CopseError extends Error {
   readonly help: string;
   readonly stat: Stat | undefined;
   readonly index: number | undefined;
+  /** With AUTH_FAILED. */
+  readonly reason: "expired" | "refused" | undefined;
   readonly issues: readonly { readonly message: string }[];
 
   constructor(code: CopseErrorCode, message: string, details: CopseErrorDetails = {}) {
@@ -52,6 +56,7 @@ export class CopseError extends Error {
     this.help = `${helpUrl}#${code.toLowerCase().replaceAll("_", "-")}`;
     this.stat = details.stat;
     this.index = details.index;
+    this.reason = details.reason;
     this.issues = details.issues ?? [];
   }
 }
@@ -73,10 +78,22 @@ export function isCopseError<Code extends CopseErrorCode = CopseErrorCode>(
 }
 
 /** What the server says of a request for this path. */
-export function errorOf({ code, message, stat, index, path }: Refusal, asked: unknown): CopseError {
-  return new CopseError(code, message, { path: path ?? (typeof asked === "string" ? asked : undefined), stat, index });
+export function errorOf({ code, message, stat, index, path, reason }: Refusal, asked: unknown): CopseError {
+  return new CopseError(code, message, { path: path ?? (typeof asked === "string" ? asked : undefined), stat, index, reason });
 }
 
 export function closedError(): CopseError {
   return new CopseError("CLOSED", "the client is closed");
+}
+
+/** Gives a request its answer. */
+export function settle(
+  reply: Reply | CopseError,
+  message: Record<string, unknown>,
+  resolve: (reply: Reply) => void,
+  reject: (error: CopseError) => void,
+): void {
+  if (reply instanceof CopseError) reject(reply);
+  else if (reply.error === undefined) resolve(reply);
+  else reject(errorOf(reply.error, message["path"]));
 }

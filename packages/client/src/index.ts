@@ -1,9 +1,11 @@
 export type {
   Credential,
   ErrorCode,
+  Explanation,
   Identity,
   MemberStats,
   QueueKind,
+  Revocation,
   Scope,
   ShownEnsemble,
   ShownMember,
@@ -14,7 +16,7 @@ export type {
   Stat,
   WatchEvent,
 } from "@copse/protocol";
-export type { AclItem, Permission, Scheme } from "./calls/acl.ts";
+export type { AclIdentity, AclItem, Permission, Scheme } from "./calls/acl.ts";
 export type {
   CallOptions,
   CreateKind,
@@ -25,13 +27,14 @@ export type {
   PageOptions,
   ReadOp,
   ReadOptions,
+  Updated,
   WriteOptions,
   Znode,
 } from "./calls/call.ts";
 export type { MemberWanted, Page, SearchPage } from "./calls/inspection.ts";
 export { isMasked } from "./calls/masked.ts";
 export { compareSequences } from "./calls/sequence.ts";
-export { Copse, type Updated } from "./client.ts";
+export { Copse } from "./client.ts";
 export { connect } from "./connect.ts";
 export type { ConnectOptions } from "./connect-options.ts";
 export { CopseError, type CopseErrorCode, isCopseError } from "./errors.ts";
@@ -40,6 +43,7 @@ export { liveStore, type Store, type StoreOptions, type StoreSink, type StoreSta
 export type { Change, LiveZnode, Observer } from "./following/subscriptions.ts";
 export type { WatchMode } from "./following/watches.ts";
 export { lookingSignal } from "./session/looking-signal.ts";
+export type { AuthReason } from "./session/renewal.ts";
 export { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
 export type { ClientPorts, Clock, Socket, SocketEvents, Transport } from "./transport.ts";
 export { hostPorts } from "./web-socket-transport.ts";

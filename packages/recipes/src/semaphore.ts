@@ -14,6 +14,7 @@ import { type WaitOptions, withinTime } from "./waiting/acquire.ts";
 import { whileNone } from "./waiting/joined.ts";
 import { exclusive, type Held, ignoreFailure, takePlace } from "./waiting/place.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
+import { wholeList } from "./waiting/whole-list.ts";
 
 export interface SemaphoreOptions extends WaitOptions {
   /** How many may hold a lease at once: a positive integer. */
@@ -48,6 +49,6 @@ export async function semaphore(copse: Copse, path: string, options: SemaphoreOp
 function hasRoom(copse: Copse, path: string, permits: number, signal: AbortSignal): Promise<true> {
   return untilSeen(copse, [path], signal, async () => {
     if ((await copse.exists(path, { signal })) === null) return true;
-    return (await copse.children(path, { signal })).children.length < permits ? true : null;
+    return (await wholeList(copse, path, { signal })).length < permits ? true : null;
   });
 }

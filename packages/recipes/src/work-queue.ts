@@ -17,6 +17,7 @@ import { joined, whileNone } from "./waiting/joined.ts";
 import { createOwned, type OwnedOptions } from "./waiting/owned.ts";
 import { ignoreFailure, removeOwn, vanished } from "./waiting/place.ts";
 import { untilSeen } from "./waiting/until-seen.ts";
+import { wholeList } from "./waiting/whole-list.ts";
 
 export interface WorkQueueOptions extends OwnedOptions {
   /** Jobs that may wait or run; more are refused. 10 000 unless said otherwise. Producers who put at once may pass it by their number. */
@@ -95,7 +96,7 @@ async function leaseFirst(
   signal: AbortSignal,
 ): Promise<Job | null> {
   const { leaseMs, acl } = options;
-  const leased = new Set((await copse.children(`${path}/leases`, { signal })).children);
+  const leased = new Set(await wholeList(copse, `${path}/leases`, { signal }));
   // Among one more than are leased there is a free one, if there is any.
   const { children } = await copse.children(`${path}/jobs`, { signal, limit: leased.size + 1 });
   const name = children.find((candidate) => !leased.has(candidate));

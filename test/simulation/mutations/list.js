@@ -360,7 +360,7 @@ export const mutations = [
   {
     name: "M30",
     what: "a new leader begins at its own clock, whatever the time was",
-    seed: 53,
+    seed: 230,
     patches: [{ file: `${replica}/order/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
   },
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),

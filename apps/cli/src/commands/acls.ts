@@ -1,7 +1,7 @@
 /**
  * getacl and setacl: read and write the ACL of a znode. Each argument is one item, written scheme:id:permissions.
  */
-import type { AclItem } from "@copse/client";
+import type { AclItem, Permission, Scheme } from "@copse/client";
 import { UsageError } from "../exit-code.ts";
 import { print, type Shared, withClient } from "../terminal.ts";
 
@@ -37,8 +37,10 @@ export async function setAcl(path: string, items: readonly string[], flags: SetA
   });
 }
 
-function textOf({ scheme, id, perms }: AclItem): string {
-  return `${scheme}:${id}:${perms.join(",")}`;
+/** Identities that an item demands at once are joined by "+", as in claim:acme:role=editor+claim:acme:tenant=t1:read. */
+function textOf(item: AclItem): string {
+  const named = (item.all ?? [item]).map(({ scheme, id }) => `${scheme}:${id}`);
+  return `${named.join("+")}:${item.perms.join(",")}`;
 }
 
 /** An id may hold colons: the first and the last one count. */
@@ -51,5 +53,10 @@ function itemOf(text: string): AclItem {
     throw new UsageError(`${text} is not scheme:id:permissions, with ${permissions.join(", ")} or their letters rwcda`);
   }
   // Which schemes and permissions there are is for the hub to say: it may be newer than this command.
-  return { scheme: text.slice(0, first) as AclItem["scheme"], id: text.slice(first + 1, last), perms: perms as AclItem["perms"] };
+  const all = text
+    .slice(0, last)
+    .split(/\+(?=[a-z0-9]+:)/)
+    .map((one) => ({ scheme: one.slice(0, one.indexOf(":")) as Scheme, id: one.slice(one.indexOf(":") + 1) }));
+  const named = perms as readonly Permission[];
+  return all.length === 1 ? { ...all[0]!, perms: named } : { all, perms: named };
 }

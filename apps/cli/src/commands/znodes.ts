@@ -81,7 +81,7 @@ export async function list(path: string, options: { long?: boolean }, shared: Sh
   await withClient(shared, { readOnly: true }, async (copse) => {
     let after: string | undefined;
     do {
-      const page: { children: { name: string; stat: Stat }[]; more: boolean } = await copse.childrenWithStats(path, {
+      const page: { children: { name: string; stat: Stat }[]; after?: string } = await copse.childrenWithStats(path, {
         limit: pageNames,
         ...(after === undefined ? {} : { after }),
       });
@@ -89,7 +89,7 @@ export async function list(path: string, options: { long?: boolean }, shared: Sh
         if (shared.output === "json") print(JSON.stringify({ name, stat }));
         else print(options.long === true ? longLine(name, stat) : name);
       }
-      after = page.more ? page.children[page.children.length - 1]?.name : undefined;
+      after = page.after;
     } while (after !== undefined);
   });
 }

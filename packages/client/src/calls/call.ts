@@ -94,6 +94,12 @@ interface ReadResults {
 
 export type ReadResult<Op extends ReadOp> = CopseError | ReadResults[Op["op"]];
 
+/** What an update has written. */
+export interface Updated<T> {
+  readonly value: T;
+  readonly stat: Stat;
+}
+
 /** A request without its id. */
 export type Asked<O extends Op> = { readonly op: O } & Readonly<Record<string, unknown>>;
 

@@ -4,11 +4,11 @@
  * Each rejects with a CopseError whose code is the protocol's. Calls are sent in the order in which they are made and
  * answered in that order. How a request travels is not known here.
  */
-import type { Credential, Identity, NamedStat, Op, ReplyOf, Results, Stat } from "@copse/protocol";
+import type { Credential, Explanation, Identity, NamedStat, Op, ReplyOf, Results, Stat } from "@copse/protocol";
 import { decodeBase64, encodeBase64 } from "../base64.ts";
 import { CopseError } from "../errors.ts";
 import type { NodeDefinition } from "../following/node-schema.ts";
-import type { AclItem } from "./acl.ts";
+import type { AclItem, Permission } from "./acl.ts";
 import {
   type Asked,
   type Call,
@@ -101,17 +101,17 @@ export class Operations extends OperatorCalls {
   }
 
   /**
-   * The names of the children, sorted; `after` and `limit` page through them.
+   * The names of the children, sorted; `limit` pages through them: where there are `more`, the next page begins after `after`.
    * @throws CopseError NO_NODE
    * @example const { children, more } = await copse.children("/app", { limit: 100 });
    */
   async children(
     path: string,
     options: ReadOptions & { after?: string; limit?: number } = {},
-  ): Promise<{ children: string[]; stat: Stat; more: boolean }> {
+  ): Promise<{ children: string[]; stat: Stat; more: boolean; after?: string }> {
     const { after, limit, ...rest } = options;
     const reply = await this.#read({ op: "children", path, after, limit }, rest);
-    return { children: [...(reply.children as string[])], stat: reply.stat, more: reply.more === true };
+    return { children: [...(reply.children as string[])], stat: reply.stat, ...nextPage(reply) };
   }
 
   /**
@@ -121,10 +121,10 @@ export class Operations extends OperatorCalls {
   async childrenWithStats(
     path: string,
     options: ReadOptions & { after?: string; limit?: number } = {},
-  ): Promise<{ children: NamedStat[]; stat: Stat; more: boolean }> {
+  ): Promise<{ children: NamedStat[]; stat: Stat; more: boolean; after?: string }> {
     const { after, limit, ...rest } = options;
     const reply = await this.#read({ op: "children", path, stats: true, after, limit }, rest);
-    return { children: [...(reply.children as NamedStat[])], stat: reply.stat, more: reply.more === true };
+    return { children: [...(reply.children as NamedStat[])], stat: reply.stat, ...nextPage(reply) };
   }
 
   /**
@@ -216,6 +216,24 @@ export class Operations extends OperatorCalls {
   }
 
   /**
+   * Drops all that the session has proved: what it may see is shown anew, and where the server demands a credential, the connection ends.
+   * @example await copse.logout();
+   */
+  async logout(options: CallOptions = {}): Promise<void> {
+    await this.#write({ op: "logout" }, options);
+  }
+
+  /**
+   * Whether one may do something at a path, and why. `as` asks for others: identities as text, for admins.
+   * @throws CopseError NO_AUTH where `as` is given by others than admins
+   * @example const { allowed, because } = await copse.explain("/app/title", "write");
+   */
+  async explain(path: string, perm: Permission, { as, ...options }: CallOptions & { as?: readonly string[] } = {}): Promise<Explanation> {
+    const { allowed, rules, acl, because } = await this.#read({ op: "explain", path, perm, as }, options);
+    return { allowed, because, ...(rules === undefined ? {} : { rules }), ...(acl === undefined ? {} : { acl }) };
+  }
+
+  /**
    * The identities of this session, and the address it comes from. A wrong password of `digest` is no error: it is another identity.
    * @example const names = (await copse.whoami()).map(({ scheme, id }) => `${scheme}:${id}`);
    */
@@ -252,6 +270,14 @@ export class Operations extends OperatorCalls {
   #write<O extends Op>(message: Asked<O>, { guard, ...options }: WriteOptions): Promise<ReplyOf<O>> {
     return this.#call({ ...message, guard }, options, true);
   }
+}
+
+/** Where rules hide names, a page may be empty and still have more after it. */
+function nextPage({ children, more, after }: Results["children"]): { readonly more: boolean; readonly after?: string } {
+  if (more !== true) return { more: false };
+  const last = children[children.length - 1];
+  const next = after ?? (typeof last === "object" ? last.name : last);
+  return next === undefined ? { more: true } : { more: true, after: next };
 }
 
 function znodeOf({ data, data64, stat }: Results["get"]): Znode {

@@ -3,7 +3,7 @@
  *
  * All but `quotas` and `ensemble` need admin on `/`.
  */
-import type { MemberStats, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
+import type { MemberStats, Revocation, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
 import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
 import type { MemberWanted, Page, SearchPage } from "./inspection.ts";
 
@@ -78,6 +78,37 @@ export class OperatorCalls extends EventTarget {
    */
   async stats(options: CallOptions = {}): Promise<MemberStats> {
     return (await this.#call({ op: "stats" }, options, false)).stats;
+  }
+
+  /**
+   * Takes an identity, as text, from whoever has it, with all that the same credentials have proved, and refuses those from now on; for admins.
+   * The sessions end, unless `keepSessions` is set. `before: 0` lifts it.
+   * @param options.before milliseconds since the epoch: only credentials issued before that
+   * @throws CopseError NO_AUTH
+   * @example await copse.revoke("token acme:mallory");
+   */
+  async revoke(
+    identity: string,
+    { before, keepSessions, guard, ...options }: WriteOptions & { before?: number; keepSessions?: boolean } = {},
+  ): Promise<void> {
+    await this.#call({ op: "revoke", identity, before, sessions: keepSessions === true ? "keep" : undefined, guard }, options, true);
+  }
+
+  /**
+   * The revocations that hold, in the order in which they were said; for admins. Times are milliseconds since the epoch.
+   * @example for (const { identity, at } of await copse.revoked()) console.log(identity, new Date(at));
+   */
+  async revoked(options: CallOptions = {}): Promise<readonly Revocation[]> {
+    return (await this.#call({ op: "revoked" }, options, false)).list;
+  }
+
+  /**
+   * Ends a session as if its timeout had passed; for admins.
+   * @throws CopseError NO_AUTH, SESSION_EXPIRED where there is none
+   * @example for (const { id } of (await copse.sessions()).sessions) if (id !== copse.sessionId) await copse.endSession(id);
+   */
+  async endSession(session: string, { guard, ...options }: WriteOptions = {}): Promise<void> {
+    await this.#call({ op: "endSession", session, guard }, options, true);
   }
 
   /**

@@ -44,11 +44,17 @@ export function messagesOf(text: string): readonly Message[] | null {
 export function isConnectReply(reply: object): reply is ReplyOf<"connect"> {
   const { session, cluster, lastId, limits } = reply as Message;
   if (typeof cluster !== "string" || !isCount(lastId)) return false;
-  if (!isAbsentOr(limits, areLimits)) return false;
+  if (!isAbsentOr(limits, areLimits) || !areProved(reply as Message)) return false;
   if (session === null) return true;
   if (!isObject(session) || typeof session["id"] !== "string" || typeof session["secret"] !== "string") return false;
   const { timeout } = session;
   return isCount(timeout) && timeout > 0 && timeout <= timeoutMsMax;
+}
+
+/** What a session has proved, and when the first of it ends. */
+function areProved({ identities, expiresAt }: Message): boolean {
+  const isIdentity: Check = (one) => isObject(one) && isText(one["scheme"]) && isText(one["id"]);
+  return isAbsentOr(identities, (list) => isListOf(list, isIdentity)) && isAbsentOr(expiresAt, isCount);
 }
 
 function areLimits(limits: unknown): boolean {
@@ -73,7 +79,7 @@ const checks: Readonly<Record<Exclude<Op, "connect">, ReplyCheck>> = {
   multi: hasResults,
   reconfig: hasMembers,
   stepTime: ({ time }) => isCount(time),
-  auth: isAnything,
+  auth: areProved,
   get: (result) => isValue(result) && isStat(result["stat"]),
   exists: ({ stat }) => isAbsentOr(stat, isStat),
   children: ({ children, stat }, { stats }) => isListOf(children, stats === true ? isNamed : isText) && isStat(stat),
@@ -141,13 +147,14 @@ function fits(message: unknown): message is Message {
     return isPath(path) && isValue(message) && (change === "deleted" || isStat(message["stat"]));
   }
   if (watchEvents.has(event)) return isPath(path) && zxid !== undefined;
+  if (event === "auth") return isText(message["identity"]) && isCount(message["expiresAt"]);
   return isText(event);
 }
 
 function isKnown({ id, sub, nodes, change, event }: Message): boolean {
   if (id !== undefined) return true;
   if (sub !== undefined) return nodes !== undefined || changeKinds.has(change);
-  return watchEvents.has(event) || event === "ping" || event === "session";
+  return watchEvents.has(event) || event === "ping" || event === "session" || event === "auth";
 }
 
 function isResults(results: unknown, ops: readonly Message[]): boolean {

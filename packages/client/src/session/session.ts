@@ -6,48 +6,17 @@
  * counted: a timer that fired late, a page that woke, or a caller that asks for the state, first looks at the deadline. Invariant: what is
  * said to a peer of another cluster, or to no copse server, changes nothing here; the next endpoint is tried.
  */
-import type { Credential, Reply, ReplyOf } from "@copse/protocol";
+import type { Credential, Identity, Reply, ReplyOf } from "@copse/protocol";
 import { CopseError } from "../errors.ts";
 import type { ClientPorts, Socket } from "../transport.ts";
 import type { Endpoints } from "./endpoints.ts";
-import { Liveness, type Moment } from "./liveness.ts";
+import { Liveness } from "./liveness.ts";
 import { Lifetime } from "./looking-signal.ts";
 import type { Outbox, WireLimits } from "./outbox.ts";
 import { isConnectRefusal, isConnectReply, isReplyTo, lastingRefusals, messagesOf } from "./received.ts";
+import { isProof, Renewal } from "./renewal.ts";
+import type { Phase, SessionEvents, SessionOptions } from "./session-events.ts";
 import type { ClientStatus, SessionState } from "./status.ts";
-
-export interface SessionOptions {
-  /** Milliseconds after which the server gives the session up; it may clamp it. */
-  readonly timeoutMs: number;
-  readonly isReadOnly: boolean;
-  /** Another cluster at a URL that was given is taken for a new beginning. */
-  readonly allowsClusterChange: boolean;
-  /** Asked anew at each connect. */
-  readonly auth: () => Promise<readonly Credential[]>;
-}
-
-export interface SessionEvents {
-  state(state: SessionState): void;
-  /** The status is another, the state perhaps not. */
-  status(): void;
-  /** Connected: bring watches and subscriptions back before anything else is sent. */
-  restore(isNewCluster: boolean): void;
-  /** An event or subscription message. */
-  message(message: Record<string, unknown>): void;
-  /** All messages of a frame have been taken. */
-  frameEnded(): void;
-  /** The server refuses this client for good: the arguments or credentials of its connect are wrong. */
-  refused(error: CopseError): void;
-}
-
-type Phase =
-  | { readonly kind: "waiting"; readonly cancel: () => void }
-  | { readonly kind: "opening"; readonly socket: Socket }
-  /** The application is asked for credentials. */
-  | { readonly kind: "asking"; readonly socket: Socket }
-  | { readonly kind: "greeting"; readonly socket: Socket; readonly connectId: number; readonly sent: Moment }
-  | { readonly kind: "open"; readonly socket: Socket }
-  | { readonly kind: "closed" };
 
 /** How long a connection may take to open and greet: a third of the timeout, within these bounds, in milliseconds. */
 const connectMsMin = 1_000;
@@ -71,6 +40,7 @@ export class ClientSession {
   #restoredCluster: string | null = null;
   #timeoutMs: number;
   readonly #liveness: Liveness;
+  readonly #renewal: Renewal;
   readonly #life: Lifetime = new Lifetime(() => this.look());
   readonly #connection: Lifetime = new Lifetime(() => this.look());
   #attempt = 0;
@@ -98,6 +68,7 @@ export class ClientSession {
     this.#timeoutMs = options.timeoutMs;
     this.isReadOnly = options.isReadOnly;
     this.#liveness = new Liveness(ports);
+    this.#renewal = new Renewal(options.auth, ports, outbox, { changed: () => events.identities(), flush: () => this.flush() });
     this.#stopWaking = ports.onWake(() => this.#wake());
     this.#open();
   }
@@ -116,6 +87,11 @@ export class ClientSession {
   /** Ends the session if its time is over. Called before each answer, so that a late timer misleads nobody. */
   look(): void {
     if (this.#credentials !== null && this.#liveness.isOver) this.#expire("the session could not be kept alive");
+  }
+
+  /** What the session has proved, as far as the server has said. */
+  get identities(): readonly Identity[] {
+    return this.#renewal.identities;
   }
 
   /** The session's id, or null before the first connect and on a read-only client. */
@@ -145,6 +121,8 @@ export class ClientSession {
   /** Sends what waits in the outbox, if there is a connection. */
   flush(): void {
     if (this.#phase.kind !== "open") return;
+    this.#renewal.look();
+    if (this.#renewal.isHolding) return;
     for (const frame of this.#outbox.flush(this.#ports.now(), this.#limits)) this.#phase.socket.send(frame);
   }
 
@@ -155,6 +133,7 @@ export class ClientSession {
     this.#cancelLook();
     this.#cancelConnect();
     this.#stopWaking();
+    this.#renewal.end();
     if (phase.kind === "waiting") phase.cancel();
     else if (phase.kind !== "closed") phase.socket.close();
     const error = new CopseError("CLOSED", "the client is closed");
@@ -193,7 +172,7 @@ export class ClientSession {
     this.#phase = asking;
     let auth: readonly Credential[];
     try {
-      auth = await this.#options.auth();
+      auth = await this.#renewal.forConnect();
     } catch (error) {
       if (this.#phase !== asking) return;
       // The application has no credentials now; another attempt may find some.
@@ -212,7 +191,13 @@ export class ClientSession {
       ...(auth.length === 0 ? {} : { auth }),
       ...(isReadOnly ? { readOnly: true } : {}),
     };
-    this.#phase = { kind: "greeting", socket, connectId, sent: this.#liveness.now };
+    this.#phase = {
+      kind: "greeting",
+      socket,
+      connectId,
+      sent: this.#liveness.now,
+      hasToken: auth.some(({ scheme }) => scheme === "token"),
+    };
     socket.send(JSON.stringify(message));
   }
 
@@ -246,6 +231,7 @@ export class ClientSession {
     const pending = this.#outbox.take(reply.id);
     if (pending === undefined) return;
     const { kind, message, sentAt } = pending;
+    if (isProof(message["op"], reply)) this.#renewal.proved(reply);
     if (!this.#outbox.isRestoring && message["op"] !== "subscribe") this.#saw(reply.zxid);
     if (kind === "write" && reply.error === undefined && sentAt !== undefined) this.#liveness.proveByWrite(sentAt);
     pending.settle(reply);
@@ -258,7 +244,7 @@ export class ClientSession {
 
   #greeted(reply: ReplyOf<"connect">, { error }: Reply): void {
     if (this.#phase.kind !== "greeting") return;
-    const { socket, sent } = this.#phase;
+    const { socket, sent, hasToken } = this.#phase;
     if (!isConnectReply(reply) && !isConnectRefusal(reply)) return this.#misfit();
     const cluster = reply.cluster ?? this.#cluster;
     const isNewCluster = this.#cluster !== null && cluster !== this.#cluster;
@@ -272,6 +258,7 @@ export class ClientSession {
     if (isNewCluster) this.zxid = this.seenZxid = 0;
     if (error !== undefined) {
       if (error.code === "SESSION_EXPIRED" || isNewCluster) this.#expire("the session has expired");
+      else if (error.code === "AUTH_FAILED" && hasToken) this.#tokenRefused(error);
       else if (lastingRefusals.has(error.code)) this.#events.refused(new CopseError(error.code, error.message));
       else this.#lost(`${error.code}: ${error.message}`);
       return;
@@ -286,6 +273,7 @@ export class ClientSession {
       this.#timeoutMs = reply.session.timeout;
     }
     this.#liveness.begin(this.#timeoutMs, sent);
+    this.#renewal.proved(reply);
     this.#life.renew();
     this.#connection.renew();
     this.#cancelConnect();
@@ -300,9 +288,18 @@ export class ClientSession {
     this.#scheduleLook();
   }
 
+  /** The application may have another one; what belongs to another subject is another session's. */
+  #tokenRefused({ code, message, reason }: NonNullable<Reply["error"]>): void {
+    const next = this.#renewal.refused(this.#credentials !== null);
+    if (next === "end") this.#events.refused(new CopseError(code, message, { reason }));
+    else if (next === "again") this.#lost(`${code}: ${message}`);
+    else this.#expire("the credential is another's");
+  }
+
   #event(message: Record<string, unknown>): void {
     if (typeof message["zxid"] === "number") this.zxid = Math.max(this.zxid, message["zxid"]);
     if (message["event"] === "ping") this.#sendPing();
+    else if (message["event"] === "auth") this.#renewal.expiring();
     else if (message["event"] === "session") this.#expire("the session has expired");
     else this.#events.message(message);
   }
@@ -341,6 +338,7 @@ export class ClientSession {
   /** The host slept, or its network is another or back: asks at once whether the connection lives, and does not wait out a back-off. */
   #wake(): void {
     this.#look();
+    this.#renewal.look();
     if (this.#phase.kind === "open") return this.#sendPing();
     if (this.#phase.kind !== "waiting") return;
     this.#phase.cancel();

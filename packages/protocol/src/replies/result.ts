@@ -56,6 +56,9 @@ export interface Results {
     readonly role: string;
     readonly limits: Limits;
     readonly readOnly?: true;
+    /** What the session has proved, where it has proved something, and when the first of it ends. */
+    readonly identities?: readonly Identity[];
+    readonly expiresAt?: number;
   };
   create: { readonly path: string; readonly stat: Stat };
   set: { readonly stat: Stat };

@@ -11,6 +11,7 @@ import { type Handle, heldBy } from "./handle.ts";
 import { joined, whileNone } from "./joined.ts";
 import { createOwned, type OwnedOptions } from "./owned.ts";
 import { pause, steadily } from "./steadily.ts";
+import { wholeList } from "./whole-list.ts";
 
 /** What a deletion says of a znode that is gone already. */
 const gone = ["NO_NODE", "GUARD_FAILED", "SESSION_EXPIRED", "CLOSED"] as const;
@@ -128,7 +129,7 @@ export class Place {
 
   /** The places before this one that stand in its way, the nearest last. @throws CopseError SESSION_EXPIRED if this place is gone */
   async before(signal: AbortSignal | undefined): Promise<readonly string[]> {
-    const { children } = await steadily(this.#copse, signal, () => this.#copse.children(this.#queue, { signal }));
+    const children = await steadily(this.#copse, signal, () => wholeList(this.#copse, this.#queue, { signal }));
     const own = this.path.slice(this.#queue.length + 1);
     if (!children.includes(own)) throw new CopseError("SESSION_EXPIRED", "the place in the queue is gone", { path: this.path });
     const isBefore = (name: string): boolean => this.#kind.waitsFor(name) && compareSequences(name, own) < 0;
@@ -227,7 +228,7 @@ export async function vanished(copse: Copse, path: string, signal: AbortSignal):
 /** The path of the place at the head of the queue at `path`, or null where the queue is empty. */
 export async function firstOf(copse: Copse, path: string, kind: PlaceKind, signal: AbortSignal): Promise<string | null> {
   try {
-    const { children } = await steadily(copse, signal, () => copse.children(path, { signal }));
+    const children = await steadily(copse, signal, () => wholeList(copse, path, { signal }));
     const [first] = children.filter(kind.waitsFor).sort(compareSequences);
     return first === undefined ? null : `${path}/${first}`;
   } catch (error) {

@@ -224,8 +224,10 @@ export class Admission {
     const shown = session === null ? null : { ...session, timeout: connection.timeoutMs };
     const rest = { session: shown, resumed: isResumed, lastId, cluster, member, role: this.#state.role(), limits };
     const readOnly = isReadOnly ? ({ readOnly: true } as const) : {};
+    const { all, endsAt } = connection.identities.held;
+    const proved = all.length === 0 ? {} : { identities: all, ...(endsAt < Number.POSITIVE_INFINITY ? { expiresAt: endsAt } : {}) };
     const { replies } = connection;
-    connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly })));
+    connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly, ...proved })));
     this.#connecting.delete(connection);
     connection.release();
     this.#state.admitted(connection);

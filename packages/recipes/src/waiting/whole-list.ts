@@ -1,0 +1,12 @@
+/** Lists on which a recipe decides: whoever can't see all of one must not decide by it. */
+import { type Copse, CopseError, type ReadOptions } from "@copse/client";
+
+/**
+ * The names of all children.
+ * @throws CopseError NO_AUTH where rules hide some of them: a waiter that can't see who is before it would believe that nobody is
+ */
+export async function wholeList(copse: Copse, path: string, options: ReadOptions): Promise<readonly string[]> {
+  const { children, stat } = await copse.children(path, options);
+  if (children.length === stat.numChildren) return children;
+  throw new CopseError("NO_AUTH", "rules hide some of the children, so that nothing can be decided by them", { path });
+}
