@@ -209,9 +209,9 @@ describe("the size, minified and gzipped, in bytes", () => {
   );
   const lines = recipes.map((path, at) => `export * as r${at} from "@copse/recipes/${path.slice(2)}";`);
   const sizes: readonly (readonly [what: string, code: string, external: string[], budget: number])[] = [
-    ["the client", 'export * from "@copse/client";', [], 12_500],
+    ["the client", 'export * from "@copse/client";', [], 13_500],
     ["lock and election", 'export * from "@copse/recipes/lock";\nexport * from "@copse/recipes/election";', ["@copse/client"], 2_700],
-    ["everything, immer apart", `export * from "@copse/client";\n${lines.join("\n")}`, ["immer"], 19_500],
+    ["everything, immer apart", `export * from "@copse/client";\n${lines.join("\n")}`, ["immer"], 20_800],
   ];
   it.each(sizes)("of %s is within its budget", async (what, code, external, budget) => {
     const bytes = await bundledBytes(code, external);

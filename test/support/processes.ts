@@ -106,7 +106,7 @@ export function serve(data: string, port: number, ...flags: string[]): Promise<S
 /** As `serve`, by a Node with flags of its own. */
 export async function serveBy(node: readonly string[], data: string, port: number, ...flags: string[]): Promise<ServedHub> {
   const hub = new Process(process.execPath, [...node, command, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...flags]);
-  await hub.printed(/copse serves ws:/);
+  await hub.printed(/copse serves wss?:/);
   return { process: hub, port, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` };
 }
 

@@ -40,7 +40,11 @@ export class RawClient {
 
   /** Opens a socket and sends nothing. */
   static open(url: string, options: { protocols?: string[]; headers?: Record<string, string> } = {}): Promise<RawClient> {
-    const socket = new WebSocket(url, options.protocols ?? ["copse.v1"], { headers: options.headers ?? {} });
+    return RawClient.over(new WebSocket(url, options.protocols ?? ["copse.v1"], { headers: options.headers ?? {} }));
+  }
+
+  /** Waits until a socket is open. */
+  static over(socket: WebSocket): Promise<RawClient> {
     const client = new RawClient(socket);
     return new Promise((resolve, reject) => {
       socket.once("open", () => resolve(client));

@@ -2,6 +2,17 @@
  * The command line: names, flags and help; each subcommand's work is in a file of its own.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
+import {
+  checkRules,
+  explain as explainAccess,
+  getRules,
+  listRevoked,
+  type RevokeFlags,
+  removeRules,
+  revoke,
+  setRules,
+  whoAmI,
+} from "./commands/access.ts";
 import { getAcl, type SetAclFlags, setAcl } from "./commands/acls.ts";
 import { campaign, holdLock } from "./commands/holding.ts";
 import { type AddFlags, addMember, listMembers, removeMember } from "./commands/members.ts";
@@ -29,6 +40,8 @@ interface Opts {
   readonly output: "text" | "json";
   readonly auth?: string;
   readonly super?: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
   readonly timeout: number;
 }
 
@@ -38,20 +51,25 @@ export async function main(argv: readonly string[]): Promise<void> {
     .description("Coordination for the web: a small, strongly consistent tree of znodes.")
     .option("--url <url>", "one or more members, separated by commas", process.env["COPSE_URL"] ?? "ws://127.0.0.1:7181")
     .addOption(new Option("-o, --output <form>", "text or json").choices(["text", "json"]).default("text"))
-    .option("--auth <user:password>", "prove a digest credential", process.env["COPSE_AUTH"])
-    .option("--super <password>", "prove the super password (COPSE_SUPER keeps it out of sight)", process.env["COPSE_SUPER"])
+    .option("--auth <user:password>", "prove a digest credential (COPSE_AUTH)", process.env["COPSE_AUTH"])
+    .option("--super <password>", "prove the super password (COPSE_SUPER)", process.env["COPSE_SUPER"])
+    .option("--token <jwt>", "prove a token of an issuer that the hub knows (COPSE_TOKEN)", process.env["COPSE_TOKEN"])
+    .option("--token-file <file>", "read the token from a file, anew at each connect", process.env["COPSE_TOKEN_FILE"])
     .option("--timeout <ms>", "how long to wait for a connection", integer, 5_000)
     .addHelpText("after", exitCodeHelp)
     .showHelpAfterError("(copse --help lists the commands, copse COMMAND --help its flags)")
     .exitOverride();
   const shared = (): Shared => {
-    const { url, output, auth, super: superPassword, timeout } = program.opts<Opts>();
+    const { url, output, auth, super: superPassword, token, tokenFile, timeout } = program.opts<Opts>();
     const credentials = [
       ...(auth === undefined ? [] : [{ scheme: "digest", credential: auth }]),
       ...(superPassword === undefined ? [] : [{ scheme: "super", credential: superPassword }]),
+      ...(token === undefined || tokenFile !== undefined ? [] : [{ scheme: "token", credential: token }]),
     ];
-    return { url, output, credentials, waitMs: timeout };
+    return { url, output, credentials, ...(tokenFile === undefined ? {} : { tokenFile }), waitMs: timeout };
   };
+  // What a flag says stands in the list of processes: not for longer than it takes to read it.
+  if (argv.some((word) => /^--(auth|super|token)(=|$)/.test(word))) process.title = "copse";
 
   program
     .command("serve")
@@ -74,6 +92,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--transport <name>", "auto, ws or uws; auto is ws where strangers may come, else uWebSockets.js if it is installed")
     .option("--tls-cert <file>", "certificate: serve wss and https")
     .option("--tls-key <file>", "its key")
+    .option("--tls-client-ca <file>", "clients may prove who they are with certificates of this CA (x509)")
     .option("--read-only", "allow no writes")
     .option("--trust-proxy <network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", collect)
     .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
@@ -133,6 +152,45 @@ export async function main(argv: readonly string[]): Promise<void> {
       };
       return setAcl(path, items, given, shared());
     });
+  program
+    .command("whoami")
+    .description("print the identities that the hub sees, and whether they make an admin")
+    .action(() => whoAmI(shared()));
+  program
+    .command("explain <perm> <path>")
+    .description("say whether read, write, create, delete or admin is allowed at a path, and why")
+    .option("--as <identity>", 'for another caller, such as "token acme:ada" (admins); may be repeated', collect)
+    .action((perm: string, path: string, flags: { as?: readonly string[] }) => explainAccess(perm, path, flags, shared()));
+  program
+    .command("revoke <identity>")
+    .description('take an identity, such as "token acme:ada", from whoever has it, and end their sessions (admins)')
+    .option("--before <time>", "only credentials issued before this time")
+    .option("--keep-sessions", "their sessions go on without it")
+    .option("--lift", "accept such credentials again")
+    .action((identity: string, flags: RevokeFlags) => revoke(identity, flags, shared()));
+  program
+    .command("revoked")
+    .description("list the revocations that hold (admins)")
+    .action(() => listRevoked(shared()));
+  const rules = program.command("rules").description("grants for whole subtrees: read, write and check the rules (admins)");
+  rules
+    .command("get")
+    .description("print the rules")
+    .action(() => getRules(shared()));
+  rules
+    .command("set <file>")
+    .description("replace the rules; - reads standard input")
+    .option("--version <n>", "only if their znode has this version", integer)
+    .action((file: string, flags: { version?: number }) => setRules(file, flags, shared()));
+  rules
+    .command("remove")
+    .description("remove the rules: ACLs alone decide")
+    .action(() => removeRules(shared()));
+  rules
+    .command("check <file>")
+    .description("compare the hub with a file of cases: [{identity, perm, path, expected}]; exit code 1 where one differs")
+    .action((file: string) => checkRules(file, shared()));
+
   program
     .command("ls [path]")
     .description("list children")

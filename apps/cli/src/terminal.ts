@@ -1,6 +1,7 @@
 /**
  * Where the command writes, and how it asks for a connection: one place for all subcommands.
  */
+import { readFileSync } from "node:fs";
 import { type Copse, CopseError, type Credential, connect, isCopseError } from "@copse/client";
 import { UsageError } from "./exit-code.ts";
 
@@ -8,6 +9,8 @@ export interface Shared {
   readonly url: string;
   readonly output: "text" | "json";
   readonly credentials: readonly Credential[];
+  /** Where a token stands, which may be another one by the next connect. */
+  readonly tokenFile?: string;
   /** Milliseconds to wait for a connection. */
   readonly waitMs: number;
 }
@@ -36,12 +39,14 @@ export function progress(line: string): void {
 
 /** Connects, runs, and closes, whatever happens. */
 export async function withClient(shared: Shared, options: { readOnly?: boolean }, work: (copse: Copse) => Promise<void>): Promise<void> {
-  const { url, credentials, waitMs } = shared;
+  const { url, credentials, tokenFile, waitMs } = shared;
   for (const one of url.split(",")) {
     if (!/^(wss?|https?):\/\//.test(one) || !URL.canParse(one))
       throw new UsageError(`${one} is not an address such as ws://127.0.0.1:7181`);
   }
-  const auth = credentials.length === 0 ? {} : { auth: () => [...credentials] };
+  const all = (): readonly Credential[] =>
+    tokenFile === undefined ? credentials : [...credentials, { scheme: "token", credential: tokenIn(tokenFile) }];
+  const auth = all().length === 0 ? {} : { auth: all };
   const copse = await connect(url.split(","), { ...options, ...auth, connectTimeoutMs: waitMs }).catch((error: unknown) => {
     throw isCopseError(error, "TIMEOUT") ? new CopseError("UNAVAILABLE", error.message.replace(/^TIMEOUT: /, "")) : error;
   });
@@ -49,6 +54,14 @@ export async function withClient(shared: Shared, options: { readOnly?: boolean }
     await work(copse);
   } finally {
     await copse.close();
+  }
+}
+
+function tokenIn(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch {
+    throw new UsageError(`--token-file: ${file} can't be read`);
   }
 }
 

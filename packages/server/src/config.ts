@@ -27,6 +27,20 @@ export interface PeerTls {
   readonly ca: Buffer;
 }
 
+/** The certificate for clients. */
+export interface ClientTls {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Clients whose certificate is signed by this CA prove its subject's name with it. */
+  readonly clientCa?: Buffer;
+}
+
+/** Where certificates stand, and how they are read again. */
+export interface ReloadedTls<T> {
+  readonly files: readonly string[];
+  readonly read: () => T;
+}
+
 export interface ServerConfig {
   /** This member's id: a small positive integer as text. */
   readonly member: string;
@@ -72,7 +86,10 @@ export interface ServerConfig {
   readonly silenceMs: number;
   /** Carries clients instead of `ws`, in its native form (`findUws`); null for `ws`. */
   readonly uws: UwsModule | null;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+  readonly tls: ClientTls | null;
+  /** Reads `tls`, and `peerTls`, again from these files, on SIGHUP and when one of them changes; null where they stay. */
+  readonly tlsFiles: ReloadedTls<ClientTls> | null;
+  readonly peerTlsFiles: ReloadedTls<PeerTls> | null;
   readonly isReadOnly: boolean;
   /** Every client may do anything, even if strangers can reach the port: the root of a new cluster is open to everyone. */
   readonly isInsecure: boolean;
@@ -152,6 +169,8 @@ export function completeConfig(given: Given): ServerConfig {
     silenceMs: 30_000,
     uws: null,
     tls: null,
+    tlsFiles: null,
+    peerTlsFiles: null,
     isReadOnly: false,
     isInsecure: false,
     limits: defaultLimits,

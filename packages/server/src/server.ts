@@ -29,6 +29,7 @@ import { createMetrics } from "./http/metrics.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
 import { refusalText } from "./peers/refusal-text.ts";
+import { ReloadedFiles } from "./reloaded-files.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 
 export interface Server {
@@ -40,7 +41,7 @@ export interface Server {
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   readonly cluster: string;
   readonly member: Member;
-  /** Reads again what may change while it runs: the identity file. */
+  /** Reads again what may change while it runs: the identity file, and certificates. */
   reload(): void;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
   stop(): Promise<void>;
@@ -202,6 +203,11 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     throw error;
   }
   running.start();
+  const { tlsFiles, peerTlsFiles } = config;
+  const certificates = [
+    new ReloadedFiles("certificate for clients", tlsFiles?.files ?? [], () => listener.renew(tlsFiles!.read()), logger),
+    new ReloadedFiles("certificate for peers", peerTlsFiles?.files ?? [], () => mesh.renew(peerTlsFiles!.read()), logger),
+  ];
   let isRootLookedAt = false;
   const clockAlarm = new ClockAlarm(logger);
   const timer = setInterval(() => {
@@ -243,7 +249,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     heap.stop();
-    identity.stop();
+    for (const files of [identity, ...certificates]) files.stop();
     await admin.stop();
     await mesh.stop();
     await disk.close();
@@ -260,7 +266,9 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       return running.cluster;
     },
     member: running,
-    reload: () => identity.reload(),
+    reload: () => {
+      for (const files of [identity, ...certificates]) files.reload();
+    },
     stop: once(stop),
   };
 }

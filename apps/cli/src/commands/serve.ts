@@ -37,6 +37,7 @@ export interface ServeFlags {
   readonly auditFile?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
   readonly readOnly?: boolean;
   readonly insecure?: boolean;
   readonly trustProxy?: readonly string[];
@@ -127,7 +128,9 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     ...(flags.silenceMs === undefined ? {} : { silenceMs: flags.silenceMs }),
     trustProxy: (flags.trustProxy ?? []).flatMap((list) => list.split(",")),
     adminListen: flags.adminListen === undefined ? null : parseAddress(flags.adminListen, "admin-listen"),
-    tls: flags.tlsCert === undefined ? null : { cert: readFile("tls-cert", flags.tlsCert), key: readFile("tls-key", flags.tlsKey!) },
+    tls: clientTls(flags),
+    tlsFiles: filesOf([flags.tlsCert, flags.tlsKey, flags.tlsClientCa], () => clientTls(flags)),
+    peerTlsFiles: filesOf([flags.peerTlsCert, flags.peerTlsKey, flags.peerTlsCa], () => peerTls(flags)),
     isReadOnly: flags.readOnly ?? false,
     isInsecure: flags.insecure ?? false,
     files: inspectorFiles(),
@@ -157,6 +160,21 @@ function parsePeers(list: string): { id: string; address: string }[] {
     const [id = "", address = ""] = peer.trim().split("=", 2);
     return { id, address };
   });
+}
+
+function clientTls({ tlsCert, tlsKey, tlsClientCa }: ConfigFile): ServerConfig["tls"] {
+  if (tlsCert === undefined) {
+    if (tlsClientCa !== undefined) throw new ConfigError("tls-client-ca: needs --tls-cert and --tls-key");
+    return null;
+  }
+  const pair = { cert: readFile("tls-cert", tlsCert), key: readFile("tls-key", tlsKey!) };
+  return tlsClientCa === undefined ? pair : { ...pair, clientCa: readFile("tls-client-ca", tlsClientCa) };
+}
+
+/** What can be read again while the hub runs; null where there is nothing to read. */
+function filesOf<T>(files: readonly (string | undefined)[], read: () => T | null): { files: string[]; read: () => T } | null {
+  const given = files.filter((file) => file !== undefined);
+  return given.length === 0 ? null : { files: given, read: () => read()! };
 }
 
 function peerTls({ peerTlsCert, peerTlsKey, peerTlsCa }: ConfigFile): ServerConfig["peerTls"] {

@@ -2,8 +2,7 @@
 import { type Caller, type Identities, noIdentities, type Proof } from "@copse/tree";
 
 export class ProvedIdentities {
-  /** What the certificate of the client proves: the connection's, as the address is, and not the session's. */
-  readonly certificate: Proof | null;
+  #certificate: Proof | null;
   readonly #address: string;
   #held: Identities = noIdentities;
   #caller: Caller;
@@ -11,8 +10,25 @@ export class ProvedIdentities {
 
   constructor({ address, certificate = null }: { readonly address: string; readonly certificate?: Proof | null }) {
     this.#address = address;
-    this.certificate = certificate;
+    this.#certificate = certificate;
     this.#caller = this.#callerWith(noIdentities);
+  }
+
+  /** What the certificate of the client proves: the connection's, as the address is, and not the session's. */
+  get certificate(): Proof | null {
+    return this.#certificate;
+  }
+
+  /** When the first of all ends, on the wall clock; Infinity where nothing does. */
+  get endsAt(): number {
+    return Math.min(this.#held.endsAt, this.#certificate?.expiresAt ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** The certificate counts no more once it has ended. */
+  lookAtCertificate(wall: number): void {
+    if (wall < (this.#certificate?.expiresAt ?? Number.POSITIVE_INFINITY)) return;
+    this.#certificate = null;
+    this.#caller = this.#callerWith(this.#held);
   }
 
   /** Without the certificate. */
@@ -44,7 +60,7 @@ export class ProvedIdentities {
   }
 
   #callerWith(held: Identities): Caller {
-    const { certificate } = this;
+    const certificate = this.#certificate;
     return { identities: certificate === null ? held.all : held.renewedBy([], [certificate]).all, address: this.#address };
   }
 }

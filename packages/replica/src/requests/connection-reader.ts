@@ -62,7 +62,7 @@ export class ConnectionReader implements Reader {
   }
 
   get expiresAt(): number | null {
-    const { endsAt } = this.#connection.identities.held;
+    const { endsAt } = this.#connection.identities;
     return endsAt === Number.POSITIVE_INFINITY ? null : endsAt;
   }
 

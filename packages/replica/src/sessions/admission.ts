@@ -151,7 +151,7 @@ export class Admission {
     const { random, hash, proposals, tree, budgets, canUse, clock } = this.#state;
     const wall = clock.wall();
     const held = connect.session === null ? noIdentities : (tree.sessions.get(connect.session.id)?.held.at(wall) ?? null);
-    const refusal = held === null ? null : this.#credentialRefusal(connect, held, proofs);
+    const refusal = held === null ? null : this.#credentialRefusal(connection, connect, held, proofs);
     if (refusal !== null) return this.#refuse(connection, id, refusal, closeCode.authenticationFailed);
     if (connect.isReadOnly) {
       connection.admit(identitiesOf(proofs, wall), this.#allowance(), null);
@@ -204,14 +204,15 @@ export class Admission {
   }
 
   /** Why whoever has kept and proved this may not come in, or null. */
-  #credentialRefusal(connect: Connect, held: Identities, proofs: readonly Proof[]): Refusal | null {
+  #credentialRefusal({ identities }: Connection, connect: Connect, held: Identities, proofs: readonly Proof[]): Refusal | null {
     const { tree, policy, clock } = this.#state;
     const { plain, more } = split(proofs);
     const subject = connect.session === null ? null : (tree.sessions.get(connect.session.id)?.subject ?? null);
     const refusal = proofRefusal(tree, subject, { identities: plain, proofs: more });
     if (refusal !== null) return refusal;
-    const identities = held.renewedBy(plain, more).at(clock.wall());
-    return policy.admits(identities.all, connect.isReadOnly) ? null : notLetIn(policy.anonymous);
+    const certificates = identities.certificate === null ? [] : [identities.certificate];
+    const proved = held.renewedBy(plain, [...more, ...certificates]).at(clock.wall());
+    return policy.admits(proved.all, connect.isReadOnly) ? null : notLetIn(policy.anonymous);
   }
 
   #welcome(

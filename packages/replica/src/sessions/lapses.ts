@@ -155,9 +155,13 @@ export class Lapses {
       watched.noticed = proof;
       connection.send(chunk(encodeAuthEvent(identityText(proof.identities[0]!), proof.expiresAt!)));
     }
-    const left = held.at(wall);
-    if (left === held) return;
     const before = connection.caller.identities;
+    connection.identities.lookAtCertificate(wall);
+    const left = held.at(wall);
+    if (left === held) {
+      if (connection.caller.identities !== before) this.#told(connection, before);
+      return;
+    }
     if (connection.session === null) connection.identities.become(left);
     else {
       connection.identities.lapse(left);
@@ -173,7 +177,7 @@ export class Lapses {
   }
 
   #watch(connection: Connection): void {
-    const { endsAt } = connection.identities.held;
+    const { endsAt } = connection.identities;
     if (endsAt === Number.POSITIVE_INFINITY && !connection.identities.hasLapsed) this.#watched.delete(connection);
     else {
       const watched = this.#watched.get(connection) ?? { noticed: null, lapsedAt: null };
@@ -188,8 +192,9 @@ export class Lapses {
     for (const [connection, watched] of this.#watched) this.#lookAt = Math.min(this.#lookAt, this.#nextLookOf(connection, watched));
   }
 
-  #nextLookOf({ identities: { held } }: Connection, { noticed }: Watched): number {
-    return held.proofs.reduce((first, proof) => (proof === noticed ? first : Math.min(first, noticeAt(proof))), held.endsAt);
+  #nextLookOf({ identities }: Connection, { noticed }: Watched): number {
+    const { held, endsAt } = identities;
+    return held.proofs.reduce((first, proof) => (proof === noticed ? first : Math.min(first, noticeAt(proof))), endsAt);
   }
 }
 

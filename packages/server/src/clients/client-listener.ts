@@ -9,6 +9,7 @@
 import type { Limits } from "@copse/protocol";
 import { subprotocol } from "@copse/protocol";
 import type { Gateway, Input } from "@copse/replica";
+import type { ClientTls } from "../config.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
 import { endpoint, type Http } from "../http/http.ts";
 import type { TrustedProxies } from "./client-address.ts";
@@ -26,12 +27,14 @@ export interface ListenerOptions {
   /** A connection that says nothing for so long is asked whether it is there, and closed after as long again; in milliseconds. */
   readonly silenceMs: number;
   readonly http: Http;
-  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+  readonly tls: ClientTls | null;
 }
 
 export interface ClientListener extends Gateway {
   /** Begins to accept, on a free port for 0; resolves to the port. @throws ConfigError where the address can't be used */
   listen(host: string, port: number): Promise<number>;
+  /** New connections get this certificate. */
+  renew(tls: ClientTls): void;
   /** Accepts no more connections, and resolves once those there are have closed, or after `waitMs`. */
   stop(waitMs: number): Promise<void>;
 }

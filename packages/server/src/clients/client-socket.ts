@@ -5,7 +5,7 @@
  * `drained` exactly once, when it is below it again; a silent client is pinged, and one that does not answer is closed.
  */
 import { type Chunk, changeFrameBytesMax, closeCode, encodeFrames } from "@copse/protocol";
-import { backlogBytesLow, type Input } from "@copse/replica";
+import { backlogBytesLow, type Input, type Proof } from "@copse/replica";
 
 /** UTF-16 units of one frame that joins several chunks: what a subscription splits at 1 MiB is not joined again. */
 const frameUnitsMax = changeFrameBytesMax;
@@ -43,12 +43,18 @@ export class ClientSocket {
   #isAsked = false;
   #phase: "open" | "closing" | "closed" = "open";
 
-  constructor(number: number, socket: FrameSocket, address: string, unsentBytesMax: number, submit: (input: Input) => void) {
+  constructor(
+    number: number,
+    socket: FrameSocket,
+    from: { readonly address: string; readonly certificate: Proof | null },
+    unsentBytesMax: number,
+    submit: (input: Input) => void,
+  ) {
     this.#number = number;
     this.#unsentBytesMax = unsentBytesMax;
     this.#socket = socket;
     this.#submit = submit;
-    submit({ kind: "opened", connection: number, address });
+    submit({ kind: "opened", connection: number, ...from });
   }
 
   /** Sends the chunks of one turn; see Gateway.deliver. */

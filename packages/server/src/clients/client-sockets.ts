@@ -1,6 +1,6 @@
 /** The open connections of a listener by their numbers: what both transports do alike. */
 import { type Chunk, encodeFrames } from "@copse/protocol";
-import type { Gateway } from "@copse/replica";
+import type { Gateway, Proof } from "@copse/replica";
 import type { ListenerOptions } from "./client-listener.ts";
 import { ClientSocket, type FrameSocket } from "./client-socket.ts";
 
@@ -36,11 +36,16 @@ export class ClientSockets implements Gateway {
     return this.#sockets.size;
   }
 
-  add(socket: FrameSocket, address: string): { readonly client: ClientSocket; readonly closed: () => void } {
+  /** @param certificate what that of the client proves */
+  add(
+    socket: FrameSocket,
+    address: string,
+    certificate: Proof | null = null,
+  ): { readonly client: ClientSocket; readonly closed: () => void } {
     const number = ++this.#lastNumber;
     const { submit, limits, doors } = this.#options;
     doors.opened(address);
-    const client = new ClientSocket(number, socket, address, limits.unsentBytes, submit);
+    const client = new ClientSocket(number, socket, { address, certificate }, limits.unsentBytes, submit);
     this.#sockets.set(number, client);
     this.#addresses.set(number, address);
     const closed = (): void => {

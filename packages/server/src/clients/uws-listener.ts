@@ -72,6 +72,9 @@ export class UwsListener extends ClientSockets implements ClientListener {
     return this.#uws.us_socket_local_port(listening);
   }
 
+  /** It serves no TLS. */
+  renew(): void {}
+
   async stop(waitMs: number): Promise<void> {
     this.#isStopping = true;
     this.rest();

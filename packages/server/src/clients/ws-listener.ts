@@ -6,9 +6,13 @@ import { STATUS_CODES } from "node:http";
 import * as https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { TLSSocket } from "node:tls";
 import { subprotocol } from "@copse/protocol";
+import type { Proof } from "@copse/replica";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { ClientTls } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import { certificateProof } from "../credentials/certificate.ts";
 import type { HttpAnswer } from "../http/http.ts";
 import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
 import type { FrameSocket } from "./client-socket.ts";
@@ -45,7 +49,7 @@ export class WsListener extends ClientSockets implements ClientListener {
     super(options);
     this.#options = options;
     const { tls } = options;
-    this.#web = tls === null ? http.createServer(settings) : https.createServer({ ...settings, ...tls });
+    this.#web = tls === null ? http.createServer(settings) : https.createServer({ ...settings, ...contextOf(tls) });
     // Sockets that are no WebSocket yet, or never will be, take descriptors too.
     this.#web.maxConnections = options.doors.limits.connections;
     this.#web.timeout = stillMsMax;
@@ -69,6 +73,10 @@ export class WsListener extends ClientSockets implements ClientListener {
       this.#web.once("error", (error: NodeJS.ErrnoException) => reject(addressRefused(host, port, error.code ?? "")));
       this.#web.listen({ port, host, backlog: backlogMax }, () => resolve((this.#web.address() as AddressInfo).port));
     });
+  }
+
+  renew(tls: ClientTls): void {
+    (this.#web as https.Server).setSecureContext(contextOf(tls));
   }
 
   async stop(waitMs: number): Promise<void> {
@@ -110,14 +118,16 @@ export class WsListener extends ClientSockets implements ClientListener {
     const address = this.#options.proxies.clientOf(plainAddress(request.socket.remoteAddress), headers);
     const refusal = this.#isStopping ? 503 : refusalOf({ path, query, address, origin, offered }, this.#options);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
+    const certificate = this.#options.tls?.clientCa === undefined ? null : certificateProof(request.socket as TLSSocket);
+    if (certificate === "wrong") return refuseUpgrade(socket, this.#options.doors.refused("certificate", 403));
     this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       this.#plain.get(socket)?.();
-      this.#open(webSocket, address);
+      this.#open(webSocket, address, certificate === null ? null : this.#options.prover.withAdmin(certificate));
     });
   }
 
-  #open(webSocket: WebSocket, address: string): void {
-    const { client, closed } = this.add(new WsSocket(webSocket, () => client.sent()), address);
+  #open(webSocket: WebSocket, address: string, certificate: Proof | null): void {
+    const { client, closed } = this.add(new WsSocket(webSocket, () => client.sent()), address, certificate);
     webSocket.on("message", (bytes, isBinary) => client.take(isBinary ? null : bytes.toString()));
     webSocket.on("ping", (data) => client.pinged() && webSocket.pong(data));
     webSocket.on("pong", () => client.heard());
@@ -157,6 +167,11 @@ class WsSocket implements FrameSocket {
   terminate(): void {
     this.#socket.terminate();
   }
+}
+
+/** Whoever has no certificate is asked for one and let in without: a browser has none. */
+function contextOf({ cert, key, clientCa }: ClientTls): https.ServerOptions {
+  return clientCa === undefined ? { cert, key } : { cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false };
 }
 
 /** What is said of an address that can't be listened on. */

@@ -1,25 +1,22 @@
 /**
  * The identity file while the hub runs: read at start, on SIGHUP, and when it changes. A file that can't be used keeps what was read before.
  */
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Anonymous, PolicySettings } from "@copse/replica";
 import type { Logger } from "pino";
 import { ConfigError } from "../config-error.ts";
+import { ReloadedFiles } from "../reloaded-files.ts";
 import { type IdentitySettings, noIdentitySettings, parseIdentityFile } from "./identity-file.ts";
 import type { CredentialProver } from "./prover.ts";
-
-/** How often the file is looked at, in milliseconds. */
-const lookMs = 1_000;
 
 export class IdentitySource {
   readonly #file: string | null;
   readonly #default: Anonymous;
   readonly #isTrusting: boolean;
   readonly #prover: CredentialProver;
-  readonly #logger: Logger;
+  readonly #files: ReloadedFiles;
   readonly #changed: (settings: PolicySettings) => void;
   #settings: IdentitySettings = noIdentitySettings;
-  readonly #look = (): void => this.reload();
 
   /**
    * Reads the file.
@@ -41,12 +38,13 @@ export class IdentitySource {
     this.#default = options.anonymous;
     this.#isTrusting = options.isTrusting;
     this.#prover = options.prover;
-    this.#logger = options.logger;
     this.#changed = options.changed;
-    if (file === null) return;
-    this.#settings = parseIdentityFile(textOf(file));
-    this.#prover.become(this.#settings);
-    watchFile(file, { interval: lookMs, persistent: false }, this.#look);
+    if (file !== null) this.#read();
+    const again = (): void => {
+      this.#read();
+      this.#changed(this.policy);
+    };
+    this.#files = new ReloadedFiles("identity file", file === null ? [] : [file], again, options.logger);
   }
 
   get settings(): IdentitySettings {
@@ -64,25 +62,17 @@ export class IdentitySource {
 
   /** Reads the file again. Nobody's connection is dropped for it, unless it says so. */
   reload(): void {
-    if (this.#file === null) return;
-    try {
-      const settings = parseIdentityFile(textOf(this.#file));
-      this.#prover.become(settings);
-      this.#settings = settings;
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error;
-      this.#logger.error({ why: error.message }, "the identity file can't be used; what was read before still holds");
-      return;
-    }
-    this.#logger.info(
-      { issuers: this.#settings.issuers.map(({ name }) => name), anonymous: this.policy.anonymous },
-      "read the identity file",
-    );
-    this.#changed(this.policy);
+    this.#files.reload();
+  }
+
+  #read(): void {
+    const settings = parseIdentityFile(textOf(this.#file!));
+    this.#prover.become(settings);
+    this.#settings = settings;
   }
 
   stop(): void {
-    if (this.#file !== null) unwatchFile(this.#file, this.#look);
+    this.#files.stop();
   }
 }
 

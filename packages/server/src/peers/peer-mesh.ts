@@ -59,15 +59,23 @@ export class PeerMesh implements Mesh {
   #proved: { readonly secrets: PeerSecrets | null } | null = null;
   #server: net.Server | null = null;
   #isStopping = false;
+  #tls: PeerTls | null;
 
   constructor(options: PeerMeshOptions) {
     this.#options = options;
+    this.#tls = options.tls;
+  }
+
+  /** New links go by these certificates; those that stand go on. */
+  renew(pair: PeerTls): void {
+    if (this.#server instanceof tls.Server) this.#server.setSecureContext({ ...pair });
+    this.#tls = pair;
   }
 
   /** Listens for peers. @throws ConfigError where the address can't be used */
   listen(address: string): Promise<void> {
     const { host, port } = splitAddress(address);
-    const { tls: pair } = this.#options;
+    const pair = this.#tls;
     if (this.#secretsFor(host) === "missing") return Promise.reject(new ConfigError(needsSecret(`peer-listen: ${address}`)));
     const accept = (socket: net.Socket): void => this.#accept(socket);
     const server =
@@ -116,7 +124,8 @@ export class PeerMesh implements Mesh {
 
   #dial(id: string, dialling: Dialling): void {
     dialling.timer = null;
-    const { tls: pair, member } = this.#options;
+    const pair = this.#tls;
+    const { member } = this.#options;
     const { host, port } = splitAddress(dialling.address);
     if (this.#secretsFor(host) === "missing") {
       this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.address}`));
@@ -153,7 +162,8 @@ export class PeerMesh implements Mesh {
       this.#refuse("too many handshakes in progress");
       return void socket.destroy();
     }
-    const { member, tls: pair } = this.#options;
+    const pair = this.#tls;
+    const { member } = this.#options;
     const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
     const link = this.#link(socket, { role: "acceptor", member, to: null, certified }, () => this.#strangers.delete(link));
     this.#strangers.set(link, from);
@@ -199,7 +209,7 @@ export class PeerMesh implements Mesh {
   /** What is proved on links to and from this host: certificates may do alone, elsewhere than on loopback somebody has to choose a secret. */
   #secretsFor(host: string): PeerSecrets | null | "missing" {
     const secrets = this.#secrets();
-    return secrets?.isImplicit === true && this.#options.tls === null && !isLoopback(host) ? "missing" : secrets;
+    return secrets?.isImplicit === true && this.#tls === null && !isLoopback(host) ? "missing" : secrets;
   }
 
   #secrets(): PeerSecrets | null {
