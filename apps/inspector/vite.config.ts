@@ -2,6 +2,8 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   root: import.meta.dirname,
+  // The page may stand below a prefix of a proxy.
+  base: "./",
   build: {
     outDir: "../cli/dist/inspector",
     emptyOutDir: true,

@@ -38,7 +38,7 @@ describe("a token", () => {
   });
   afterAll(() => hub.destroy());
 
-  test("proves a subject, its issuer and the mapped claims, each shown whole", async () => {
+  test("[A11] proves a subject, its issuer and the mapped claims, each shown whole", async () => {
     const ada = await withToken(hub, await issuer.token({ claims: { roles: ["editor", 7], tenant: "t1", other: "x" } }));
     expect(ada.session["error"]).toBeUndefined();
     const { identities, admin: isAdmin, expiresAt } = await ada.ask({ op: "whoami" });
@@ -54,7 +54,7 @@ describe("a token", () => {
     ada.socket.close();
   });
 
-  test("of whom the file names makes an admin", async () => {
+  test("[A13] of whom the file names makes an admin", async () => {
     const root = await withToken(hub, await issuer.token(admin));
     const { identities, admin: isAdmin } = await root.ask({ op: "whoami" });
     expect(isAdmin).toBe(true);
@@ -63,7 +63,7 @@ describe("a token", () => {
     root.socket.close();
   });
 
-  test("that is not right is AUTH_FAILED with `refused` or `expired`, and nothing more", async () => {
+  test("[A11] that is not right is AUTH_FAILED with `refused` or `expired`, and nothing more", async () => {
     const key = new TextEncoder().encode("a secret of more than thirty-two bytes");
     const now = Math.floor(Date.now() / 1_000);
     const right = { iss: issuer.url, aud: "copse", sub: "ada", iat: now, exp: now + 60 };
@@ -98,7 +98,7 @@ describe("a token", () => {
     }
   });
 
-  test("of another subject is not taken by a session, in auth or at a resume, and nothing of it changes", async () => {
+  test("[A12] of another subject is not taken by a session, in auth or at a resume, and nothing of it changes", async () => {
     const ada = await withToken(hub, await issuer.token());
     const failed = await ada.ask({ op: "auth", scheme: "token", credential: await issuer.token({ sub: "bob" }) });
     expect(failed["error"]).toMatchObject({ code: "AUTH_FAILED" });
@@ -111,7 +111,7 @@ describe("a token", () => {
     again.socket.close();
   });
 
-  test("renewed in place replaces what the former proved", async () => {
+  test("[A12] renewed in place replaces what the former proved", async () => {
     const ada = await withToken(hub, await issuer.token({ claims: { tenant: "t1" } }));
     const renewed = await ada.ask({
       op: "auth",
@@ -122,6 +122,22 @@ describe("a token", () => {
     expect(renewed["identities"]).not.toContainEqual({ scheme: "claim", id: "acme:tenant=t1" });
     expect(renewed["expiresAt"]).toBeGreaterThan(Date.now() + 7_000_000);
     ada.socket.close();
+  });
+
+  test("[A16] that was answered once is answered again, though it has ended; another one under the same id is another request", async () => {
+    const ada = await withToken(hub, await issuer.token());
+    const credential = await issuer.token({ expiresIn: 2 });
+    const auth = { op: "auth", scheme: "token", credential };
+    const first = await ada.ask({ id: 100, ...auth });
+    expect(first["error"]).toBeUndefined();
+    await ada.cut();
+    await expect.poll(async () => (await withToken(hub, credential)).session["error"]?.["reason"], { timeout: 10_000 }).toBe("expired");
+    const { id, secret } = ada.session["session"];
+    const again = await withToken(hub, await issuer.token(), { session: { id, secret } });
+    expect(await again.ask({ id: 100, ...auth })).toEqual(first);
+    const other = await again.ask({ id: 100, ...auth, credential: `${credential}x` });
+    expect(other["error"]).toMatchObject({ code: "BAD_ARGUMENTS" });
+    again.socket.close();
   });
 
   test("stands in ACLs, alone or with others at once; `auth` stands for it", async () => {
@@ -152,7 +168,7 @@ describe("a token", () => {
     for (const client of [root, ada, bob]) client.socket.close();
   });
 
-  test("logout drops all identities; the session goes on, where the policy lets it", async () => {
+  test("[A15] logout drops all identities; the session goes on, where the policy lets it", async () => {
     const ada = await withToken(hub, await issuer.token());
     expect((await ada.ask({ op: "logout" }))["error"]).toBeUndefined();
     expect((await ada.closed).code).toBe(4401);
@@ -160,7 +176,7 @@ describe("a token", () => {
 });
 
 describe("the keys of an issuer", () => {
-  test("are asked for once, whatever unknown keys are named, and go on while it is down", async () => {
+  test("[A11] are asked for once, whatever unknown keys are named, and go on while it is down", async () => {
     const hub = await startHub({ identityFile: identityFile({}) });
     const first = await withToken(hub, await issuer.token());
     expect(first.session["error"]).toBeUndefined();
@@ -188,7 +204,7 @@ describe("the keys of an issuer", () => {
 describe("a connection that nobody vouches for", () => {
   const digest = { auth: [{ scheme: "digest", credential: "bob:secret" }] };
 
-  test("is let in as the identity file says: not at all, to follow, or with a session", async () => {
+  test("[A13] is let in as the identity file says: not at all, to follow, or with a session", async () => {
     const outcomes: Record<string, unknown[]> = {};
     for (const anonymous of ["deny", "follow", "session"]) {
       const hub = await startHub({ identityFile: identityFile({ anonymous }) });
@@ -245,7 +261,7 @@ describe("a connection that nobody vouches for", () => {
 });
 
 describe("the end of an identity", () => {
-  test("is told before, and takes what it gave: in the state of a session, at once on a connection without one", async () => {
+  test("[A14] [P6] is told before, and takes what it gave: in the state of a session, at once on a connection without one", async () => {
     const hub = await startHub({ identityFile: identityFile({ anonymous: "session", admins: ["claim acme:role=operator"] }) });
     const root = await withToken(hub, await issuer.token(admin));
     const acl = [
@@ -281,7 +297,31 @@ describe("the end of an identity", () => {
     await hub.destroy();
   });
 
-  test("closes with 4401 where the policy demands one", async () => {
+  test("[A14] [U5] what was written while somebody could not read it is not told afterwards: `since` gives the state of now", async () => {
+    const hub = await startHub({ identityFile: identityFile({ anonymous: "session", admins: ["claim acme:role=operator"] }) });
+    const root = await withToken(hub, await issuer.token(admin));
+    const acl = [{ perms: ["read"], scheme: "token", id: "acme:ada" }];
+    await root.ask({ op: "create", path: "/x", data: "shown", acl });
+    const ada = await withToken(hub, await issuer.token());
+    const { zxid: since, nodes } = await ada.ask({ op: "subscribe", path: "/x", scope: "node" });
+    expect(nodes).toHaveLength(1);
+    await ada.ask({ op: "unsubscribe", sub: 1 });
+    await ada.ask({ op: "logout" });
+    await root.ask({ op: "set", path: "/x", data: "unseen" });
+    await root.ask({ op: "set", path: "/x", data: "public" });
+    await root.ask({ op: "setAcl", path: "/x", acl: [{ perms: ["read"], scheme: "world", id: "anyone" }] });
+    for (const client of [ada, await RawClient.connect(hub.url), await RawClient.connect(hub.url, { readOnly: true })]) {
+      const again = await client.ask({ op: "subscribe", path: "/x", scope: "node", since });
+      expect(again).toMatchObject({ resumed: false, nodes: [{ data: "public" }] });
+      await client.ask({ op: "whoami" });
+      expect(JSON.stringify(client.received)).not.toContain("unseen");
+      client.socket.close();
+    }
+    root.socket.close();
+    await hub.destroy();
+  });
+
+  test("[A13] [A14] closes with 4401 where the policy demands one", async () => {
     const hub = await startHub({ identityFile: identityFile({ anonymous: "deny" }) });
     const ada = await withToken(hub, await issuer.token({ expiresIn: 2 }));
     expect((await ada.closed).code).toBe(4401);
@@ -294,7 +334,7 @@ describe("the end of an identity", () => {
 });
 
 describe("a revocation", () => {
-  test("takes the identity from sessions and connections, ends the sessions, and refuses the credential", async () => {
+  test("[A15] takes the identity from sessions and connections, ends the sessions, and refuses the credential", async () => {
     const origins = ["https://app.example"];
     const hub = await startHub({ origins, identityFile: identityFile({ anonymous: "session", admins: ["claim acme:role=operator"] }) });
     const root = await withToken(hub, await issuer.token(admin));

@@ -49,7 +49,7 @@ afterEach(async () => {
   await hub.destroy();
 });
 
-test("are written by admins alone, checked to the last field, and never lock their writer out", async () => {
+test("[P1] are written by admins alone, checked to the last field, and never lock their writer out", async () => {
   expect(code(await rule())).toBe("done");
   for (const message of [
     { op: "get", path: "/copse/rules" },
@@ -91,7 +91,7 @@ test("are written by admins alone, checked to the last field, and never lock the
   expect(code(await ada.ask({ op: "create", path: "/free" }))).toBe("done");
 });
 
-test("grant by pattern and variable; what no rule grants is refused whether or not it is there", async () => {
+test("[P2] [P3] grant by pattern and variable; what no rule grants is refused whether or not it is there", async () => {
   await rule(
     { path: "/public/**", allow: [{ perms: ["read"], ...everyone }] },
     {
@@ -138,7 +138,7 @@ test("grant by pattern and variable; what no rule grants is refused whether or n
   expect(code(guarded)).toBe("NO_AUTH");
 });
 
-test("hide names: in lists, subscriptions, events and counts, while numChildren stays", async () => {
+test("[P4] hide names: in lists, subscriptions, events and counts, while numChildren stays", async () => {
   for (const path of ["/users", "/users/ada", "/users/bob"]) await root.ask({ op: "create", path, data: path });
   await rule(
     { path: "/users", allow: [{ perms: ["read"], ...everyone }] },
@@ -166,7 +166,7 @@ test("hide names: in lists, subscriptions, events and counts, while numChildren 
   expect(ada.received.slice(from).filter(({ id }) => id === undefined)).toEqual([]);
 });
 
-test("that change reset what may be concerned before anything else, and give back what was withheld", async () => {
+test("[P5] [P6] that change reset what may be concerned before anything else, and give back what was withheld", async () => {
   for (const path of ["/a", "/b"]) await root.ask({ op: "create", path, data: "1" });
   await rule({ path: "/*", allow: [{ perms: ["read"], ...everyone }] });
   const [one, two] = [
@@ -194,7 +194,7 @@ test("that change reset what may be concerned before anything else, and give bac
 });
 
 describe("explain", () => {
-  test("says why, to oneself; to admins of anyone", async () => {
+  test("[P7] says why, to oneself; to admins of anyone", async () => {
     await root.ask({ op: "create", path: "/users", data: "" });
     await rule({ path: "/users/{user}/**", allow: [{ perms: ["write"], scheme: "token", id: "acme:{user}" }] });
     const own = await ada.ask({ op: "explain", path: "/users/bob/x", perm: "write" });

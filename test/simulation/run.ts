@@ -55,6 +55,7 @@ export async function runSeed(seed: number): Promise<RunReport> {
     if (seed % 4 === 0) nemesis.killNewLeaders(invariants, new Prng(seed));
     if (seed % 8 === 3) nemesis.strandLeaders(new Prng(seed));
     if (seed % 8 === 5) workload.keepSecrets(new Prng(seed));
+    if (seed % 8 === 7) workload.keepNames(new Prng(seed));
     if (seed % 8 === 6) workload.haveBadHosts(new Prng(seed));
     const look = (): void => {
       ensemble.lookAtLinks();

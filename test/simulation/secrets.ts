@@ -5,6 +5,7 @@
 import { type AclItem, type Copse, isCopseError } from "@copse/client";
 import type { Prng, World } from "@copse/testing/simulation";
 import { violate } from "./checkers/invariants.ts";
+import { insisting } from "./insisting.ts";
 
 const path = "/gate";
 const secretMark = "secret-";
@@ -35,13 +36,14 @@ export class Secrets {
   /** Closes, writes a secret, writes something else, opens: each only after what came before. */
   async keep(): Promise<void> {
     const client = this.#client();
+    const until = insisting(() => this.#pause());
     for (let count = 1; !this.#isOver; count++) {
-      await this.#until(() => client.create(path, "open-0", { parents: true }), "NODE_EXISTS");
-      await this.#until(() => client.setAcl(path, closed));
-      await this.#until(() => client.set(path, `${secretMark}${count}`));
+      await until(() => client.create(path, "open-0", { parents: true }), "NODE_EXISTS");
+      await until(() => client.setAcl(path, closed));
+      await until(() => client.set(path, `${secretMark}${count}`));
       await this.#pause();
-      await this.#until(() => client.set(path, `open-${count}`));
-      await this.#until(() => client.setAcl(path, open));
+      await until(() => client.set(path, `open-${count}`));
+      await until(() => client.setAcl(path, open));
       await this.#pause();
     }
     await client.close();
@@ -60,20 +62,6 @@ export class Secrets {
       await client.get(path, { linearizable: this.#random.chance(0.5), timeoutMs: 2_000 }).catch(ifCopseError);
     }
     await client.close();
-  }
-
-  /** A write whose outcome is unknown is made again: nothing goes on before it is known to be done. */
-  async #until(work: () => Promise<unknown>, fine = ""): Promise<void> {
-    for (;;) {
-      try {
-        await work();
-        return;
-      } catch (error) {
-        if (!isCopseError(error)) throw error;
-        if (error.code === fine) return;
-        await this.#pause();
-      }
-    }
   }
 
   #pause(): Promise<void> {

@@ -10,6 +10,7 @@ import type { Prng, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import { BadHosts } from "./bad-hosts.ts";
 import { type Invariants, violate } from "./checkers/invariants.ts";
 import type { Followed, Outcomes, Written } from "./checkers/outcomes.ts";
+import { Names } from "./names.ts";
 import { Secrets } from "./secrets.ts";
 
 const registers = ["/r/0", "/r/1"];
@@ -30,6 +31,7 @@ export class Workload {
   #tokens: number[] = [];
   #count = 0;
   #secrets: Secrets | null = null;
+  #names: Names | null = null;
   #badHosts: BadHosts | null = null;
   #isOver = false;
   #running = 0;
@@ -62,9 +64,18 @@ export class Workload {
   keepSecrets(random: Prng): void {
     const secrets = new Secrets(this.#world, random, () => this.#client());
     this.#secrets = secrets;
-    this.#invariants.onDelivery = (text) => secrets.toClient(text);
+    this.#invariants.onDelivery = (_connection, text) => secrets.toClient(text);
     this.#run(secrets.keep());
     this.#run(secrets.spy());
+  }
+
+  /** One more znode, which only whoever has a token may read (S17). */
+  keepNames(random: Prng): void {
+    const names = new Names(this.#world, this.#ensemble, random, urlsOf(this.#ensemble));
+    this.#names = names;
+    this.#invariants.onDelivery = (connection, text) => names.toClient(connection, text);
+    this.#run(names.keep());
+    for (const isReadOnly of [false, false, true]) this.#run(names.spy(isReadOnly));
   }
 
   /** Clients whose hosts and whose endpoints are not what they should be (S20, S21). */
@@ -78,6 +89,7 @@ export class Workload {
     this.#isOver = true;
     this.#badHosts?.stop();
     this.#secrets?.stop();
+    this.#names?.stop();
   }
 
   #run(work: Promise<void>): void {

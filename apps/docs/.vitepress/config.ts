@@ -27,6 +27,7 @@ const decisions: readonly (readonly [string, string])[] = [
   ["budgets", "Budgets"],
   ["strangers", "Strangers"],
   ["clocks", "Clocks"],
+  ["access", "Access"],
   ["disk", "The disk"],
   ["client", "The client"],
   ["formats", "Formats"],
@@ -61,6 +62,7 @@ export default defineConfig({
       {
         text: "In your application",
         items: [
+          { text: "Letting browsers in", link: "/browsers" },
           { text: "In a framework", link: "/frameworks" },
           { text: "Tests of your own", link: "/testing" },
         ],

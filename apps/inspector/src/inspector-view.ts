@@ -1,9 +1,13 @@
 /**
  * The page as a whole: the bar with the connection's state, the tree, the znode. The address names the selected znode.
  */
+import { isCopseError } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Asked } from "./dialogs/dialogs.ts";
 import "./dialogs/dialogs.ts";
+import "./login/account-menu.ts";
+import type { Login } from "./login/login.ts";
+import "./login/login-view.ts";
 import "./views/changes-view.ts";
 import { joinPath, nameOf, parentOf } from "@copse/client/path";
 import "./views/ensemble-view.ts";
@@ -39,7 +43,12 @@ const viewNames: readonly { readonly view: ViewName; readonly title: string }[] 
 ];
 
 export class InspectorView extends LitElement {
-  static override properties = { model: { attribute: false }, route: { state: true } };
+  static override properties = {
+    model: { attribute: false },
+    login: { attribute: false },
+    route: { state: true },
+    isAsking: { state: true },
+  };
   static override styles = [
     controls,
     css`
@@ -159,7 +168,12 @@ export class InspectorView extends LitElement {
   ];
 
   declare model: Model;
+  declare login: Login;
   declare route: Route;
+  /** The form to log in is shown. */
+  declare isAsking: boolean;
+  /** Why the server does not take whoever is at the page, or null. */
+  #refusal: string | null = null;
   /** Paths that complete what is typed. */
   #known: readonly string[] = [];
   /** Everyone may change what is below the root, although strangers may come. */
@@ -170,6 +184,7 @@ export class InspectorView extends LitElement {
   constructor() {
     super();
     this.route = routeOf(location.hash);
+    this.isAsking = false;
   }
 
   override connectedCallback(): void {
@@ -186,6 +201,11 @@ export class InspectorView extends LitElement {
 
   override firstUpdated(): void {
     this.model.listen(() => this.requestUpdate());
+    this.model.copse.connected().catch((error: unknown) => {
+      if (!isCopseError(error, "AUTH_FAILED")) return;
+      this.#refusal = error.reason === "expired" ? "Your login has expired." : "The server does not accept this.";
+      this.isAsking = true;
+    });
     this.model.copse
       .standing()
       .then(({ isRootOpen }) => {
@@ -222,10 +242,11 @@ export class InspectorView extends LitElement {
           />
           <datalist id="known-paths">${this.#known.map((path) => html`<option value=${path}></option>`)}</datalist>
         </form>
-        <div class="state ${connection}">
+        <div class="state ${connection}" @login=${() => (this.isAsking = true)}>
           <span class="dot" aria-hidden="true"></span>
-          <span role="status">${connection === "connected" && model.copse.isReadOnly ? "Live · read-only" : stateWords[connection]}</span>
-          ${model.reason === null ? nothing : html`<span class="reason" title=${model.reason}>${model.reason}</span>`}
+          <span role="status">${connection === "connected" && model.copse.isReadOnly ? "Live · read-only" : this.#refusal === null ? stateWords[connection] : "Not logged in"}</span>
+          ${model.reason === null || this.#refusal !== null ? nothing : html`<span class="reason" title=${model.reason}>${model.reason}</span>`}
+          ${this.isAsking ? nothing : html`<copse-account .model=${model} .login=${this.login}></copse-account>`}
           <span class="zxid" title="The newest change this page has seen">zxid ${model.copse.zxid}</span>
         </div>
         ${
@@ -238,11 +259,11 @@ export class InspectorView extends LitElement {
         }
       </header>
       <main
-        class=${[connection === "connected" ? "" : "stale", this.route.view === "tree" ? "" : "whole"].join(" ")}
+        class=${[connection === "connected" || this.isAsking ? "" : "stale", this.route.view === "tree" && !this.isAsking ? "" : "whole"].join(" ")}
         @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}
         @ask=${(event: CustomEvent<Asked>) => this.#ask(event.detail)}
       >
-        ${this.#view()}
+        ${this.isAsking ? html`<copse-login .login=${this.login} .why=${this.#refusal} @stay=${() => (this.isAsking = false)}></copse-login>` : this.#view()}
       </main>
       <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
       <copse-transfer .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-transfer>

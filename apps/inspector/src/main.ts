@@ -1,9 +1,25 @@
 /**
- * The page: a client to the server it came from, the model, the view.
+ * The page: who is at it, a client to the server that it came from, the model, the view.
  */
 import { Copse } from "@copse/client";
 import "./inspector-view.ts";
+import { Login } from "./login/login.ts";
 import { Model } from "./model/model.ts";
 
-const view = document.querySelector("copse-inspector");
-if (view !== null) view.model = new Model(new Copse([location.origin], { sessionTimeoutMs: 10_000 }));
+/** Where the page stands, which may be below a prefix of a proxy. */
+const page = new URL(".", location.origin + location.pathname).href;
+
+/** Shows the tree to whoever is at the page. Nothing that was shown to somebody else is kept. */
+function show(): void {
+  const before = document.querySelector("copse-inspector");
+  const view = document.createElement("copse-inspector");
+  const copse = new Copse([page], { sessionTimeoutMs: 10_000, auth: ({ reason }) => login.credentials(reason) });
+  view.model = new Model(copse);
+  view.login = login;
+  if (before === null) document.body.prepend(view);
+  else before.replaceWith(view);
+  void before?.model.copse.close();
+}
+
+const login = new Login(page, show);
+void login.prepare().then(show);

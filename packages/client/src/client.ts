@@ -90,6 +90,11 @@ export class Copse extends Operations {
   /** What this client has proved to the server, live: `get()` is that of now, `subscribe` calls at once and at each change. */
   readonly identities: Pick<Store<readonly Identity[]>, "get" | "subscribe"> = this.#live("identities", () => this.#session.identities);
 
+  /** When the first of them ends, in milliseconds since the epoch; null where none does. */
+  get expiresAt(): number | null {
+    return this.#session.expiresAt;
+  }
+
   /** The session's id, or null where there is none. */
   get sessionId(): string | null {
     return this.#session.id;

@@ -15,7 +15,7 @@ export interface ConnectOptions {
    * What the client proves. It is asked for at each connect, when a token is about to end ("expiring"), and after the server has refused what it
    * gave ("refused").
    * @example
-   * const auth = async () => [{ scheme: "token", credential: await session.accessToken() }];
+   * const auth = async () => [{ scheme: "token", credential: await (await fetch("/token")).text() }];
    */
   readonly auth?: (ask: { readonly reason: AuthReason }) => Promise<readonly Credential[]> | readonly Credential[];
   /** What znodes that this client and its recipes create get as their ACL, where a call says nothing else. */

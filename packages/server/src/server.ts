@@ -18,6 +18,7 @@ import { ClockAlarm } from "./clock-alarm.ts";
 import { anonymousOf, isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
 import { IdentitySource } from "./credentials/identity-source.ts";
+import { PageLogins } from "./credentials/page-login.ts";
 import { CredentialProver } from "./credentials/prover.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
 import { FileDisk } from "./disk/file-disk.ts";
@@ -103,6 +104,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const httpOptions = {
     files: config.files,
     metrics: () => metrics,
+    logins: new PageLogins(() => identity.settings),
     isReady: () => isReady && member?.isServing === true,
     warnings: () => (heap.isPressed ? ["heap: nearly full, growing requests are refused"] : []),
   };

@@ -20,6 +20,7 @@ import {
 import { type ClientDelays, ClientNetwork } from "./client-network.ts";
 import type { EnsembleWatcher } from "./ensemble-watcher.ts";
 import { FaultDisk } from "./fault-disk.ts";
+import { outcomeOf } from "./simulated-issuer.ts";
 import { SimulatedMember } from "./simulated-member.ts";
 import type { World } from "./world.ts";
 
@@ -152,7 +153,7 @@ export class SimulatedEnsemble {
       sizes: this.faults.sizes,
       deliveriesMax: this.faults.deliveriesMax,
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
-      clock: { now: () => world.now * node.speed, wall: () => Math.floor(1e12 + world.now + node.wallOffset) },
+      clock: { now: () => world.now * node.speed, wall: () => node.wall },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },
       hash: { sha256: (text) => `hash of ${text}`, hmac: (key, text) => `hash of ${text} under ${key}` },
       chance: (below) => world.random.below(below),
@@ -161,7 +162,11 @@ export class SimulatedEnsemble {
         deliver: (connection, chunks) => this.clients.toClient(connection, chunks),
         close: (connection, code) => this.clients.closeFromServer(connection, code),
         unsent: () => 0,
-        authenticate: () => {},
+        authenticate: (connection, ticket, credentials) => {
+          const outcome = outcomeOf(credentials, node.wall);
+          const done = (): void => node.member?.submit({ kind: "authenticated", connection, ticket, outcome });
+          world.after(world.random.between(1, 20), () => node.within(life, done));
+        },
       },
       mesh: { send: (to, messages) => this.#send(node, life, to, messages), connect: () => {} },
       schedule: (turn) =>

@@ -36,6 +36,11 @@ export class SimulatedMember {
     this.speed = speed;
   }
 
+  /** Its wall clock, in milliseconds since the epoch. */
+  get wall(): number {
+    return Math.floor(1e12 + this.#world.now + this.wallOffset);
+  }
+
   get isUp(): boolean {
     return this.member !== null;
   }

@@ -1,4 +1,4 @@
-export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, open, passesAll, shownAcl } from "./access/acl.ts";
+export { Acl, aclOf, type Caller, expandedFault, grantee, isSuper, mayDo, nobody, open, passesAll, shownAcl } from "./access/acl.ts";
 export { AclTable } from "./access/acl-table.ts";
 export { adminIdentity, Identities, noIdentities, type Proof } from "./access/identities.ts";
 export { isAdmin, isRootOpen, isShown, permits } from "./access/permission.ts";

@@ -54,7 +54,7 @@ export class Invariants implements EnsembleWatcher {
   /** Somebody leads for the first time in its term. */
   onLeader: (node: SimulatedMember) => void = () => {};
   /** A frame leaves for a client. */
-  onDelivery: (text: string) => void = () => {};
+  onDelivery: (connection: ClientConnection, text: string) => void = () => {};
   /** Committed entries by index, from 2 on. */
   readonly committed: Entry[] = [];
   readonly reference: Tree = new Tree();
@@ -127,7 +127,7 @@ export class Invariants implements EnsembleWatcher {
   }
 
   toClient(connection: ClientConnection, text: string): void {
-    this.onDelivery(text);
+    this.onDelivery(connection, text);
     const sniffed = this.#sniff(connection);
     for (const message of messagesOf(text)) {
       const zxid = (message["zxid"] as number | undefined) ?? 0;

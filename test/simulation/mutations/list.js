@@ -363,5 +363,35 @@ export const mutations = [
     seed: 230,
     patches: [{ file: `${replica}/order/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
   },
+  {
+    name: "M31",
+    what: "a revocation misses the subscriptions that are open",
+    seed: 7,
+    patches: [
+      {
+        file: `${replica}/sessions/sessions.ts`,
+        from: "held !== undefined && held !== connection.identities.held &&",
+        to: "held === undefined && connection.identities.held === null &&",
+      },
+    ],
+  },
+  {
+    name: "M32",
+    what: "whether an identity has ended is judged by the clock where the write is applied",
+    seed: 7,
+    patches: [
+      {
+        file: `${tree}/apply.ts`,
+        from: "return Math.max(txn.wall ?? 0, stamp);",
+        to: "return Date.now() % 2 === 0 ? 0 : 1e15;",
+      },
+    ],
+  },
+  {
+    name: "M33",
+    what: "a member shows what an identity gave after that has ended by its clock",
+    seed: 15,
+    patches: [{ file: `${replica}/sessions/lapses.ts`, from: "if (wall < this.#lookAt) return;", to: "if (wall >= 0) return;" }],
+  },
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
 ];

@@ -10,6 +10,7 @@ import { parentOf } from "@copse/client/path";
 import { ChangeLog } from "./change-log.ts";
 import { ChildList } from "./child-list.ts";
 import type { Edit } from "./edit.ts";
+import { Permissions } from "./permissions.ts";
 import { RowIndex } from "./row-index.ts";
 
 export type FlashKind = "created" | "changed" | "deleted";
@@ -39,6 +40,8 @@ const busyDrawMs = 500;
 export class Model {
   readonly copse: Copse;
   readonly changes: ChangeLog;
+  /** What one may not do with the selected znode. */
+  readonly permissions: Permissions;
   readonly #listeners: Set<() => void> = new Set();
   readonly #lists: Map<string, ChildList> = new Map();
   readonly #stops: Map<string, () => void> = new Map();
@@ -60,8 +63,10 @@ export class Model {
   constructor(copse: Copse) {
     this.copse = copse;
     this.changes = new ChangeLog(copse);
+    this.permissions = new Permissions(copse, () => this.#changed());
     this.changes.listen(({ path }) => this.#noteHidden(path));
     copse.status.subscribe(() => this.#changed());
+    copse.identities.subscribe(() => this.#changed());
     this.expand("/");
     this.select("/");
   }

@@ -2,7 +2,7 @@
  * What the address names: a view, and in the tree a znode and a tab. Every row of every view is a link to such an address.
  */
 export type ViewName = "tree" | "search" | "changes" | "sessions" | "locks" | "ensemble";
-export type TabName = "data" | "acl" | "watches" | "raw";
+export type TabName = "data" | "acl" | "who" | "watches" | "raw";
 
 export interface Route {
   readonly view: ViewName;
@@ -12,7 +12,7 @@ export interface Route {
 }
 
 const views: readonly ViewName[] = ["tree", "search", "changes", "sessions", "locks", "ensemble"];
-const tabs: readonly TabName[] = ["data", "acl", "watches", "raw"];
+const tabs: readonly TabName[] = ["data", "acl", "who", "watches", "raw"];
 
 /** An address that was cut or mistyped names the root. */
 export function routeOf(hash: string): Route {

@@ -4,7 +4,7 @@
  * Reading comes first; editing is a mode that is entered on purpose (edit-view.ts). Invariants: data is only ever text in the page,
  * never markup; a large value shows its head.
  */
-import type { LiveZnode } from "@copse/client";
+import type { LiveZnode, Permission } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import "./acl-view.ts";
 import type { Asked } from "../dialogs/dialogs.ts";
@@ -20,6 +20,7 @@ import { sentence } from "../parts/sentence.ts";
 import { controls } from "../parts/shared-styles.ts";
 import { statOf } from "../parts/stat.ts";
 import "./watchers-view.ts";
+import "./who-view.ts";
 
 /** UTF-16 units of a value that are shown before one asks for all. */
 const headUnits = 65_536;
@@ -122,7 +123,8 @@ export class ZnodeView extends LitElement {
   }
 
   override render(): TemplateResult {
-    const { selected, selectedPath: path } = this.model;
+    const { selected, selectedPath: path, permissions } = this.model;
+    permissions.look(path, selected.kind === "present" ? `${selected.znode.stat.czxid}.${selected.znode.stat.aversion}` : selected.kind);
     switch (selected.kind) {
       case "loading":
         return html`<h2>${path}</h2>
@@ -132,7 +134,7 @@ export class ZnodeView extends LitElement {
           <p class="notice bad" role="alert">${sentence(selected.error)}</p>`;
       case "hidden":
         return html`<h2>${path}</h2>
-          <p class="notice bad" role="alert">Your identity may not read this znode.</p>`;
+          <p class="notice bad" role="alert">Your identity may not read this znode${permissions.whyHidden === null ? "" : `: ${permissions.whyHidden}`}.</p>`;
       case "missing":
         return html`<h2>${path}</h2>
           <p class="notice warn" role="status">There is no such znode now. It is shown here as soon as it is created.</p>
@@ -151,14 +153,15 @@ export class ZnodeView extends LitElement {
     const canWrite = !isSystem && !this.model.copse.isReadOnly;
     const edit = this.model.edits.get(path) ?? null;
     const isOff = !this.#isConnected;
+    const whyNot = (permission: Permission): string | null => this.model.permissions.refusal(permission);
     return html`
       <div class="head">
         <h2>${path}</h2>
         <div class="row">
-          ${canWrite && edit === null && (znode.bytes === null || znode.bytes.length <= hexBytesMax) && !znode.isDenied ? html`<button ?disabled=${isOff} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
+          ${canWrite && edit === null && (znode.bytes === null || znode.bytes.length <= hexBytesMax) && !znode.isDenied ? html`<button ?disabled=${isOff || whyNot("write") !== null} title=${whyNot("write") ?? nothing} @click=${() => this.#begin(znode)}>Edit</button>` : nothing}
           ${canWrite && stat.ephemeralOwner === null ? html`<button ?disabled=${isOff} @click=${() => this.#ask("create")}>New child</button>` : nothing}
           <copse-more .canWrite=${canWrite} .isTop=${path === "/"} .isOff=${isOff}></copse-more>
-          ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
+          ${canWrite && path !== "/" ? html`<button class="danger" ?disabled=${isOff || whyNot("delete") !== null} title=${whyNot("delete") ?? nothing} @click=${() => this.#ask("delete")}>Delete</button>` : nothing}
         </div>
       </div>
       ${isSystem ? html`<p class="notice warn">This znode is maintained by the system and is read-only.</p>` : nothing}
@@ -176,6 +179,7 @@ export class ZnodeView extends LitElement {
     const titles: [TabName, string][] = [
       ["data", "Data"],
       ["acl", "ACL"],
+      ["who", "Who may"],
       ["watches", "Watches"],
       ["raw", "Raw"],
     ];
@@ -191,6 +195,8 @@ export class ZnodeView extends LitElement {
         return html`${this.#edit(edit, znode) ?? this.#data(znode)} ${statOf(stat, this.model.copse.sessionId)}`;
       case "acl":
         return html`<copse-acl .model=${this.model} .path=${path} .stat=${stat}></copse-acl>`;
+      case "who":
+        return html`<copse-who .model=${this.model} .path=${path}></copse-who>`;
       case "watches":
         return html`<copse-watchers .model=${this.model} .path=${path}></copse-watchers>`;
       case "raw":

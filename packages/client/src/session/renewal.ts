@@ -51,6 +51,11 @@ export class Renewal {
     return this.#identities;
   }
 
+  /** When the first of them ends, on the wall clock, in milliseconds; null where nothing ends. */
+  get endsAt(): number | null {
+    return this.#endsAt;
+  }
+
   /** True while nothing is sent, as what the client has proved has ended. */
   get isHolding(): boolean {
     return this.#held !== null;
@@ -85,8 +90,8 @@ export class Renewal {
 
   /** Looks at the clock, where the host may have slept. */
   look(): void {
-    const { wallNow = Date.now } = this.#ports;
-    if (this.#endsAt === null || wallNow() < this.#endsAt || this.#isRenewing) return;
+    const now = this.#ports.wallNow?.();
+    if (this.#endsAt === null || now === undefined || now < this.#endsAt || this.#isRenewing) return;
     this.#isRenewing = true;
     this.#held = this.#outbox.add({ op: "auth" }, "write", (reply) => this.#answered(reply));
     void this.#renew(this.#held);

@@ -94,6 +94,10 @@ export class ClientSession {
     return this.#renewal.identities;
   }
 
+  get expiresAt(): number | null {
+    return this.#renewal.endsAt;
+  }
+
   /** The session's id, or null before the first connect and on a read-only client. */
   get id(): string | null {
     return this.#credentials?.id ?? null;

@@ -14,7 +14,7 @@ import {
   type SeenData,
   type Value,
 } from "@copse/protocol";
-import { type Caller, type Change, configPath, mayDo } from "@copse/tree";
+import { type Caller, type Change, configPath, mayDo, nobody } from "@copse/tree";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
 import type { Sight } from "./sight.ts";
 
@@ -30,6 +30,11 @@ interface Shown {
 /** True for a setAcl that gives or takes the caller's right to read. */
 export function changesSight(change: Change, caller: Caller): boolean {
   return change.before !== null && mayDo(change.before, "read", caller) !== mayDo(change.acl, "read", caller);
+}
+
+/** True for a change of a znode that everyone could read, before it and after it. */
+export function wasOpen({ acl, before }: Change): boolean {
+  return mayDo(acl, "read", nobody) && (before === null || mayDo(before, "read", nobody));
 }
 
 /** What is shown of a znode's data. */

@@ -24,7 +24,7 @@ import type { Connection } from "../connections/connection.ts";
 import type { Answer } from "../connections/slot.ts";
 import type { Turn } from "../connections/turn.ts";
 import { publicValue, statBeside } from "../requests/shown-config.ts";
-import { ChangeEncoder, changesSight, seenData } from "./change-encoder.ts";
+import { ChangeEncoder, changesSight, seenData, wasOpen } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
 import type { Sight } from "./sight.ts";
 import { canGoOn, decidesSight, isInScope, isSlow, type Subscription, type SubscriptionState } from "./subscription.ts";
@@ -358,13 +358,14 @@ export class Subscriptions {
     const { connection } = subscription;
     const happened = this.#history.since(since);
     if (happened === null || since < this.#tree.rulesZxid) return null;
-    const mayDiffer = this.#tree.hides;
-    if (mayDiffer && connection.session === null) return null;
+    const concerns = ({ path }: Change): boolean => decidesSight(subscription, path);
     const session = connection.session === null ? undefined : this.#tree.sessions.get(connection.session.id);
-    if (mayDiffer && session !== undefined && session.identitiesZxid > since) return null;
-    const hides = happened.some(({ changes }) =>
-      changes.some((change) => decidesSight(subscription, change.path) && changesSight(change, connection.caller)),
-    );
+    // Whoever had other identities at `since` may have been shown less, and must not be told of it now.
+    if (session === undefined || session.identitiesZxid > since) {
+      if (this.#tree.hides || !happened.every(({ changes }) => changes.every((change) => !concerns(change) || wasOpen(change))))
+        return null;
+    }
+    const hides = happened.some(({ changes }) => changes.some((change) => concerns(change) && changesSight(change, connection.caller)));
     return hides ? null : happened;
   }
 }

@@ -6,6 +6,7 @@
 import type { Registry } from "prom-client";
 import { type Rate, TokenBucket } from "../clients/token-bucket.ts";
 import type { StaticFile } from "../config.ts";
+import type { PageLogins } from "../credentials/page-login.ts";
 
 /** The path of the WebSocket endpoint. */
 export const endpoint = "/v1";
@@ -15,6 +16,7 @@ export interface HttpOptions {
   /** The metrics, once there is a member. */
   readonly metrics: () => Registry | null;
   readonly isReady: () => boolean;
+  readonly logins: PageLogins;
   /** What is wrong, though the member serves: a line for each in the answer of `/readyz`. */
   readonly warnings: () => readonly string[];
 }
@@ -35,20 +37,22 @@ export interface HttpAnswer {
 /** Answers a request; `path` may have a query. */
 export type Http = (method: string, path: string) => HttpAnswer | Promise<HttpAnswer>;
 
-/** What the page may do: its own scripts and styles, its own server, nothing else. */
-const pagePolicy: string = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'",
-  "trusted-types lit-html",
-].join("; ");
+/** What the page may do: its own scripts and styles, its own server, and to ask these origins for tokens; nothing else. */
+function pagePolicy(tokenOrigins: readonly string[]): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    ["connect-src 'self'", ...tokenOrigins].join(" "),
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types lit-html",
+  ].join("; ");
+}
 
 const always = { "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer" } as const;
 
@@ -57,7 +61,7 @@ const scrapes: Rate = { perSecond: 10, burst: 50 };
 const scrapeMs = 1_000;
 
 /** @param parts what this port answers; all of them where there is no other port for some */
-export function createHttp({ files, metrics, isReady, warnings }: HttpOptions, parts: HttpParts): Http {
+export function createHttp({ files, metrics, isReady, warnings, logins }: HttpOptions, parts: HttpParts): Http {
   const fresh = new TokenBucket(scrapes);
   let scraped: { readonly at: number; readonly answer: Promise<HttpAnswer> } | null = null;
   const scrape = (): Promise<HttpAnswer> => {
@@ -69,6 +73,7 @@ export function createHttp({ files, metrics, isReady, warnings }: HttpOptions, p
     const path = url.split("?", 1)[0] ?? "/";
     if (path === endpoint) return text(426, "This is a WebSocket endpoint.\n", { Upgrade: "websocket", Connection: "Upgrade" });
     if (method !== "GET" && method !== "HEAD") return text(405, "Only GET and HEAD here.\n", { Allow: "GET, HEAD" });
+    if (parts.hasPage && path === "/login.json") return login(logins);
     switch (parts.hasHealth ? path : "") {
       case "/healthz":
         return text(200, "ok\n");
@@ -77,7 +82,7 @@ export function createHttp({ files, metrics, isReady, warnings }: HttpOptions, p
       case "/metrics":
         return scrape();
       default:
-        return file(parts.hasPage ? files.get(path) : undefined, path);
+        return file(parts.hasPage ? files.get(path) : undefined, path, logins);
     }
   };
 }
@@ -91,12 +96,19 @@ async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {
   }
 }
 
-function file(found: StaticFile | undefined, path: string): HttpAnswer {
+/** How the page logs people in with a provider; null where it does not. */
+async function login(logins: PageLogins): Promise<HttpAnswer> {
+  const provider = await logins.provider();
+  if (provider === "unknown") return text(503, "The identity provider does not answer; try again.\n");
+  return text(200, JSON.stringify(provider), { "Content-Type": "application/json", "Cache-Control": "no-store" });
+}
+
+function file(found: StaticFile | undefined, path: string, logins: PageLogins): HttpAnswer {
   if (found === undefined) return text(404, "Not found.\n");
   const headers = {
     ...always,
     "Content-Type": found.contentType,
-    "Content-Security-Policy": pagePolicy,
+    "Content-Security-Policy": pagePolicy(logins.origins),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": path.startsWith("/assets/") ? "public, max-age=31536000, immutable" : "no-cache",
   };

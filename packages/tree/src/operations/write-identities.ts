@@ -46,10 +46,9 @@ export function identified(
   if (format < 3) return session.held.joinedBy(proved.identities);
   const refusal = proofRefusal(tree, session.subject, proved);
   if (refusal !== null) return refusal;
-  const held = session.held.renewedBy(
-    proved.identities,
-    proved.proofs?.map((proof) => ({ ...proof, provedAt: at })),
-  );
+  const proofs = proved.proofs?.map((proof) => ({ ...proof, provedAt: at }));
+  // What has ended on the way counts no more.
+  const held = session.held.renewedBy(proved.identities, proofs).at(at);
   const most = tree.limits.identities ?? identitiesMaxDefault;
   return held.all.length > Math.max(session.held.all.length, most)
     ? refuse("QUOTA_EXCEEDED", `a session has at most ${most} identities`)
