@@ -9,8 +9,8 @@ import { pathToFileURL } from "node:url";
 import { CopseError } from "@copse/client";
 import { errorCodes } from "@copse/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Hub, startHub, temporaryFolder } from "../support/hub.ts";
-import { freePort, killAll, Process, root, serve } from "../support/processes.ts";
+import { startHub, temporaryFolder } from "../support/hub.ts";
+import { copse, copseWith, freePort, killAll, Process, root, serve } from "../support/processes.ts";
 
 const docs = join(root, "apps/docs");
 const pages = readdirSync(docs, { recursive: true, encoding: "utf8" })
@@ -180,17 +180,35 @@ describe("the guide", () => {
   });
 });
 
-describe("the code of", () => {
-  let hub: Hub;
-  beforeAll(async () => {
-    hub = await startHub();
-  });
-  afterAll(async () => {
-    await hub.destroy();
-  });
+/** An issuer that signs with a secret, for the page on tokens. */
+function identityFile(): string {
+  const folder = temporaryFolder("guide");
+  const secret = "a secret of the guide, of over 32 bytes";
+  process.env["COPSE_SECRET"] = secret;
+  writeFileSync(join(folder, "secret"), secret);
+  const keys = { secretFiles: [join(folder, "secret")] };
+  const issuers = [{ name: "app", issuer: "https://app.example.com", audience: "copse", keys, claims: { tenant: "/tenant" } }];
+  writeFileSync(join(folder, "identity.json"), JSON.stringify({ issuers, anonymous: "session" }));
+  return join(folder, "identity.json");
+}
 
+describe("the files that the page on tokens shows", () => {
+  it("are taken by a hub: the identities, the rules, and the cases that check them", async () => {
+    const folder = temporaryFolder("guide");
+    const snippet = (name: string): string => join(docs, "snippets", name);
+    writeFileSync(join(folder, "super"), (await copseWith("a super password", "ws://127.0.0.1:9", "hash-password")).out);
+    const flags = ["--log-level", "error", "--identity", snippet("identity.json"), "--super-file", join(folder, "super")];
+    const hub = await serve(join(folder, "data"), await freePort(), ...flags);
+    const run = (...args: string[]): ReturnType<typeof copse> => copse(hub.url, "--super", "a super password", ...args);
+    expect(await run("create", "/users/ada/theme", "dark", "--parents")).toMatchObject({ code: 0, err: "" });
+    expect(await run("rules", "set", snippet("rules.json"))).toMatchObject({ code: 0, err: "" });
+    expect(await run("rules", "check", snippet("cases.json"))).toMatchObject({ code: 0, out: "2 of 2 cases are as expected\n" });
+  });
+});
+
+describe("the code of", () => {
   it.each(pages.filter((page) => moduleOf(page, "") !== null))("%s runs", async (page) => {
-    const fresh = await startHub();
+    const fresh = await startHub({ identityFile: identityFile() });
     const file = fileOf(page).replace(".ts", ".run.ts");
     writeFileSync(file, moduleOf(page, fresh.url)!);
     await import(/* @vite-ignore */ pathToFileURL(file).href);

@@ -58,13 +58,21 @@ export class Lapses {
   /** A connection has this from now on. */
   identified(connection: Connection, held: Identities): void {
     const before = connection.caller.identities;
-    connection.identities.become(held);
+    this.#take(connection, held, this.#state.clock.wall());
     this.#told(connection, before);
+  }
+
+  /** What the state says it has counts as far as it has not ended by this member's clock. */
+  #take({ identities, session }: Connection, held: Identities, wall: number): void {
+    const left = held.at(wall);
+    if (left === held || session === null) identities.become(left);
+    else identities.lapse(left);
   }
 
   /** A connection is in. */
   admitted(connection: Connection): void {
     this.#watch(connection);
+    this.#look(connection, this.#state.clock.wall());
     this.#concerned.add(connection);
   }
 
@@ -148,7 +156,8 @@ export class Lapses {
   }
 
   #look(connection: Connection, wall: number): void {
-    const watched = this.#watched.get(connection)!;
+    const watched = this.#watched.get(connection);
+    if (watched === undefined) return;
     const { held } = connection.identities;
     for (const proof of held.proofs) {
       if (watched.noticed === proof || wall < noticeAt(proof)) continue;
@@ -162,11 +171,7 @@ export class Lapses {
       if (connection.caller.identities !== before) this.#told(connection, before);
       return;
     }
-    if (connection.session === null) connection.identities.become(left);
-    else {
-      connection.identities.lapse(left);
-      watched.lapsedAt = this.#state.clock.now();
-    }
+    this.#take(connection, held, wall);
     this.#told(connection, before);
   }
 
@@ -181,7 +186,7 @@ export class Lapses {
     if (endsAt === Number.POSITIVE_INFINITY && !connection.identities.hasLapsed) this.#watched.delete(connection);
     else {
       const watched = this.#watched.get(connection) ?? { noticed: null, lapsedAt: null };
-      if (!connection.identities.hasLapsed) watched.lapsedAt = null;
+      watched.lapsedAt = connection.identities.hasLapsed ? (watched.lapsedAt ?? this.#state.clock.now()) : null;
       this.#watched.set(connection, watched);
       this.#lookAt = Math.min(this.#lookAt, this.#nextLookOf(connection, watched));
     }
