@@ -2,7 +2,7 @@
  * `pnpm bench`: copse under load, beside ZooKeeper and etcd where they are installed, as tables and as JSON in test/.artifacts/bench.json.
  *
  *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--only get,set,…]
- *              [--size] [--subscribers] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
+ *              [--size] [--subscribers] [--rules] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
  *
  * `--alone` leaves the others out, `--install` installs them (Debian, as root). `--only none` leaves the table out. Absolute figures
  * drift with the machine: compare within one run. Every load comes from a process of its own that tells its own share of a core.
@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runClients } from "./clients.js";
 import { columnsOf, printLine, rows } from "./rows.js";
+import { runRules } from "./rules.js";
 import { runScaling } from "./scaling.js";
 import { hasEtcd, hasZooKeeper, startCopse, startEtcd, startZooKeeper } from "./systems.js";
 
@@ -126,6 +127,10 @@ if (given.includes("--size")) {
 if (given.includes("--subscribers")) measured("subscribers", { connections: isQuick ? 1_000 : 10_000, port: port + 300 });
 if (given.includes("--page")) measured("page", { root, port: port + 300 });
 if (given.includes("--failover")) measured("failover", { firstPort: port + 310, rounds: isQuick ? 3 : 10 });
+if (given.includes("--rules")) {
+  report.rules = await runRules({ begin });
+  printFigures("rules", report.rules);
+}
 if (given.includes("--soak")) measured("soak", { port: port + 320, minutes });
 if (given.includes("--scaling")) report.scaling = await runScaling({ begin, peers, isQuick, folder: join(root, "apps/docs/measured") });
 if (given.includes("--clients")) report.clients = await runClients({ isQuick });
