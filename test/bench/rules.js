@@ -25,7 +25,14 @@ function document() {
 function ask(port, message) {
   const socket = new WebSocket(`ws://127.0.0.1:${port}/v1`, ["copse.v1"]);
   return new Promise((resolve, reject) => {
-    socket.on("open", () => socket.send(JSON.stringify([{ id: 1, op: "connect" }, { id: 2, ...message }])));
+    socket.on("open", () =>
+      socket.send(
+        JSON.stringify([
+          { id: 1, op: "connect" },
+          { id: 2, ...message },
+        ]),
+      ),
+    );
     socket.on("error", reject);
     socket.on("message", (text) => {
       const reply = [JSON.parse(String(text))].flat().find(({ id }) => id === 2);

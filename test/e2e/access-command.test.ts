@@ -89,6 +89,31 @@ test("ACLs name identities of a token, alone and several at once", async () => {
   expect(await run("getacl", "/acl")).toBe("claim:acme:role=editor+claim:acme:tenant=t1:read,write\ntoken:acme:ada:read\n");
 });
 
+test("refusals are in the debug log with rule and identity, and those of reads in the audit log where that is wanted", async () => {
+  const file = join(folder, "audit.log");
+  const flags = ["--identity", identity, "--audit-file", file, "--audit-denials", "--log-level", "debug"];
+  const own = await serve(join(folder, "audited"), await freePort(), ...flags);
+  const ask = async (token: string, ...args: string[]): Promise<number | null> => (await copse(own.url, "--token", token, ...args)).code;
+  const [ada, root] = [await issuer.token(), await issuer.token({ sub: "root", claims: { roles: ["operator"] } })];
+  await ask(root, "create", "/secret", "x");
+  const rules = join(folder, "deny.json");
+  writeFileSync(rules, '{"version":1,"otherwise":"allow","rules":[{"path":"/secret","allow":[]}]}');
+  await ask(root, "rules", "set", rules);
+  expect(await ask(ada, "get", "/secret")).toBe(6);
+  expect(await ask(ada, "set", "/secret", "y")).toBe(6);
+  await own.process.printed(
+    /"op":"get","paths":\["\/secret"\],"outcome":"NO_AUTH".*"identities":\["token acme:ada"\].*"rules":\[\{"index":0,"granted":false\}\].*"msg":"refused"/,
+  );
+  own.process.child.kill("SIGTERM");
+  await own.process.exited;
+  const lines = readFileSync(file, "utf8").split("\n");
+  for (const op of ["get", "set"]) {
+    expect(
+      lines.filter((line) => line.includes(`"op":"${op}","paths":["/secret"],"outcome":"NO_AUTH"`) && line.includes("token acme:ada")),
+    ).toHaveLength(1);
+  }
+});
+
 test("what a flag says does not stand in the list of processes", async () => {
   const watching = new Process(process.execPath, [command, "--url", hub.url, "--token", await issuer.token(), "watch", "/"]);
   const shown = (): string => readFileSync(`/proc/${watching.child.pid}/cmdline`, "utf8");

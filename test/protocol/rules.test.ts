@@ -193,6 +193,23 @@ test("[P5] [P6] that change reset what may be concerned before anything else, an
   expect(again["resumed"]).toBe(false);
 });
 
+test("[P3] [P4] one subscription that shows nothing leaves the others of its connection alone", async () => {
+  await rule({ path: "/open/**", allow: [{ perms: ["read"], ...everyone }] });
+  for (const path of ["/open", "/closed"]) await root.ask({ op: "create", path, data: "1" });
+  const [closed, open] = [
+    await ada.ask({ op: "subscribe", path: "/closed", scope: "node" }),
+    await ada.ask({ op: "subscribe", path: "/open", scope: "node" }),
+  ];
+  expect(closed).toMatchObject({ nodes: [], denied: true });
+  // Neither here: a hidden znode and a missing one look alike.
+  expect(await ada.ask({ op: "subscribe", path: "/closed/none", scope: "node" })).toMatchObject({ nodes: [], denied: true });
+  expect(code(await ada.ask({ op: "get", path: "/closed" }))).toBe("NO_AUTH");
+  await root.ask({ op: "set", path: "/closed", data: "2" });
+  await root.ask({ op: "set", path: "/open", data: "2" });
+  expect(await ada.until(({ change }) => change === "changed")).toMatchObject({ sub: open["sub"], data: "2" });
+  expect(ada.events.filter(({ sub }) => sub === closed["sub"])).toEqual([]);
+});
+
 describe("explain", () => {
   test("[P7] says why, to oneself; to admins of anyone", async () => {
     await root.ask({ op: "create", path: "/users", data: "" });

@@ -49,6 +49,7 @@ export class Copse extends Operations {
     this.#watches = new Watches((message, refused) => this.#call(message).catch(refused));
     this.#subscriptions = new Subscriptions({
       request: (message, onReply) => {
+        this.#session.look();
         this.#outbox.add(message, "read", onReply);
         this.#session.flush();
       },

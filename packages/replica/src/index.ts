@@ -27,5 +27,5 @@ export {
   type PeerAddress,
   type Random,
 } from "./ports.ts";
-export type { Audit, AuditRecord } from "./requests/audit.ts";
+export type { Audit, AuditRecord, Denial } from "./requests/audit.ts";
 export { type Anonymous, openPolicy, type PolicySettings, retentionMsDefault } from "./sessions/policy.ts";

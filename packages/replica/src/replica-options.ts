@@ -7,7 +7,7 @@ import type { Applier } from "./order/applier.ts";
 import type { Order } from "./order/order.ts";
 import type { StateTime } from "./order/state-time.ts";
 import type { Clock, Hash, Random } from "./ports.ts";
-import type { Audit } from "./requests/audit.ts";
+import type { Audit, Denied } from "./requests/audit.ts";
 import type { AdmissionOptions } from "./sessions/admission.ts";
 import type { PolicySettings } from "./sessions/policy.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
@@ -19,6 +19,8 @@ export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, 
   readonly reapMs: number;
   /** Is told of every write of this member's clients and of every credential that fails; null where nobody listens. */
   readonly audit: Audit | null;
+  /** Is told of each request that was refused for want of a permission; null where nobody listens. */
+  readonly denied: Denied | null;
   readonly budgets: BudgetLimits;
   /** Whom it lets in at first. */
   readonly policy: PolicySettings;

@@ -143,6 +143,7 @@ export class Replica {
       isReadOnly,
       watches: this.#watches,
       subscriptions: this.#subscriptions,
+      denied: options.denied,
       identified: (connection, held) => this.#lapses.identified(connection, held),
       ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
       inspected: {

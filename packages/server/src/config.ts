@@ -74,6 +74,8 @@ export interface ServerConfig {
   readonly anonymous: Anonymous | null;
   /** File of the audit log, or null for none. */
   readonly auditFile: string | null;
+  /** The audit log holds reads that were refused for want of a permission, too. */
+  readonly auditsDenials: boolean;
   /** New connections from one address; others get HTTP 503. */
   readonly handshakes: Rate;
   /** What clients may hold and ask for; what is missing has its default, which depends on whether strangers can reach the port. */
@@ -162,6 +164,7 @@ export function completeConfig(given: Given): ServerConfig {
     identityFile: null,
     anonymous: null,
     auditFile: null,
+    auditsDenials: false,
     handshakes: { perSecond: 2_000, burst: 10_000 },
     budgets: {},
     trustProxy: [],

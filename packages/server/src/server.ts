@@ -4,7 +4,7 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import { defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
+import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
 import { budgetsOf } from "./budgets.ts";
@@ -176,6 +176,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       policy: identity.policy,
       rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),
+      denied: denials(config, audit),
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
       peer: config.peerListen ?? "",
@@ -282,6 +283,17 @@ function warnOfOpenRoot(member: Member, trusts: boolean, logger: ServerConfig["l
     { command: "copse --super PASSWORD setacl / world:anyone:read" },
     "the root is open: any client may create, change and delete znodes; the command locks it",
   );
+}
+
+/** Refusals for want of a permission go to the log at level debug, and those of reads to the audit log where that is wanted. */
+function denials({ logger, auditsDenials }: ServerConfig, audit: AuditLog | null): ((denial: Denial) => void) | null {
+  const isLogged = logger.isLevelEnabled("debug");
+  const isAudited = auditsDenials && audit !== null;
+  if (!isLogged && !isAudited) return null;
+  return ({ isWrite, rules, ...record }) => {
+    if (isLogged) logger.debug({ ...record, rules }, "refused");
+    if (isAudited && !isWrite) audit.write(record);
+  };
 }
 
 function openAuditLog(file: string, member: string): AuditLog {

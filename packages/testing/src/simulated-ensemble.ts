@@ -147,6 +147,7 @@ export class SimulatedEnsemble {
       isReadOnly: false,
       reapMs,
       audit: null,
+      denied: null,
       budgets: openBudgets,
       policy: openPolicy,
       rootAcl: null,

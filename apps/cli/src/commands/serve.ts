@@ -35,6 +35,7 @@ export interface ServeFlags {
   readonly superFile?: string;
   readonly identity?: string;
   readonly auditFile?: string;
+  readonly auditDenials?: boolean;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
@@ -123,6 +124,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
     identityFile: flags.identity === undefined ? null : resolve(flags.identity),
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
+    auditsDenials: flags.auditDenials ?? false,
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
     ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),
     ...(flags.silenceMs === undefined ? {} : { silenceMs: flags.silenceMs }),

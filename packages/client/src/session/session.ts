@@ -84,8 +84,9 @@ export class ClientSession {
     return Object.freeze({ state, endpoint: this.#endpoints.present.url, attempt: this.#attempt, reason, nextTryMs });
   }
 
-  /** Ends the session if its time is over. Called before each answer, so that a late timer misleads nobody. */
+  /** Ends the session if its time is over, and renews what has ended. Called before each answer and each request: a timer may be late. */
   look(): void {
+    if (this.#phase.kind === "open") this.#renewal.look();
     if (this.#credentials !== null && this.#liveness.isOver) this.#expire("the session could not be kept alive");
   }
 
@@ -125,7 +126,6 @@ export class ClientSession {
   /** Sends what waits in the outbox, if there is a connection. */
   flush(): void {
     if (this.#phase.kind !== "open") return;
-    this.#renewal.look();
     if (this.#renewal.isHolding) return;
     for (const frame of this.#outbox.flush(this.#ports.now(), this.#limits)) this.#phase.socket.send(frame);
   }
@@ -342,7 +342,6 @@ export class ClientSession {
   /** The host slept, or its network is another or back: asks at once whether the connection lives, and does not wait out a back-off. */
   #wake(): void {
     this.#look();
-    this.#renewal.look();
     if (this.#phase.kind === "open") return this.#sendPing();
     if (this.#phase.kind !== "waiting") return;
     this.#phase.cancel();

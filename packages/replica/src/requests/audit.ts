@@ -5,7 +5,7 @@
  * was granted it, the user who was proved last.
  */
 import { type ErrorCode, type Identity, identityText, type Permission, parentOf, type SingleWrite, type Write } from "@copse/protocol";
-import { type Applied, type Authenticate, type Caller, grantee, type Tree } from "@copse/tree";
+import { type Applied, type Authenticate, type Caller, grantee, type Rules, type Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 
 export interface AuditRecord {
@@ -21,6 +21,23 @@ export interface AuditRecord {
 }
 
 export type Audit = (record: AuditRecord) => void;
+
+/** A request that was refused for want of a permission, with the rules that match its path. */
+export interface Denial extends AuditRecord {
+  /** False for a read, which the audit log does not hold unless it is told to. */
+  readonly isWrite: boolean;
+  readonly rules: ReturnType<Rules["explain"]>;
+}
+
+export type Denied = (denial: Denial) => void;
+
+/** What was refused at a path, after which the state is that of `tree`. */
+export function denialOf(connection: Connection, op: string, path: string, permission: Permission, isWrite: boolean, tree: Tree): Denial {
+  const { caller, address } = connection;
+  const identities = namesOf(newestUser(caller));
+  const rules = tree.rules?.explain(path, permission, caller) ?? [];
+  return { op, paths: [path], outcome: "NO_AUTH", zxid: tree.zxid, identities, address, isWrite, rules };
+}
 
 const pathsMax = 100;
 
@@ -67,6 +84,11 @@ const asked: Readonly<Record<SingleWrite["op"], readonly [Permission, "own" | "p
   setAcl: ["admin", "own"],
   check: ["read", "own"],
 };
+
+/** The permission that a write asks for on its own path. */
+export function permissionOf({ op }: Write | Authenticate): Permission {
+  return op === "create" || op === "set" || op === "delete" || op === "setAcl" ? asked[op][0] : "admin";
+}
 
 /** The identity that an ACL names for this write; of a multi's, that of the first op for which one does. */
 function grantedTo(write: Write | Authenticate, caller: Caller, tree: Tree): Identity | null {

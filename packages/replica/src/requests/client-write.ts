@@ -9,7 +9,7 @@ import type { Applied, Tree, WriteTxn } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Slot } from "../connections/slot.ts";
 import type { PendingTxn } from "../order/proposals.ts";
-import { type Audit, auditOf } from "./audit.ts";
+import { type Audit, auditOf, type Denied, denialOf, permissionOf } from "./audit.ts";
 
 /** What all writes of a member share. */
 export interface WriteHost {
@@ -17,6 +17,7 @@ export interface WriteHost {
   readonly tree: Tree;
   /** Counts a refusal. */
   readonly refused: (code: ErrorCode) => void;
+  readonly denied: Denied | null;
 }
 
 export class ClientWrite implements PendingTxn {
@@ -37,6 +38,12 @@ export class ClientWrite implements PendingTxn {
     const body = this.#connection.replies.written(reply!);
     if (outcome !== "repeated") this.#audit(applied);
     if (code !== null) this.#host.refused(code);
+    if (code === "NO_AUTH" && this.#host.denied !== null) {
+      const { write } = this.txn;
+      this.#host.denied(
+        denialOf(this.#connection, write.op, "path" in write ? write.path : "/", permissionOf(write), true, this.#host.tree),
+      );
+    }
     const close = code === "SESSION_EXPIRED" ? expired : code === "AUTH_FAILED" ? failed : undefined;
     this.#connection.answer(this.#slot, close === undefined ? { body } : { body, close });
   }

@@ -47,7 +47,7 @@ import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash } from "../ports.ts";
 import type { Policy } from "../sessions/policy.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { Audit } from "./audit.ts";
+import { type Audit, type Denied, denialOf } from "./audit.ts";
 import { Authentication, credentialPrint } from "./authentication.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
 import { ConnectionReader } from "./connection-reader.ts";
@@ -82,6 +82,8 @@ export interface RequestsState {
   /** A connection may go on with what it held back. */
   readonly release: (connection: Connection) => void;
   readonly audit: Audit | null;
+  /** Is told of each request that was refused for want of a permission; null where nobody listens. */
+  readonly denied: Denied | null;
 }
 
 type Of<Kind extends Request["kind"]> = Extract<Request, { readonly kind: Kind }>;
@@ -99,7 +101,7 @@ export class Requests {
 
   constructor(state: RequestsState) {
     this.#state = state;
-    this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code) };
+    this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code), denied: state.denied };
     this.authentication = new Authentication(state, {
       propose: (connection, slot, request, write) => this.#propose(connection, slot, request, write),
       error: (connection, refusal) => this.#error(connection, refusal),
@@ -214,6 +216,8 @@ export class Requests {
 
   #answer(connection: Connection, read: Read): Body {
     const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
+    if (typeof members !== "string" && members.code === "NO_AUTH")
+      this.#state.denied?.(denialOf(connection, read.op, members.path ?? "/", "read", false, this.#state.tree));
     return typeof members === "string" ? connection.replies.body(this.#state.tree.zxid, members) : this.#error(connection, members);
   }
 
