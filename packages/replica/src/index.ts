@@ -1,6 +1,7 @@
 export { adminIdentity, type Proof, txnFormats } from "@copse/tree";
 export { accountKey, type BudgetLimits, openBudgets } from "./connections/budgets.ts";
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
+export { type ClassBudget, type ClassBudgets, type IdentityClass, openClassBudget, openClassBudgets } from "./connections/holders.ts";
 export type { AuthOutcome } from "./connections/proof.ts";
 export type { EnsembleOptions, PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";

@@ -1,6 +1,7 @@
 /** What a member's core is told at start, and what it stands on. */
 import type { Tree } from "@copse/tree";
 import type { BudgetLimits } from "./connections/budgets.ts";
+import type { ClassBudgets } from "./connections/holders.ts";
 import type { Consensus, EnsembleOptions, EnsembleState } from "./ensemble/ensemble.ts";
 import type { History } from "./following/history.ts";
 import type { Applier } from "./order/applier.ts";
@@ -22,6 +23,8 @@ export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, 
   /** Is told of each request that was refused for want of a permission; null where nobody listens. */
   readonly denied: Denied | null;
   readonly budgets: BudgetLimits;
+  /** What one identity, or one address, may hold and ask for. */
+  readonly classes: ClassBudgets;
   /** Whom it lets in at first. */
   readonly policy: PolicySettings;
   readonly clock: Clock;

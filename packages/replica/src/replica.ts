@@ -8,6 +8,7 @@
 import { closeCode, connectWaitMs, jsonReplies, type MemberStats } from "@copse/protocol";
 import { Budgets } from "./connections/budgets.ts";
 import { Connection, type ConnectionHost } from "./connections/connection.ts";
+import { type HolderKey, Holders } from "./connections/holders.ts";
 import { Intake } from "./connections/intake.ts";
 import { Turn } from "./connections/turn.ts";
 import { type Effect, Effects } from "./effect.ts";
@@ -27,7 +28,7 @@ import { Requests } from "./requests/requests.ts";
 import { Waits } from "./requests/waits.ts";
 import { Admission } from "./sessions/admission.ts";
 import { Lapses } from "./sessions/lapses.ts";
-import { Policy } from "./sessions/policy.ts";
+import { holderKeyOf, Policy } from "./sessions/policy.ts";
 import { Sessions } from "./sessions/sessions.ts";
 
 export class Replica {
@@ -76,7 +77,12 @@ export class Replica {
     this.#queues = new Queues(tree);
     this.#watches = new WatchTable(tree, sight, this.#budgets, limits.watches);
     this.#subscriptions = new Subscriptions(tree, history, this.#turn, this.#budgets, { most: limits.subscriptions, sight });
+    const holders = new Holders(options.classes, clock);
+    const holderOf = ({ caller, identities, account }: Connection): HolderKey =>
+      holderKeyOf(caller, identities.held.subject, account.address, sight.isAdmin(caller));
     this.#lapses = new Lapses({
+      holders,
+      holderOf,
       tree,
       clock,
       proposals: this.#proposals,
@@ -127,6 +133,7 @@ export class Replica {
       canUse: (format: number) => this.ensemble.canUse(format),
       hash,
       policy,
+      holders,
       sight,
     };
     this.#admission = new Admission(options, {

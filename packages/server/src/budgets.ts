@@ -5,7 +5,7 @@
  * address is a quarter of the process's: one stranger leaves room for others.
  */
 import { getHeapStatistics } from "node:v8";
-import { type BudgetLimits, openBudgets } from "@copse/replica";
+import { type BudgetLimits, type ClassBudget, type ClassBudgets, type IdentityClass, openBudgets, openClassBudget } from "@copse/replica";
 
 export interface ServerBudgets extends BudgetLimits {
   /** Open connections; fewer where the host allows fewer files. */
@@ -43,6 +43,45 @@ export const defaultBudgets: ServerBudgets = {
   derivationsPerAddress: 500,
   superFailuresPerMinute: 30,
 };
+
+/**
+ * The bounds of one identity where strangers may come, by its class. An address without a name may be that of many people; a name is one's.
+ */
+export const defaultClassBudgets: ClassBudgets = {
+  anonymous: {
+    connections: 5_000,
+    watches: 500_000,
+    subscriptions: 100_000,
+    sessions: Number.POSITIVE_INFINITY,
+    znodes: 100_000,
+    createdBytes: 268_435_456,
+    ephemerals: 50_000,
+    requestsPerSecond: 20_000,
+    requestsBurst: 80_000,
+    bytesPerSecond: 67_108_864,
+    bytesBurst: 268_435_456,
+  },
+  authenticated: {
+    connections: 2_000,
+    watches: 200_000,
+    subscriptions: 50_000,
+    sessions: 1_000,
+    znodes: 100_000,
+    createdBytes: 268_435_456,
+    ephemerals: 20_000,
+    requestsPerSecond: 10_000,
+    requestsBurst: 40_000,
+    bytesPerSecond: 33_554_432,
+    bytesBurst: 134_217_728,
+  },
+  admin: openClassBudget,
+};
+
+/** The bounds of each class: those that are given, and defaults for the rest. */
+export function classBudgetsOf(given: Partial<Record<IdentityClass, Partial<ClassBudget>>>, isTrusting: boolean): ClassBudgets {
+  const of = (kind: IdentityClass): ClassBudget => ({ ...(isTrusting ? openClassBudget : defaultClassBudgets[kind]), ...given[kind] });
+  return { anonymous: of("anonymous"), authenticated: of("authenticated"), admin: of("admin") };
+}
 
 /** The bounds of a member: those that are given, and defaults for the rest. */
 export function budgetsOf(given: Partial<ServerBudgets>, isTrusting: boolean): ServerBudgets {

@@ -4,9 +4,16 @@
  * Defaults live here and nowhere else. A wrong setting is a ConfigError that names it, before anything is opened.
  */
 import { type AclItem, defaultLimits, isMemberId, isPeerAddress, type Limits } from "@copse/protocol";
-import { type Anonymous, defaultElectionTimes, type ElectionTimes, type PeerAddress } from "@copse/replica";
+import {
+  type Anonymous,
+  type ClassBudget,
+  defaultElectionTimes,
+  type ElectionTimes,
+  type IdentityClass,
+  type PeerAddress,
+} from "@copse/replica";
 import type { Logger } from "pino";
-import { defaultBudgets, type ServerBudgets } from "./budgets.ts";
+import { defaultBudgets, defaultClassBudgets, type ServerBudgets } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { Rate } from "./clients/token-bucket.ts";
 import type { UwsModule } from "./clients/uws.ts";
@@ -80,6 +87,8 @@ export interface ServerConfig {
   readonly handshakes: Rate;
   /** What clients may hold and ask for; what is missing has its default, which depends on whether strangers can reach the port. */
   readonly budgets: Partial<ServerBudgets>;
+  /** What one identity, or an address without one, may hold and ask for, by its class. */
+  readonly classes: Partial<Record<IdentityClass, Partial<ClassBudget>>>;
   /** Networks whose word for a client's address counts (Forwarded, X-Forwarded-For). */
   readonly trustProxy: readonly string[];
   /** A port for health and metrics apart from the clients'; null leaves them there. */
@@ -167,6 +176,7 @@ export function completeConfig(given: Given): ServerConfig {
     auditsDenials: false,
     handshakes: { perSecond: 2_000, burst: 10_000 },
     budgets: {},
+    classes: {},
     trustProxy: [],
     adminListen: null,
     silenceMs: 30_000,
@@ -209,12 +219,19 @@ export function completeConfig(given: Given): ServerConfig {
   return config;
 }
 
-function checkDoors({ handshakes, budgets, trustProxy, silenceMs, peerSecret, limits }: ServerConfig): void {
+function checkDoors({ handshakes, budgets, classes, trustProxy, silenceMs, peerSecret, limits }: ServerConfig): void {
   const { perSecond, burst } = handshakes;
   if (!(perSecond > 0) || !(burst >= 1)) throw new ConfigError("handshakes: perSecond and burst must be positive");
   for (const [name, value] of Object.entries(budgets)) {
     if (!Object.hasOwn(defaultBudgets, name)) throw new ConfigError(`budgets.${name}: there is no such budget`);
     if (!(typeof value === "number" && value >= 1)) throw new ConfigError(`budgets.${name}: must be a positive number`);
+  }
+  for (const [kind, bounds] of Object.entries(classes)) {
+    if (!Object.hasOwn(defaultClassBudgets, kind)) throw new ConfigError(`classes.${kind}: must be anonymous, authenticated or admin`);
+    for (const [name, value] of Object.entries(bounds)) {
+      if (!Object.hasOwn(defaultClassBudgets.admin, name)) throw new ConfigError(`classes.${kind}.${name}: there is no such budget`);
+      if (!(typeof value === "number" && value >= 1)) throw new ConfigError(`classes.${kind}.${name}: must be a positive number`);
+    }
   }
   if (!(silenceMs >= 100)) throw new ConfigError("silenceMs: must be 100 or more");
   try {

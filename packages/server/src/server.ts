@@ -7,7 +7,7 @@
 import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
-import { budgetsOf } from "./budgets.ts";
+import { budgetsOf, classBudgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { ClientListener, ListenerOptions } from "./clients/client-listener.ts";
 import { Doors } from "./clients/doors.ts";
@@ -83,7 +83,8 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
   const trusts = isTrusting(config);
-  const budgets = budgetsOf(config.budgets, trusts && anonymousOf(config) === "session");
+  const isUnbounded = trusts && anonymousOf(config) === "session";
+  const budgets = budgetsOf(config.budgets, isUnbounded);
   const connections = connectionsWithin(budgets.connections, openFilesMax());
   const doors = new Doors({ connections, connectionsPerAddress: budgets.connectionsPerAddress, handshakes: config.handshakes });
   const prover = new CredentialProver(config.superHash, budgets, logger);
@@ -173,6 +174,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       segmentBytes,
       onFatal: config.onFatal,
       budgets,
+      classes: classBudgetsOf(config.classes, isUnbounded),
       policy: identity.policy,
       rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),

@@ -125,7 +125,7 @@ function execute(tree: Tree, txn: WriteTxn, session: Session, at: number): Appli
     }
     if (znode?.czxid !== guard.czxid) return refused(tree, refuse("GUARD_FAILED", "the guarding znode is gone", guard.path));
   }
-  const work = new Work(tree, txn.format);
+  const work = new Work(tree, txn.format, txn.budget ?? null);
   const result = write.op === "auth" ? authenticate(work, write, session, at) : change(work, txn, write, caller, session, at);
   return isRefusal(result) ? refused(tree, result) : done(work, result);
 }
@@ -177,9 +177,12 @@ function openSession(tree: Tree, txn: OpenTxn, time: number): Applied {
   const nothing = { held: noIdentities, subject: null };
   const held = format < 3 ? new Identities(identities) : identified(tree, nothing, txn, format, judgedAt(txn, time));
   if ("code" in held) return refused(tree, held);
+  const { sessionsMax } = txn;
+  if (sessionsMax !== undefined && held.subject !== null && tree.sessionsOf(held.subject) >= sessionsMax)
+    return refused(tree, refuse("QUOTA_EXCEEDED", `an identity has at most ${sessionsMax} sessions`));
   const work = new Work(tree);
   const born = { id, secretHash, timeoutMs, held };
-  tree.sessions.set(id, new Session({ ...born, identitiesZxid: work.zxid, connection }));
+  tree.addSession(new Session({ ...born, identitiesZxid: work.zxid, connection }));
   return done(work, {});
 }
 
@@ -197,7 +200,7 @@ function moveSession(tree: Tree, txn: OpenTxn, time: number): Applied {
   session.generation++;
   session.connection = txn.connection;
   session.timeoutMs = txn.timeoutMs;
-  session.identify(held, work.zxid);
+  tree.identify(session, held, work.zxid);
   return done(work, {});
 }
 
@@ -218,7 +221,7 @@ function lapse(tree: Tree, txn: LapseTxn, time: number): Applied {
   if (held === session.held) return refused(tree, refuse("BAD_VERSION", "nothing that the session has proved has ended"));
   const work = new Work(tree);
   tree.keepSession(session);
-  session.identify(held, work.zxid);
+  tree.identify(session, held, work.zxid);
   return done(work, {});
 }
 

@@ -7,6 +7,7 @@ export { type Applied, apply, isReapable } from "./apply.ts";
 export { PathTrie } from "./collections/path-trie.ts";
 export { ShardedMap } from "./collections/sharded-map.ts";
 export { SortedList, sortedStrings } from "./collections/sorted-list.ts";
+export type { Creator, CreatorBudget } from "./creators.ts";
 export { digestOf } from "./digest.ts";
 export {
   type ConfiguredMember,

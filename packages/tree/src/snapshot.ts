@@ -9,6 +9,7 @@ import { type AclItem, type Identity, keptReply, madeValue, quotaRoot } from "@c
 import { type Acl, open } from "./access/acl.ts";
 import { Identities, type Proof } from "./access/identities.ts";
 import type { KeptRevocation } from "./access/revocations.ts";
+import type { Creator } from "./creators.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import type { TreeReader } from "./reader.ts";
 import { type KeptReply, Session } from "./session-table.ts";
@@ -44,6 +45,8 @@ export class SnapshotWriter {
   readonly #aside: Map<string, string> = new Map();
   readonly #stopWatching: () => void;
   readonly #acls: AclLines;
+  /** Creators that were written, by number: each once, before the first znode that is theirs. */
+  readonly #creators: Map<Creator, number> = new Map();
   #isHeadWritten = false;
 
   /** @param asideMax znodes that may change ahead of the writer before it has to be given up */
@@ -82,11 +85,21 @@ export class SnapshotWriter {
     if (units < unitsMax) {
       for (const { path, znode } of this.#reader.rest()) {
         const acl = this.#acls.refer(znode.acl, add);
-        add(encodeZnode(path, znode, acl));
+        add(encodeZnode(path, znode, acl, this.#creatorOf(znode, add)));
         if (units >= unitsMax) break;
       }
     }
     return lines.length === 0 ? null : lines.join("\n");
+  }
+
+  #creatorOf({ creator }: Znode, add: (line: string) => void): number {
+    if (creator === null) return 0;
+    const known = this.#creators.get(creator);
+    if (known !== undefined) return known;
+    const number = this.#creators.size + 1;
+    this.#creators.set(creator, number);
+    add(JSON.stringify({ creator: number, key: creator.key }));
+    return number;
   }
 
   close(): void {
@@ -150,13 +163,15 @@ export interface AclLine {
   readonly default?: readonly AclItem[];
 }
 
-function encodeZnode(path: string, znode: Znode, aclText: string | number): string {
+/** @param creator the number of its creator, 0 for none */
+function encodeZnode(path: string, znode: Znode, aclText: string | number, creator: number): string {
   const { value, czxid, mzxid, pzxid, ctime, mtime, version, cversion, aversion, creations } = znode;
   const { owner, ttl, isContainer } = znode.kind;
   const counts = `${czxid},${mzxid},${pzxid},${ctime},${mtime},${version},${cversion},${aversion},${creations}`;
   const kept = value === null ? "null" : `${value.json},${value.bytes},${value.isBase64 ? 1 : 0}`;
   const rest = `${owner === null ? 0 : `"${owner}"`},${ttl},${isContainer ? 1 : 0},${aclText}`;
-  return `[${JSON.stringify(path)},${counts},${rest},${kept}]`;
+  const isBase64 = value === null && creator > 0 ? ",0,0" : "";
+  return `[${JSON.stringify(path)},${counts},${rest},${kept}${creator === 0 ? "" : `${isBase64},${creator}`}]`;
 }
 
 type Line = [
@@ -178,11 +193,14 @@ type Line = [
   text: string | null,
   bytes: number,
   isBase64: 0 | 1,
+  /** The number of a line before; absent for none. Since format 4. */
+  creator?: number,
 ];
 
 export class SnapshotLoader {
   readonly #tree: Tree = new Tree();
   readonly #acls: Acl[] = [];
+  readonly #creators: Creator[] = [];
   #isHeadRead = false;
   /** The znodes from the root to the last one read, with their paths. */
   #spine: { readonly path: string; readonly znode: Znode }[] = [];
@@ -194,6 +212,7 @@ export class SnapshotLoader {
       if (!this.#isHeadRead) this.#takeHead(parsed as Head);
       else if (Array.isArray(parsed)) this.#takeZnode(parsed as Line);
       else if ("acl" in (parsed as object)) this.#takeAcl(parsed as AclLine);
+      else if ("creator" in (parsed as object)) this.#takeCreator(parsed as { creator: number; key: string });
       else this.#takeSession(parsed as HeldSession);
     }
   }
@@ -222,6 +241,10 @@ export class SnapshotLoader {
     this.#acls[acl] = this.#tree.acls.of(items, defaultItems ?? null);
   }
 
+  #takeCreator({ creator, key }: { creator: number; key: string }): void {
+    this.#creators[creator] = this.#tree.creators.of(key);
+  }
+
   #aclOf(held: AclItem[] | number): Acl {
     if (held === 0) return open;
     if (typeof held !== "number") return this.#tree.acls.of(held, null);
@@ -234,7 +257,7 @@ export class SnapshotLoader {
     const proved = new Identities(held.identities, held.proofs);
     const session = new Session({ ...held, id: held.session, held: proved, connection: held.connection ?? "" });
     session.restore({ ...held, replies: held.replies.map(({ body, ...rest }) => ({ ...rest, reply: keptReply(body) })) });
-    this.#tree.sessions.set(session.id, session);
+    this.#tree.addSession(session);
   }
 
   /** Runs once for each znode of a large tree at start: it allocates nothing that does not stay. */
@@ -252,6 +275,7 @@ export class SnapshotLoader {
       zxid: line[1],
       time: line[4],
       kind: kindOf(line[10] === 0 ? null : line[10], line[11], line[12] === 1),
+      creator: line[17] === undefined ? null : (this.#creators[line[17]] ?? null),
     });
     znode.mzxid = line[2];
     znode.mtime = line[5];

@@ -8,9 +8,11 @@
 import { isWithin, nameOf, parentOf, quotaRoot, rulesPath, type Value, versionMax } from "@copse/protocol";
 import { type Acl, open } from "./access/acl.ts";
 import { AclTable } from "./access/acl-table.ts";
+import type { Identities } from "./access/identities.ts";
 import { Revocations } from "./access/revocations.ts";
 import { Rules } from "./access/rules.ts";
 import { documentOf } from "./access/rules-document.ts";
+import { Creators } from "./creators.ts";
 import { type EnsembleTable, noEnsemble } from "./ensemble.ts";
 import { QuotaTable } from "./operations/quota.ts";
 import { AsideBudget, copier, TreeReader, TreeView } from "./reader.ts";
@@ -48,7 +50,9 @@ export class Tree {
   acls: AclTable = new AclTable();
   readonly quotas: QuotaTable = new QuotaTable(this);
   revocations: Revocations = new Revocations();
+  creators: Creators = new Creators();
   #rules: Rules | null = null;
+  #subjects: Map<string, number> = new Map();
   #journal: (() => void)[] | null = null;
   /** What is being read, by part and state. */
   #views: Set<TreeView> = new Set();
@@ -66,9 +70,10 @@ export class Tree {
    * with the state they were opened on.
    */
   adopt(other: Tree): void {
-    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations } = other;
-    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations });
+    const { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations, creators } = other;
+    Object.assign(this, { root, zxid, index, time, limits, ensemble, sessions, restricted, reapable, acls, revocations, creators });
     this.#rules = other.rules;
+    this.#subjects = other.#subjects;
     this.quotas.forget();
     this.#views = new Set();
     this.#asides = new AsideBudget(asideBytesMax);
@@ -127,6 +132,7 @@ export class Tree {
     this.restricted = 0;
     this.#rules = null;
     this.acls = new AclTable();
+    this.creators = new Creators();
     this.reapable.clear();
     this.#count(root, 1);
   }
@@ -240,6 +246,37 @@ export class Tree {
     return () => this.#sessionReaders.delete(keep);
   }
 
+  /** A session begins, or comes from a snapshot. */
+  addSession(session: Session): void {
+    this.sessions.set(session.id, session);
+    this.#countSubject(session.subject, 1);
+  }
+
+  deleteSession(session: Session): void {
+    this.keepSession(session);
+    this.sessions.delete(session.id);
+    this.#countSubject(session.subject, -1);
+  }
+
+  /** A session has proved this from now on. */
+  identify(session: Session, held: Identities, zxid: number): void {
+    const { subject } = session;
+    session.identify(held, zxid);
+    if (session.subject !== subject) this.#countSubject(session.subject, 1);
+  }
+
+  /** Sessions of a token subject. */
+  sessionsOf(subject: string): number {
+    return this.#subjects.get(subject) ?? 0;
+  }
+
+  #countSubject(subject: string | null, step: 1 | -1): void {
+    if (subject === null) return;
+    const count = this.sessionsOf(subject) + step;
+    if (count === 0) this.#subjects.delete(subject);
+    else this.#subjects.set(subject, count);
+  }
+
   /** To be called before a session changes. */
   keepSession(session: Session): void {
     for (const keep of this.#sessionReaders) keep(session);
@@ -285,6 +322,8 @@ export class Tree {
 
   #count(znode: Znode, step: 1 | -1): void {
     this.#countAcl(znode, step);
+    const { creator, value, kind } = znode;
+    if (creator !== null) this.creators.count(creator, step, value?.bytes ?? 0, kind.owner !== null);
     if (!znode.kind.isContainer && znode.kind.ttl === 0) return;
     if (step > 0) this.reapable.add(znode);
     else this.reapable.delete(znode);
@@ -318,11 +357,12 @@ function countAbove(znode: Znode, step: 1 | -1): void {
 
 /** The data of a znode grows by so many bytes: its ancestors count them. */
 function addBytes(znode: Znode, bytes: number): void {
+  if (znode.creator !== null) znode.creator.bytes += bytes;
   for (let above = znode.parent; bytes !== 0 && above !== null; above = above.parent) above.becomeParent().bytes += bytes;
 }
 
 function bareZnode(name: string, parent: Znode | null): Znode {
-  const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, kind: persistent });
+  const znode = new Znode({ name, parent, value: null, acl: open, zxid: 0, time: 0, kind: persistent, creator: null });
   if (parent !== null) parent.becomeParent().size++;
   return znode;
 }

@@ -23,6 +23,7 @@ import {
 } from "@copse/protocol";
 import { isOfFormat5 } from "./access/acl.ts";
 import type { Proof } from "./access/identities.ts";
+import type { CreatorBudget } from "./creators.ts";
 import type { EnsembleTable } from "./ensemble.ts";
 import { isQuotaPath } from "./operations/quota.ts";
 import type { TreeLimits } from "./tree.ts";
@@ -55,6 +56,8 @@ export interface WriteTxn {
   readonly wall?: number;
   /** What the connection's certificate proves: it is not the session's. */
   readonly certificate?: Proof;
+  /** Whose what it creates is, and how much of that they may have. */
+  readonly budget?: CreatorBudget;
   /** With revoke: how long a credential that it refuses may live, in milliseconds. */
   readonly retentionMs?: number;
   /** With what only admins may: true where the policy of the member that took it makes everyone an admin whom the root's ACL names in `world`. */
@@ -71,6 +74,8 @@ export interface OpenTxn {
   readonly connection: string;
   readonly proofs?: readonly Proof[];
   readonly wall?: number;
+  /** Sessions that a token subject may have; absent for no bound. */
+  readonly sessionsMax?: number;
   readonly format?: 3 | 5;
 }
 
@@ -222,6 +227,7 @@ export function encodeTxn(txn: Txn, operation?: string): string {
   if (txn.format !== undefined) text += `,"format":${txn.format}`;
   if (txn.wall !== undefined) text += `,"wall":${txn.wall}`;
   if (txn.certificate !== undefined) text += `,"certificate":${JSON.stringify(txn.certificate)}`;
+  if (txn.budget !== undefined) text += `,"budget":${JSON.stringify(txn.budget)}`;
   if (txn.retentionMs !== undefined) text += `,"retentionMs":${txn.retentionMs}`;
   if (txn.isWorldAdmin !== undefined) text += `,"isWorldAdmin":${txn.isWorldAdmin}`;
   // In one piece, as it waits for the end of the turn.
@@ -250,7 +256,7 @@ function decodeTxn(txn: Record<string, unknown>): Txn {
   const write = message["op"] === "auth" ? (message as unknown as Authenticate) : decodeWrite(message, noLimits);
   const guards = decodeGuards(txn, noLimits);
   if (isRefusal(write) || isRefusal(guards)) throw new Error("an entry holds a write that does not decode");
-  const { session, generation, id, after, ack, print, address, format, wall, certificate, retentionMs, isWorldAdmin } =
+  const { session, generation, id, after, ack, print, address, format, wall, certificate, budget, retentionMs, isWorldAdmin } =
     txn as unknown as WriteTxn;
   const plain: WriteTxn = { kind: "write", session, generation, id, after, ack, print, address, guards, write };
   if (format === undefined) return plain;
@@ -259,6 +265,7 @@ function decodeTxn(txn: Record<string, unknown>): Txn {
     format,
     ...(wall === undefined ? {} : { wall }),
     ...(certificate === undefined ? {} : { certificate }),
+    ...(budget === undefined ? {} : { budget }),
     ...(retentionMs === undefined ? {} : { retentionMs }),
     ...(isWorldAdmin === undefined ? {} : { isWorldAdmin }),
   };
@@ -290,6 +297,7 @@ function checkShape(txn: Record<string, unknown>): void {
   for (const identity of (txn["identities"] ?? []) as unknown[]) expectShape(identity, identityShape);
   checkProofs(txn["proofs"]);
   if (txn["certificate"] !== undefined) checkProofs([txn["certificate"]]);
+  if (txn["budget"] !== undefined) expectShape(txn["budget"], { creator: "string" });
   const { wall = 0, retentionMs = 0 } = txn;
   if (typeof wall !== "number" || typeof retentionMs !== "number") throw new Error("an entry holds a txn with an invalid time");
   if (txn["kind"] !== "configure" || txn["config"] !== undefined) return;

@@ -8,6 +8,7 @@ import type { Stat, Value } from "@copse/protocol";
 import { joinPath } from "@copse/protocol";
 import type { Acl } from "./access/acl.ts";
 import { SortedList } from "./collections/sorted-list.ts";
+import type { Creator } from "./creators.ts";
 
 /** How a znode ends, other than by a delete. */
 export interface Kind {
@@ -54,6 +55,8 @@ export class Znode {
   value: Value | null;
   acl: Acl;
   readonly kind: Kind;
+  /** Whose it counts as, or null. */
+  readonly creator: Creator | null;
   readonly czxid: number;
   mzxid: number;
   /** Times as small integers, which stand in the object itself: seconds after `firstSecond`, and the milliseconds on top of both. */
@@ -65,12 +68,22 @@ export class Znode {
   /** Null for one that never had a child. */
   parentState: ParentState | null = null;
 
-  constructor(born: { name: string; parent: Znode | null; value: Value | null; acl: Acl; zxid: number; time: number; kind: Kind }) {
+  constructor(born: {
+    name: string;
+    parent: Znode | null;
+    value: Value | null;
+    acl: Acl;
+    zxid: number;
+    time: number;
+    kind: Kind;
+    creator: Creator | null;
+  }) {
     this.name = born.name;
     this.parent = born.parent;
     this.value = born.value;
     this.acl = born.acl;
     this.kind = born.kind;
+    this.creator = born.creator;
     this.czxid = born.zxid;
     this.mzxid = born.zxid;
     const seconds = Math.floor(born.time / 1_000);

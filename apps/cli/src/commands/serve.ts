@@ -60,6 +60,7 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
     readonly limits?: Partial<ServerConfig["limits"]>;
     readonly handshakes?: ServerConfig["handshakes"];
     readonly budgets?: ServerConfig["budgets"];
+    readonly classes?: ServerConfig["classes"];
     readonly silenceMs?: number;
   };
 
@@ -126,6 +127,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     auditsDenials: flags.auditDenials ?? false,
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
+    ...(flags.classes === undefined ? {} : { classes: flags.classes }),
     ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),
     ...(flags.silenceMs === undefined ? {} : { silenceMs: flags.silenceMs }),
     trustProxy: (flags.trustProxy ?? []).flatMap((list) => list.split(",")),

@@ -11,6 +11,7 @@ import type { Effects } from "../effect.ts";
 import { backlogBytesHigh } from "../ports.ts";
 import { type Account, type Budgets, congestedBytesMin } from "./budgets.ts";
 import type { Allowances, Phase, SessionHeld, Terms } from "./connection-terms.ts";
+import type { Holder } from "./holders.ts";
 import { ProvedIdentities } from "./proved-identities.ts";
 import type { ReceivedFrame } from "./received-frame.ts";
 import type { Answer, Run, Slot } from "./slot.ts";
@@ -45,8 +46,11 @@ export class Connection {
   /** When the client was last heard, and when it was last asked for a ping, on the member's clock. */
   heardAt: number;
   askedAt = 0;
-  /** Watches that this connection holds. */
+  /** Watches and subscriptions that this connection holds. */
   watches = 0;
+  subscriptions = 0;
+  /** Whose budget it is counted in, once it is admitted. */
+  holder: Holder | null = null;
   /** Frames that are not handled yet, or not to their end. */
   readonly inbox: ReceivedFrame[] = [];
   /** Requests refused one after the other because it asks too often. */

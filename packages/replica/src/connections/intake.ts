@@ -125,9 +125,14 @@ export class Intake {
     this.#state.requests.take(connection, message);
   }
 
-  #asksTooOften({ allowance }: Connection, { bytes, isFirst }: ReceivedFrame): boolean {
+  #asksTooOften({ allowance, holder }: Connection, { bytes, isFirst }: ReceivedFrame): boolean {
     if (allowance === null) return false;
     const now = this.#state.clock.now();
+    const rate = holder?.overRate(isFirst ? bytes : 0, now) ?? null;
+    if (rate !== null) {
+      this.#state.budgets.refused(`${rate}PerIdentity`);
+      return true;
+    }
     if (!allowance.requests.take(1, now)) {
       this.#state.budgets.refused("requestsPerSecond");
       return true;

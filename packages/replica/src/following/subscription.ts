@@ -42,3 +42,10 @@ export function canGoOn(subscription: Subscription, hasRoom: boolean): boolean {
   if (state.kind === "streaming" && state.reader.isOverrun) return !subscription.connection.isCongested;
   return !isSlow(subscription) && (state.kind === "streaming" || hasRoom);
 }
+
+/** Bytes that a subscription is weighed with, beside its path. */
+const subscriptionBytes = 1_000;
+
+export function bytesOf(path: string): number {
+  return subscriptionBytes + 2 * path.length;
+}

@@ -27,7 +27,7 @@ import { publicValue, statBeside } from "../requests/shown-config.ts";
 import { ChangeEncoder, changesSight, seenData, wasOpen } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
 import type { Sight } from "./sight.ts";
-import { canGoOn, decidesSight, isInScope, isSlow, type Subscription, type SubscriptionState } from "./subscription.ts";
+import { bytesOf, canGoOn, decidesSight, isInScope, isSlow, type Subscription, type SubscriptionState } from "./subscription.ts";
 
 const levelsOf: Record<Scope, number> = { node: 0, children: 1, tree: Number.POSITIVE_INFINITY };
 /** UTF-16 units of state in one piece, and znodes that are looked at for it, hidden ones too: a few milliseconds of work at most. */
@@ -35,8 +35,6 @@ const pieceUnits = 262_144;
 const pieceLooksMax = 4_096;
 /** Pieces sent in one turn of the loop, over all subscriptions. */
 const piecesPerTurn = 4;
-/** Bytes that a subscription is weighed with, beside its path. */
-const subscriptionBytes = 1_000;
 /** States that are read in pieces at once, over all subscriptions; later ones begin later. */
 const viewsMax = 64;
 /** Znodes that may change ahead of a piece-wise reader before it begins anew. */
@@ -112,7 +110,9 @@ export class Subscriptions {
     const anonymousMax = this.#budgets.limits.subscriptionsAnonymous;
     const isAnonymous = !connection.caller.identities.some(({ scheme }) => scheme !== "digest" && scheme !== "scrypt");
     const most = isAnonymous ? Math.min(this.#most, anonymousMax) : this.#most;
-    if (this.count(connection) < most) return this.#budgets.refusalToFollow(connection.account, bytesOf(path));
+    const beyond = connection.holder?.refusal("subscriptions", 1) ?? null;
+    if (beyond !== null) this.#budgets.refused("subscriptionsPerIdentity");
+    if (beyond !== null || this.count(connection) < most) return beyond ?? this.#budgets.refusalToFollow(connection.account, bytesOf(path));
     if (most < this.#most) this.#budgets.refused("subscriptionsAnonymous");
     return refuse("QUOTA_EXCEEDED", `the connection has at most ${most} subscriptions`);
   }
@@ -130,7 +130,7 @@ export class Subscriptions {
     const { path, scope, since } = request;
     const subscription: Subscription = { number, connection, path, scope, withData: request.data, state: { kind: "live" } };
     numbers.set(number, subscription);
-    this.#size++;
+    this.#count(connection, 1);
     this.#budgets.follow(connection.account, bytesOf(path));
     addTo(this.#byPath[scope], path, subscription);
     if (path !== "/") addTo(this.#byParent, parentOf(path), subscription);
@@ -156,9 +156,15 @@ export class Subscriptions {
     const { path, scope } = subscription;
     removeFrom(this.#byPath[scope], path, subscription);
     if (path !== "/") removeFrom(this.#byParent, parentOf(path), subscription);
-    this.#size--;
+    this.#count(connection, -1);
     this.#budgets.follow(connection.account, -bytesOf(path));
     return true;
+  }
+
+  #count(connection: Connection, step: 1 | -1): void {
+    this.#size += step;
+    connection.subscriptions += step;
+    if (connection.holder !== null) connection.holder.subscriptions += step;
   }
 
   forget(connection: Connection): void {
@@ -387,8 +393,4 @@ function removeFrom(places: ByPath, path: string, subscription: Subscription): v
   const sharing = places.get(path)!;
   sharing.delete(subscription);
   if (sharing.size === 0) places.delete(path);
-}
-
-function bytesOf(path: string): number {
-  return subscriptionBytes + 2 * path.length;
 }

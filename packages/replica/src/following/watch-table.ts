@@ -90,6 +90,11 @@ export class WatchTable {
     if (connection.watches + count > this.#watchesMax) {
       return refuse("QUOTA_EXCEEDED", `a connection has at most ${this.#watchesMax} watches`);
     }
+    const beyond = connection.holder?.refusal("watches", count) ?? null;
+    if (beyond !== null) {
+      this.#budgets.refused("watchesPerIdentity");
+      return beyond;
+    }
     return this.#budgets.refusalToFollow(connection.account, bytes);
   }
 
@@ -342,6 +347,7 @@ export class WatchTable {
   #count(connection: Connection, kinds: number, step: 1 | -1): void {
     for (let left = kinds; left !== 0; left &= left - 1) {
       connection.watches += step;
+      if (connection.holder !== null) connection.holder.watches += step;
       this.#size += step;
     }
   }

@@ -181,20 +181,22 @@ export class Requests {
   }
 
   /** With what this member's clock and configuration say about it, in the oldest format that says enough. */
-  #judged({ identities: { held, certificate } }: Connection, txn: WriteTxn, needed: number, isAnew: boolean): WriteTxn {
+  #judged({ identities: { held, certificate }, holder }: Connection, txn: WriteTxn, needed: number, isAnew: boolean): WriteTxn {
     const { policy, clock, canUse } = this.#state;
     const { write } = txn;
-    const usesFormat5 = needed >= 5 || held.proofs.length > 0 || certificate !== null || write.op === "auth";
+    const budget = write.op === "create" || write.op === "set" || write.op === "multi" ? (holder?.created ?? null) : null;
+    const usesFormat5 = budget !== null || needed >= 5 || held.proofs.length > 0 || certificate !== null || write.op === "auth";
     if (!isAnew && !usesFormat5) return txn;
     const asksForAdmin =
       ["reconfig", "stepTime", "revoke", "endSession"].includes(write.op) || (write.op !== "auth" && isRulesWrite(write));
     const common = asksForAdmin ? { ...txn, isWorldAdmin: policy.isWorldAdmin } : txn;
-    if (!usesFormat5 || !canUse(5)) return { ...common, format: 3 };
+    if (!usesFormat5 || !canUse(5)) return isAnew ? { ...common, format: 3 } : txn;
     return {
       ...common,
       format: 5,
       wall: clock.wall(),
       ...(certificate === null ? {} : { certificate }),
+      ...(budget === null ? {} : { budget }),
       ...(write.op === "revoke" ? { retentionMs: policy.retentionMsOf(write.identity) } : {}),
     };
   }

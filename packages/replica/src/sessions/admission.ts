@@ -17,13 +17,15 @@ import {
 } from "@copse/tree";
 import { Allowance, type Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
+import type { Holder, Holders } from "../connections/holders.ts";
 import { type AuthOutcome, authFailed, identitiesOf, needsFormat5, notLetIn, split } from "../connections/proof.ts";
 import type { Effects } from "../effect.ts";
+import type { Sight } from "../following/sight.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash, Random } from "../ports.ts";
 import { type Audit, authFailure } from "../requests/audit.ts";
 import type { Waits } from "../requests/waits.ts";
-import type { Policy } from "./policy.ts";
+import { holderKeyOf, type Policy } from "./policy.ts";
 import { noCoordinator, type Sessions } from "./sessions.ts";
 
 export interface AdmissionOptions {
@@ -49,6 +51,8 @@ export interface AdmissionState {
   readonly random: Random;
   readonly hash: Hash;
   readonly budgets: Budgets;
+  readonly holders: Holders;
+  readonly sight: Sight;
   /** A connection may go on with what it held back. */
   readonly release: (connection: Connection) => void;
   /** True if every member reads this format of txns. */
@@ -153,6 +157,12 @@ export class Admission {
     const held = connect.session === null ? noIdentities : (tree.sessions.get(connect.session.id)?.held.at(wall) ?? null);
     const refusal = held === null ? null : this.#credentialRefusal(connection, connect, held, proofs);
     if (refusal !== null) return this.#refuse(connection, id, refusal, closeCode.authenticationFailed);
+    const holder = this.#holderOf(connection, held ?? noIdentities, proofs);
+    const full = holder.refusal("connections", 1);
+    if (full !== null) {
+      budgets.refused("connectionsPerIdentity");
+      return this.#refuse(connection, id, full, closeCode.tooMuch);
+    }
     if (connect.isReadOnly) {
       connection.admit(identitiesOf(proofs, wall), this.#allowance(), null);
       return this.#welcome(connection, id, { session: null, isResumed: false, lastId: 0 });
@@ -174,6 +184,8 @@ export class Admission {
     const session = connect.session ?? { id: random.token(), secret: random.token() };
     const { timeoutMs } = connection;
     const { plain, more } = split(proofs);
+    const { sessions } = holder.limits;
+    const bounded = sessions === Number.POSITIVE_INFINITY ? {} : { sessionsMax: sessions };
     const usesFormat5 = more.length > 0 || (held !== null && held.proofs.length > 0);
     const txn: OpenTxn = {
       kind: isResumed ? "move" : "open",
@@ -182,7 +194,11 @@ export class Admission {
       timeoutMs,
       identities: plain,
       connection: random.token(),
-      ...(usesFormat5 ? { proofs: more, wall, format: 5 } : plain.length > 0 && canUse(3) ? { format: 3 } : {}),
+      ...(usesFormat5
+        ? { proofs: more, wall, ...(isResumed ? {} : bounded), format: 5 }
+        : plain.length > 0 && canUse(3)
+          ? { format: 3 }
+          : {}),
     };
     const settle = (applied: Applied): void => {
       this.#setOpening(connection, false);
@@ -190,7 +206,8 @@ export class Admission {
       if (opened !== undefined && opened.connection === txn.connection) budgets.holdSession(session.id, connection.account);
       if (connection.phase.kind === "closed") return;
       if (applied.code === "QUOTA_EXCEEDED") {
-        return this.#refuse(connection, id, refuse(applied.code, "the session has too many identities"), closeCode.authenticationFailed);
+        const why = "the identity has too many sessions, or the session too many identities";
+        return this.#refuse(connection, id, refuse(applied.code, why), closeCode.authenticationFailed);
       }
       if (applied.code === "AUTH_FAILED") return this.#refuse(connection, id, authFailed("refused"), closeCode.authenticationFailed);
       if (applied.outcome === "refused" || opened === undefined) return this.#refuseExpired(connection, id);
@@ -201,6 +218,16 @@ export class Admission {
       this.#welcome(connection, id, { session, isResumed, lastId });
     };
     proposals.add(txn, settle, () => connection.phase.kind !== "closed");
+  }
+
+  /** Whose budget the connection will be counted in. */
+  #holderOf({ identities, address, account }: Connection, held: Identities, proofs: readonly Proof[]): Holder {
+    const { holders, sight, clock } = this.#state;
+    const { plain, more } = split(proofs);
+    const certificates = identities.certificate === null ? [] : [identities.certificate];
+    const proved = held.renewedBy(plain, [...more, ...certificates]).at(clock.wall());
+    const caller = { identities: proved.all, address };
+    return holders.of(holderKeyOf(caller, proved.subject, account.address, sight.isAdmin(caller)));
   }
 
   /** Why whoever has kept and proved this may not come in, or null. */

@@ -9,6 +9,7 @@
 import { chunk, closeCode, encodeAuthEvent, identityText } from "@copse/protocol";
 import type { Identities, Proof, Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
+import type { HolderKey, Holders } from "../connections/holders.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
@@ -20,6 +21,9 @@ export interface LapsesState {
   readonly proposals: Proposals;
   readonly coordinator: Coordinator;
   readonly policy: Policy;
+  readonly holders: Holders;
+  /** Whose budget a connection is counted in. */
+  readonly holderOf: (connection: Connection) => HolderKey;
   /** What a connection may see has changed. */
   readonly identitiesChanged: (connection: Connection) => void;
 }
@@ -71,12 +75,15 @@ export class Lapses {
 
   /** A connection is in. */
   admitted(connection: Connection): void {
+    this.#hold(connection);
     this.#watch(connection);
     this.#look(connection, this.#state.clock.wall());
     this.#concerned.add(connection);
   }
 
   forget(connection: Connection): void {
+    if (connection.holder !== null) this.#state.holders.leave(connection.holder, connection);
+    connection.holder = null;
     this.#watched.delete(connection);
     this.#concerned.delete(connection);
   }
@@ -175,7 +182,18 @@ export class Lapses {
     this.#told(connection, before);
   }
 
+  /** The connection is counted with whoever it has proved to be. */
+  #hold(connection: Connection): void {
+    const { holders } = this.#state;
+    const holder = holders.of(this.#state.holderOf(connection));
+    if (holder === connection.holder) return;
+    if (connection.holder !== null) holders.leave(connection.holder, connection);
+    connection.holder = holder;
+    holders.enter(holder, connection);
+  }
+
   #told(connection: Connection, before: Connection["caller"]["identities"]): void {
+    if (connection.holder !== null) this.#hold(connection);
     this.#watch(connection);
     this.#concerned.add(connection);
     if (!areSame(before, connection.caller.identities)) this.#state.identitiesChanged(connection);

@@ -2,6 +2,7 @@
  * Whom this member lets in, as its configuration says: it may change while the member runs. What it decides about a txn travels in the txn.
  */
 import type { Caller, Identities } from "@copse/tree";
+import type { HolderKey } from "../connections/holders.ts";
 
 /** What a connection may do that has proved no token, certificate or super password: nothing, read and follow, or have a session. */
 export type Anonymous = "deny" | "follow" | "session";
@@ -55,6 +56,15 @@ export class Policy {
     const issuer = /^(?:token|issuer|claim) ([a-z0-9_-]+)/.exec(identity)?.[1] ?? "";
     return retentionMs.get(issuer) ?? Math.max(retentionMsDefault, ...retentionMs.values());
   }
+}
+
+/** Whose budget a connection is counted in: a token's subject's, else its address's. @param address as `accountKey` gives it */
+export function holderKeyOf(caller: Caller, subject: string | null, address: string, isAdmin: boolean): HolderKey {
+  const isVouched = caller.identities.some(({ scheme }) => vouched.has(scheme));
+  return {
+    key: subject === null ? `address ${address}` : `token ${subject}`,
+    kind: isAdmin ? "admin" : isVouched ? "authenticated" : "anonymous",
+  };
 }
 
 /** True for identities among which somebody vouches for one. */

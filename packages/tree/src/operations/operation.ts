@@ -27,6 +27,7 @@ import {
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo } from "../access/acl.ts";
 import { permits } from "../access/permission.ts";
+import type { CreatorBudget } from "../creators.ts";
 import type { Tree } from "../tree.ts";
 import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "../znode.ts";
 import type { Change } from "./change.ts";
@@ -48,8 +49,11 @@ export class Work {
   readonly format: number;
   /** Ancestors that `parents` has created in this txn. */
   ancestors = 0;
+  /** Whose what it creates is, and how much of that they may have. */
+  readonly budget: CreatorBudget | null;
 
-  constructor(tree: Tree, format = 1) {
+  constructor(tree: Tree, format = 1, budget: CreatorBudget | null = null) {
+    this.budget = budget;
     this.tree = tree;
     this.zxid = tree.zxid + 1;
     this.format = format;
@@ -57,7 +61,8 @@ export class Work {
 
   create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Stat {
     const { tree, zxid } = this;
-    const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, ...born });
+    const creator = this.budget === null ? null : tree.creators.of(this.budget.creator);
+    const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, creator, ...born });
     tree.attach(znode, path, zxid);
     this.#touched(path, parent);
     return this.#note("created", path, znode);
@@ -158,6 +163,9 @@ function create(work: Work, write: Create, caller: Caller, session: string): Wri
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   const dataFault = dataRefusal(tree, path, "create", caller, { ...write, before: null });
   if (dataFault !== null) return dataFault;
+  const more = { znodes: missing.length + 1, bytes: write.value?.bytes ?? 0, ephemerals: write.isEphemeral ? 1 : 0 };
+  const beyond = work.budget === null ? null : tree.creators.exceeded(work.budget, more);
+  if (beyond !== null) return refuse("QUOTA_EXCEEDED", `whoever creates here has ${beyond}`, path);
   work.ancestors += missing.length;
   const inherited = tree.acls.inherited(parent.acl);
   if (missing.length > 0) {
@@ -188,6 +196,9 @@ function set(work: Work, write: SetValue, caller: Caller): WriteResult | Refusal
   if (full !== null) return typeof full === "string" ? quotaExceeded(path, full) : full;
   const dataFault = dataRefusal(work.tree, path, "write", caller, { isEphemeral: false, value, before: znode.value });
   if (dataFault !== null) return dataFault;
+  const isOwn = work.budget !== null && znode.creator?.key === work.budget.creator;
+  const beyond = isOwn ? work.tree.creators.exceeded(work.budget, { znodes: 0, bytes: longer, ephemerals: 0 }) : null;
+  if (beyond !== null) return refuse("QUOTA_EXCEEDED", `whoever created it has ${beyond}`, path);
   return new StatReply(work.zxid, null, work.setValue(path, znode, write.value));
 }
 

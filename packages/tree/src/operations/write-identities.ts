@@ -59,13 +59,13 @@ export function identified(
 export function authenticate(work: Work, write: Authenticate, session: Session, at: number): Results["auth"] | Refusal {
   const held = identified(work.tree, session, write, work.format, at);
   if ("code" in held) return held;
-  session.identify(held, work.zxid);
+  work.tree.identify(session, held, work.zxid);
   if (work.format < 5) return {};
   return { identities: held.all, ...(held.endsAt < Number.POSITIVE_INFINITY ? { expiresAt: held.endsAt } : {}) };
 }
 
 export function logOut(work: Work, session: Session): WriteResult {
-  session.identify(noIdentities, work.zxid);
+  work.tree.identify(session, noIdentities, work.zxid);
   return {};
 }
 
@@ -84,7 +84,7 @@ export function revoke(work: Work, write: Revoke, caller: Caller, txn: WriteTxn,
     const held = session.held.without(identity, write.before ?? Number.POSITIVE_INFINITY);
     if (held === session.held) continue;
     tree.keepSession(session);
-    session.identify(held, work.zxid);
+    tree.identify(session, held, work.zxid);
     if (!keepsSessions) session.isRevoked = true;
   }
   return {};
@@ -103,7 +103,7 @@ export function endAnySession(work: Work, write: EndSession, caller: Caller, isW
 export function removeSession(work: Work, session: Session): void {
   work.tree.keepSession(session);
   removeEphemerals(work, session.ephemerals.after(null));
-  work.tree.sessions.delete(session.id);
+  work.tree.deleteSession(session);
 }
 
 function notAdmin(): Refusal {
