@@ -49,7 +49,7 @@ describe("the page", () => {
     await page.goto(hub.page);
     await page.getByText("Live", { exact: true }).waitFor();
     expect(asked.filter((path) => path.endsWith(".js"))).toEqual([`/assets/${initial[0]}`]);
-    expect(asked.every((path) => path === "/" || path.startsWith("/assets/"))).toBe(true);
+    expect(asked.every((path) => path === "/" || path === "/login.json" || path.startsWith("/assets/"))).toBe(true);
     await context.close();
   });
 

@@ -263,7 +263,7 @@ export class InspectorView extends LitElement {
         @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}
         @ask=${(event: CustomEvent<Asked>) => this.#ask(event.detail)}
       >
-        ${this.isAsking ? html`<copse-login .login=${this.login} .why=${this.#refusal} @stay=${() => (this.isAsking = false)}></copse-login>` : this.#view()}
+        ${this.isAsking ? html`<copse-login .login=${this.login} .provider=${this.login.provider} .why=${this.#refusal} @stay=${() => (this.isAsking = false)}></copse-login>` : this.#view()}
       </main>
       <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
       <copse-transfer .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-transfer>

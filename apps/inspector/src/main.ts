@@ -22,4 +22,9 @@ function show(): void {
 }
 
 const login = new Login(page, show);
-void login.prepare().then(show);
+// The tree need not wait for how one logs in, unless somebody comes back from that.
+if (!login.isReturning) show();
+void login.prepare().then(() => {
+  if (login.isReturning) show();
+  else document.querySelector("copse-inspector")?.requestUpdate();
+});

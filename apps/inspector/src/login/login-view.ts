@@ -4,7 +4,12 @@ import { controls } from "../parts/shared-styles.ts";
 import type { Login } from "./login.ts";
 
 export class LoginView extends LitElement {
-  static override properties = { login: { attribute: false }, why: { attribute: false }, problem: { state: true } };
+  static override properties = {
+    login: { attribute: false },
+    provider: { attribute: false },
+    why: { attribute: false },
+    problem: { state: true },
+  };
   static override styles = [
     controls,
     css`
@@ -61,18 +66,21 @@ export class LoginView extends LitElement {
   ];
 
   declare login: Login;
+  /** As the login knows it by now. */
+  declare provider: Login["provider"];
   /** Why one has to log in, or null where one may stay nobody. */
   declare why: string | null;
   declare problem: string | null;
 
   constructor() {
     super();
+    this.provider = null;
     this.why = null;
     this.problem = null;
   }
 
   override render(): TemplateResult {
-    const { provider } = this.login;
+    const { provider } = this;
     const problem = this.problem ?? this.login.problem ?? (this.login.isIn ? this.why : null);
     return html`<div class="card">
       <h2>Log in</h2>
@@ -99,7 +107,7 @@ export class LoginView extends LitElement {
       <label>User<input name="user" required autocomplete="username" spellcheck="false" pattern="[^:]+" title="A user has no colon" /></label>
       <label>Password<input name="password" type="password" required autocomplete="current-password" /></label>
       <p class="hint">The user “super” has the password of <code>--super-file</code>.</p>
-      <button class=${this.login.provider === null ? "primary" : ""}>Log in</button>
+      <button class=${this.provider === null ? "primary" : ""}>Log in</button>
     </form>`;
   }
 

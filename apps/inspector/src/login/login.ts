@@ -21,6 +21,9 @@ export class Login {
     this.#changed = changed;
   }
 
+  /** True for a page to which a provider has sent somebody back. */
+  readonly isReturning: boolean = isReturn(new URL(location.href));
+
   /** Asks the hub how one logs in, and takes what a provider has sent the page back with. */
   async prepare(): Promise<void> {
     try {
@@ -30,10 +33,9 @@ export class Login {
     } catch {
       // Without an answer one logs in with a password or a token.
     }
-    const address = new URL(location.href);
-    if (this.provider === null || !isReturn(address)) return;
+    if (this.provider === null || !this.isReturning) return;
     try {
-      this.#take(await finish(this.provider, this.page, address));
+      this.#take(await finish(this.provider, this.page, new URL(location.href)));
     } catch (error) {
       this.problem = (error as Error).message;
     }
