@@ -2,17 +2,18 @@
 import { readFileSync } from "node:fs";
 import { WebSocket } from "ws";
 
-/** Where a process listens that is asked for its inspector. */
+/** The inspector of the one process that is measured. */
 const inspector = "http://127.0.0.1:9229/json";
+/** Flags of Node for a process whose heap is to be measured: a hub opens no debugger when it runs. */
+export const inspectable = ["--inspect=127.0.0.1:9229"];
 
 /** What it takes of the machine's. */
 export function residentBytes(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]) * 1_024;
 }
 
-/** Live objects of a process of Node's that nobody else debugs: its inspector is opened, its garbage collected, its heap measured. */
-export async function liveHeap(pid) {
-  process.kill(pid, "SIGUSR1");
+/** Live objects of a process that was started with `inspectable`: its garbage is collected, its heap measured. */
+export async function liveHeap() {
   const socket = new WebSocket(await address());
   await new Promise((resolve, reject) => socket.once("open", resolve).once("error", reject));
   let lastId = 0;

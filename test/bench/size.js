@@ -7,7 +7,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { liveHeap, residentBytes } from "./memory.js";
+import { inspectable, liveHeap, residentBytes } from "./memory.js";
 import { pipelined } from "./pipeline.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { startCopse, startZooKeeper } from "./systems.js";
@@ -22,7 +22,7 @@ const config = join(folder, "config.json");
 writeFileSync(config, JSON.stringify({ snapshotLogBytes: 67_108_864 }));
 
 const copse = {
-  start: () => startCopse(command, 1, folder, port, ["--config", config]),
+  start: () => startCopse(command, 1, folder, port, ["--config", config], inspectable),
   open: (at) => RawConnection.open(at),
   make: (id, path) => frame(`{"id":${id},"op":"create","path":"${path}","data":"${data}","ack":${Math.max(0, id - window)}}`),
   set: (id, path, text) => frame(`{"id":${id},"op":"set","path":"${path}","data":"${text}","ack":${Math.max(0, id - window)}}`),
@@ -43,7 +43,7 @@ async function liveBytes(pid) {
     const { stdout } = spawnSync("jcmd", [String(pid), "GC.class_histogram"], { maxBuffer: 1e9 });
     return Number(/^Total\s+\d+\s+(\d+)$/m.exec(String(stdout ?? ""))?.[1] ?? Number.NaN);
   }
-  return liveHeap(pid);
+  return liveHeap();
 }
 
 /** One scrape of copse's metrics by name. The longest turn counts from scrape to scrape. */

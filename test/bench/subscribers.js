@@ -3,7 +3,7 @@
  *
  *   node subscribers.js '{"folder":"/tmp/x","command":"…/copse.js","port":7299,"connections":10000}'
  */
-import { liveHeap, residentBytes } from "./memory.js";
+import { inspectable, liveHeap, residentBytes } from "./memory.js";
 import { frame, RawConnection } from "./raw-connection.js";
 import { startCopse } from "./systems.js";
 
@@ -13,7 +13,7 @@ const opening = 64;
 const watchers = Math.min(1_000, connections);
 const watchesPerConnection = 1_000;
 
-const { pids, stop } = await startCopse(command, 1, folder, port);
+const { pids, stop } = await startCopse(command, 1, folder, port, [], inspectable);
 const [pid] = pids;
 const round = (value) => Math.round(value * 10) / 10;
 
@@ -51,7 +51,7 @@ async function told(path, listeners) {
 
 const writer = await RawConnection.open(port + 1);
 await ask(writer, `"op":"create","path":"/shown","data":"${"x".repeat(1_024)}"`);
-const before = { live: await liveHeap(pid), resident: residentBytes(pid) };
+const before = { live: await liveHeap(), resident: residentBytes(pid) };
 const open = [];
 while (open.length < connections) {
   const batch = Array.from({ length: Math.min(opening, connections - open.length) }, async () => {
@@ -61,7 +61,7 @@ while (open.length < connections) {
   });
   open.push(...(await Promise.all(batch)));
 }
-const idle = { live: await liveHeap(pid), resident: residentBytes(pid) };
+const idle = { live: await liveHeap(), resident: residentBytes(pid) };
 const all = await told("/shown", open);
 
 await ask(writer, '"op":"create","path":"/watched","data":"x"');
@@ -69,7 +69,7 @@ const watching = open.slice(0, watchers);
 for (const connection of watching) await ask(connection, '"op":"get","path":"/watched","watch":true');
 const once = await told("/watched", watching);
 
-const beforeWatches = await liveHeap(pid);
+const beforeWatches = await liveHeap();
 for (const [number, connection] of watching.entries()) {
   let left = watchesPerConnection;
   await new Promise((resolve) => {
@@ -84,7 +84,7 @@ for (const [number, connection] of watching.entries()) {
   });
 }
 const watches = watchers * watchesPerConnection;
-const afterWatches = await liveHeap(pid);
+const afterWatches = await liveHeap();
 await stop();
 console.log(
   JSON.stringify({

@@ -23,7 +23,8 @@ export function hasEtcd(install) {
 }
 
 /** @returns {Promise<{ports: number[], pids: number[], stop: () => Promise<void>}>} */
-export async function startCopse(command, members, folder, firstPort, more = []) {
+/** @param node flags of Node itself */
+export async function startCopse(command, members, folder, firstPort, more = [], node = []) {
   const ids = Array.from({ length: members }, (_, at) => at + 1);
   const ports = ids.map((id) => firstPort + id);
   const peers = ids.map((id) => `${id}=127.0.0.1:${firstPort + 50 + id}`).join(",");
@@ -40,7 +41,7 @@ export async function startCopse(command, members, folder, firstPort, more = [])
       ...asMember,
       ...more,
     ];
-    const child = spawn(process.execPath, [command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(process.execPath, [...node, command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.resume();
     return child;
   });

@@ -5,6 +5,7 @@ export class Relay {
   readonly #server: Server;
   readonly #sockets: Set<Socket> = new Set();
   #isCut = false;
+  #isHole = false;
   /** The port that it leads to, on the loopback. */
   to = 0;
 
@@ -34,6 +35,12 @@ export class Relay {
 
   mend(): void {
     this.#isCut = false;
+    this.#isHole = false;
+  }
+
+  /** What is sent through it is taken and goes nowhere, and nobody is told. */
+  swallow(): void {
+    this.#isHole = true;
   }
 
   close(): void {
@@ -49,6 +56,10 @@ export class Relay {
       this.#sockets.delete(from);
       into.destroy();
     });
-    from.pipe(into);
+    from.on("data", (chunk) => {
+      if (!this.#isHole && !into.write(chunk)) from.pause();
+    });
+    into.on("drain", () => from.resume());
+    from.on("end", () => into.end());
   }
 }

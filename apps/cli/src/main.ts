@@ -89,6 +89,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--super-file <file>", "the output of copse hash-password: that password allows everything")
     .option("--identity <file>", "whose tokens are taken, who is an admin, and what others may do (JSON; read again when it changes)")
     .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
+    .option("--audit-on-error <what>", "stop the hub where the audit log can't be written (the default), or drop its lines")
     .option("--audit-denials", "a line for each read that is refused for want of a permission, too")
     .option("--transport <name>", "auto, ws or uws; auto is ws where strangers may come, else uWebSockets.js if it is installed")
     .option("--tls-cert <file>", "certificate: serve wss and https")

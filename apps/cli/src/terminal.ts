@@ -65,10 +65,10 @@ function tokenIn(file: string): string {
   }
 }
 
-/** Resolves at Ctrl-C or SIGTERM. */
+/** Aborts at Ctrl-C, SIGTERM, or when the terminal goes. */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => controller.abort());
   return controller.signal;
 }
 

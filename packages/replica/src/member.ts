@@ -184,6 +184,11 @@ export class Member {
     return this.#replica.isServing;
   }
 
+  /** Why this member had better be asked nothing now, in words for operators; null where it is ready. */
+  get unready(): string | null {
+    return this.#replica.unready;
+  }
+
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   get cluster(): string {
     return this.#replica.cluster;
@@ -320,6 +325,9 @@ export class Member {
       case "peer":
         for (const message of input.messages) this.#order.receive(Number(input.member), message);
         break;
+      case "peer-up":
+        this.#sayStatus(input.facts.member);
+        break;
       case "peer-down":
         this.#order.lost(Number(input.member));
         break;
@@ -340,8 +348,11 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
-    for (const { id } of this.#replica.ensemble.addresses)
-      this.#post(Number(id), { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+    for (const { id } of this.#replica.ensemble.addresses) this.#sayStatus(id);
+  }
+
+  #sayStatus(member: string): void {
+    this.#post(Number(member), { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
   }
 
   #post(to: MemberId, message: PeerMessage): void {

@@ -31,6 +31,10 @@ import { Lapses } from "./sessions/lapses.ts";
 import { holderKeyOf, Policy } from "./sessions/policy.ts";
 import { Sessions } from "./sessions/sessions.ts";
 
+/** Txns that a member may be behind and still be asked, and how long a write may take before others had better go elsewhere. */
+const lagMax = 500;
+const stalledMsMax = 5_000;
+
 export class Replica {
   readonly #options: ReplicaOptions;
   readonly #state: ReplicaState;
@@ -232,6 +236,14 @@ export class Replica {
   /** True while this member serves with a quorum behind it. */
   get isServing(): boolean {
     return this.#coordinator.member !== null && this.#sessions.cluster !== "";
+  }
+
+  /** Why this member had better be asked nothing now, in words for operators; null where it is ready. */
+  get unready(): string | null {
+    const behind = Math.max(this.ensemble.lag, this.#state.committed() - this.#state.tree.index);
+    if (!this.isServing) return "no quorum";
+    if (behind > lagMax) return `behind by ${behind} txns`;
+    return this.#proposals.stalledMs > stalledMsMax ? "no write was confirmed for a while" : null;
   }
 
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */

@@ -1,56 +1,87 @@
 /**
  * The audit log: one line of JSON for each write, failed authentication and change of the ensemble, in a file of its own.
  *
- * Invariant: a sink that is slow or full holds nobody up; lines past `waitingBytesMax` are dropped, and counted.
+ * Invariants: a sink that is slow holds nobody up; lines that can't be written are never left out in silence: they are counted, and where
+ * the hub is to stop for that, it stops. Nothing here runs when the process ends, so that a full disk can't hold up its end.
  */
-import { openSync } from "node:fs";
+import { close, openSync, write } from "node:fs";
 import type { AuditRecord } from "@copse/replica";
-import { pino } from "pino";
 
 /** Bytes of lines that wait to be written. */
 const waitingBytesMax = 16_777_216;
-/** Lines are written in blocks of this size, or after `flushMs`. */
-const blockBytes = 8_192;
-const flushMs = 1_000;
-/** How long a sink may take to close. */
+/** Lines are written together, after this long. */
+const gatherMs = 200;
+/** How long a sink may take to close, in milliseconds. */
 const closeMsMax = 2_000;
 /** Readable by its owner alone. */
 const fileMode = 0o600;
 
 export class AuditLog {
-  readonly #sink: ReturnType<typeof pino.destination>;
+  readonly #fd: number;
   readonly #member: string;
-  /** Lines that found no room. */
-  dropped = 0;
+  readonly #onError: (error: Error) => void;
+  #waiting: string[] = [];
+  #waitingBytes = 0;
+  #isWriting = false;
   #isFailing = false;
+  #timer: NodeJS.Timeout | null = null;
+  /** Is called once nothing waits. */
+  #onIdle: () => void = () => {};
+  /** Lines that could not be written. */
+  dropped = 0;
 
-  /** @throws Error where the file can't be opened */
-  constructor(file: string, member: string) {
+  /** @param onError lines are lost @throws Error where the file can't be opened */
+  constructor(file: string, member: string, onError: (error: Error) => void) {
     this.#member = member;
-    const fd = openSync(file, "a", fileMode);
-    this.#sink = pino.destination({ fd, sync: false, minLength: blockBytes, periodicFlush: flushMs, maxLength: waitingBytesMax });
-    this.#sink.on("drop", () => this.dropped++);
-    // What waits is tried again with the next line; what finds no room meanwhile is dropped.
-    this.#sink.on("error", () => {
-      this.#isFailing = true;
-    });
-    this.#sink.on("write", () => {
-      this.#isFailing = false;
-    });
+    this.#onError = onError;
+    this.#fd = openSync(file, "a", fileMode);
   }
 
   write(record: AuditRecord): void {
-    this.#sink.write(`${JSON.stringify({ time: new Date().toISOString(), member: this.#member, ...record })}\n`);
+    const line = `${JSON.stringify({ time: new Date().toISOString(), member: this.#member, ...record })}\n`;
+    if (this.#waitingBytes + line.length > waitingBytesMax) return this.#lose(1, new Error("the audit log takes too long to write"));
+    this.#waiting.push(line);
+    this.#waitingBytes += line.length;
+    this.#timer ??= setTimeout(() => this.#flush(), gatherMs);
   }
 
   /** Writes what waits, as far as that is possible soon, and closes. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#sink.once("close", resolve));
-    const failed = new Promise<void>((resolve) => {
-      if (this.#isFailing) resolve();
-      this.#sink.once("error", () => resolve());
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
     });
-    this.#sink.end();
-    await Promise.race([closed, failed, new Promise<void>((resolve) => setTimeout(resolve, closeMsMax).unref())]);
+    this.#flush();
+    await Promise.race([idle, new Promise<void>((resolve) => setTimeout(resolve, closeMsMax).unref())]);
+    close(this.#fd, () => {});
+  }
+
+  #flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#isWriting) return;
+    if (this.#waiting.length === 0) return this.#onIdle();
+    const lines = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#isWriting = true;
+    this.#put(Buffer.from(lines.join("")), lines.length);
+  }
+
+  #put(bytes: Buffer, lines: number): void {
+    write(this.#fd, bytes, (error, written) => {
+      if (error === null && written < bytes.length) return this.#put(bytes.subarray(written), lines);
+      this.#isWriting = false;
+      if (error !== null) this.#lose(lines, error);
+      else this.#isFailing = false;
+      this.#flush();
+    });
+  }
+
+  /** Says so once for each time that it begins. */
+  #lose(lines: number, error: Error): void {
+    this.dropped += lines;
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#onError(error);
   }
 }

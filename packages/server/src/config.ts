@@ -81,6 +81,8 @@ export interface ServerConfig {
   readonly anonymous: Anonymous | null;
   /** File of the audit log, or null for none. */
   readonly auditFile: string | null;
+  /** What is done where the audit log can't be written: the hub stops, or the lines are lost, counted and logged. */
+  readonly auditOnError: "stop" | "drop";
   /** The audit log holds reads that were refused for want of a permission, too. */
   readonly auditsDenials: boolean;
   /** New connections from one address; others get HTTP 503. */
@@ -174,6 +176,7 @@ export function completeConfig(given: Given): ServerConfig {
     anonymous: null,
     auditFile: null,
     auditsDenials: false,
+    auditOnError: "stop",
     handshakes: { perSecond: 2_000, burst: 10_000 },
     budgets: {},
     classes: {},

@@ -61,7 +61,7 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   const data = await openDataDirectory(config.dataDirectory, config.member, isAlone, systemRandom.token);
   let audit: AuditLog | null = null;
   try {
-    audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config.member);
+    audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config);
     return await serve(config, data.identity, data.release, audit);
   } catch (error) {
     // What is wrong with a setting the caller tells; a stack would only hide it.
@@ -106,7 +106,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     files: config.files,
     metrics: () => metrics,
     logins: new PageLogins(() => identity.settings),
-    isReady: () => isReady && member?.isServing === true,
+    unready: () => (!isReady ? "stopping" : member === null ? "starting" : member.unready),
     warnings: () => (heap.isPressed ? ["heap: nearly full, growing requests are refused"] : []),
   };
   const listening: ListenerOptions = {
@@ -298,9 +298,13 @@ function denials({ logger, auditsDenials }: ServerConfig, audit: AuditLog | null
   };
 }
 
-function openAuditLog(file: string, member: string): AuditLog {
+function openAuditLog(file: string, { member, auditOnError, logger, onFatal }: ServerConfig): AuditLog {
+  const onError = (error: Error): void => {
+    if (auditOnError === "stop") onFatal(new Error(`the audit log can't be written, and the hub stops for that: ${error.message}`));
+    else logger.error({ why: error.message }, "lines of the audit log are lost: it can't be written");
+  };
   try {
-    return new AuditLog(file, member);
+    return new AuditLog(file, member, onError);
   } catch (error) {
     throw new ConfigError(`audit-file: ${file} can't be written (${(error as NodeJS.ErrnoException).code})`);
   }

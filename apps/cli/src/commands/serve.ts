@@ -1,7 +1,7 @@
 /**
  * serve: one member in this process, until SIGTERM or Ctrl-C.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import {
   ConfigError,
@@ -14,7 +14,8 @@ import {
   startServer,
 } from "@copse/server";
 import { type Logger, pino } from "pino";
-import { exitCode, UsageError } from "../exit-code.ts";
+import { readConfigFile } from "../config-file.ts";
+import { exitCode } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
 import { note, print } from "../terminal.ts";
 
@@ -36,6 +37,7 @@ export interface ServeFlags {
   readonly identity?: string;
   readonly auditFile?: string;
   readonly auditDenials?: boolean;
+  readonly auditOnError?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
@@ -65,11 +67,21 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
   };
 
 export async function serve(given: ServeFlags): Promise<void> {
-  const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : readConfig(given.config)), ...given };
+  const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : (readConfigFile(given.config) as ConfigFile)), ...given };
   const logger = pino(
     { level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null },
     pino.destination({ fd: 2, sync: true }),
   );
+  // A signal that comes while it starts is not lost, and none that has another use elsewhere ends it or opens a debugger.
+  let isEnding = false;
+  let ending = (): void => {};
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      isEnding = true;
+      ending();
+    });
+  }
+  for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => logger.debug({ signal }, "a signal"));
   let server: Server;
   try {
     const config = toConfig(flags, logger);
@@ -82,22 +94,28 @@ export async function serve(given: ServeFlags): Promise<void> {
     process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
   }
   process.on("SIGHUP", () => server.reload());
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => {
-      server.stop().then(
-        () => process.exit(exitCode.done),
-        (error: unknown) => fatal(logger, error),
-      );
-    });
-  }
+  ending = () => {
+    setTimeout(() => fatal(logger, new Error(`the hub did not stop in ${stopMsMax} ms`)), stopMsMax).unref();
+    server.stop().then(
+      () => process.exit(exitCode.done),
+      (error: unknown) => fatal(logger, error),
+    );
+  };
+  if (isEnding) ending();
   if (given.welcome === true) welcome(server, flags);
   else print(`copse serves ${server.url}, the page is at ${server.page}/`);
 }
 
+/** How long a stop may take, in milliseconds. */
+const stopMsMax = 10_000;
+
 /** After an unexpected error nothing can be trusted: a member that pings but does not work is worse than none. */
 function fatal(logger: Logger, error: unknown): never {
-  logger.fatal({ err: error }, "fatal error, exiting");
-  process.exit(exitCode.failed);
+  try {
+    logger.fatal({ err: error }, "fatal error, exiting");
+  } finally {
+    process.exit(exitCode.failed);
+  }
 }
 
 function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
@@ -126,6 +144,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     identityFile: flags.identity === undefined ? null : resolve(flags.identity),
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     auditsDenials: flags.auditDenials ?? false,
+    auditOnError: onError(flags.auditOnError ?? "stop"),
     ...(flags.handshakes === undefined ? {} : { handshakes: flags.handshakes }),
     ...(flags.classes === undefined ? {} : { classes: flags.classes }),
     ...(flags.budgets === undefined ? {} : { budgets: flags.budgets }),
@@ -164,6 +183,11 @@ function parsePeers(list: string): { id: string; address: string }[] {
     const [id = "", address = ""] = peer.trim().split("=", 2);
     return { id, address };
   });
+}
+
+function onError(said: string): "stop" | "drop" {
+  if (said !== "stop" && said !== "drop") throw new ConfigError("audit-on-error: must be stop or drop");
+  return said;
 }
 
 function clientTls({ tlsCert, tlsKey, tlsClientCa }: ConfigFile): ServerConfig["tls"] {
@@ -205,15 +229,6 @@ function parseAddress(address: string, flag = "listen"): { host: string; port: n
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(address);
   if (match === null) throw new ConfigError(`${flag}: ${address} is not HOST:PORT`);
   return { host: match[1] ?? match[2] ?? "", port: Number(match[3]) };
-}
-
-function readConfig(file: string): ConfigFile {
-  if (!existsSync(file)) throw new UsageError(`there is no ${file}`);
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as ConfigFile;
-  } catch {
-    throw new UsageError(`${file} is not JSON`);
-  }
 }
 
 function welcome(server: Server, flags: ServeFlags): void {

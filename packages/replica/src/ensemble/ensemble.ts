@@ -265,6 +265,12 @@ export class Ensemble {
     return this.#options.cluster ?? this.#state.tree.ensemble.cluster;
   }
 
+  /** Txns that the member which coordinates has said it has applied and this one has not: it says so as soon as the link stands. */
+  get lag(): number {
+    const { coordinator, tree } = this.#state;
+    return coordinator.member === null ? 0 : Math.max(0, this.#zxidOf(coordinator.member) - tree.zxid);
+  }
+
   #zxidOf(id: string): number {
     return id === this.#options.member ? this.#state.tree.zxid : (this.#peers.get(id)?.zxid ?? 0);
   }

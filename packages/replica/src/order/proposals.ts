@@ -56,6 +56,8 @@ export class Proposals {
   readonly #readAhead: Map<string, readonly Txn[]> = new Map();
   #size = 0;
   #isAgain = false;
+  /** When one was settled last, or the first of those that wait was proposed, on the member's clock. */
+  #settledAt = 0;
   #heardAt = 0;
   #patienceMs = patienceMsMin;
 
@@ -64,6 +66,11 @@ export class Proposals {
     this.#order = order;
     this.#clock = clock;
     this.#prefix = `#${author}:`;
+  }
+
+  /** How long those that wait have heard of none that was settled, in milliseconds; 0 where none waits. */
+  get stalledMs(): number {
+    return this.#inFlight.size === 0 ? 0 : this.#clock.now() - this.#settledAt;
   }
 
   /** Txns that wait for their result. */
@@ -108,6 +115,7 @@ export class Proposals {
     this.#inFlight.delete(own);
     this.#size -= proposals.length;
     this.#heardAt = this.#clock.now();
+    this.#settledAt = this.#heardAt;
     this.#patienceMs = patienceMsMin;
     return { proposals, settle: (at, applied) => this.#settle(own, proposals[at]!, applied) };
   }
@@ -158,7 +166,7 @@ export class Proposals {
   #close(): void {
     if (this.#gathered.length === 0) return;
     const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#texts, this.#format)}`;
-    if (this.#inFlight.size === 0) this.#heardAt = this.#clock.now();
+    if (this.#inFlight.size === 0) this.#settledAt = this.#heardAt = this.#clock.now();
     this.#inFlight.set(this.#count, this.#gathered);
     this.#size += this.#gathered.length;
     this.#empty();

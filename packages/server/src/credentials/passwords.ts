@@ -7,7 +7,7 @@
  * at once, so that the disk never waits for them, as both run on the same few threads; addresses take turns, so that one that has many to
  * be derived holds up no other.
  */
-import { createHash, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Credential, Identity } from "@copse/protocol";
 import { type AuthOutcome, accountKey } from "@copse/replica";
 import { TokenBucket } from "../clients/token-bucket.ts";
@@ -58,6 +58,8 @@ export interface Asking {
 }
 
 interface Derivation {
+  /** Under which it is remembered. */
+  readonly name: string;
   readonly password: string;
   readonly salt: string;
   readonly isWanted: () => boolean;
@@ -67,6 +69,9 @@ interface Derivation {
 
 const wrong: AuthOutcome = { wrong: "refused" };
 
+/** Derivations that are remembered: a client that comes back, and many of one user, need not be derived again. */
+const rememberedMax = 10_000;
+
 export class PasswordProver {
   readonly #superHash: string | null;
   readonly #limits: ProverLimits;
@@ -74,7 +79,12 @@ export class PasswordProver {
   readonly #waiting: Map<string, Derivation[]> = new Map();
   #waitingCount = 0;
   #running = 0;
+  /** By a keyed hash of password and salt; the key dies with the process. */
+  readonly #remembered: Map<string, Buffer> = new Map();
+  readonly #key: Buffer = randomBytes(32);
   readonly #guessers: Map<string, TokenBucket> = new Map();
+  /** Derivations that were made: for metrics. */
+  derived = 0;
   /** Derivations that were refused because too many waited, and super passwords that were not looked at: for metrics. */
   readonly refusals: Map<string, number> = new Map();
 
@@ -132,17 +142,33 @@ export class PasswordProver {
   }
 
   #derive(password: string, salt: string, { address, isWanted }: Asking, done: Derivation["done"]): void {
+    const name = createHmac("sha256", this.#key)
+      .update(JSON.stringify([password, salt]))
+      .digest("base64");
+    const remembered = this.#remembered.get(name);
+    if (remembered !== undefined) {
+      this.#remember(name, remembered);
+      return done(remembered);
+    }
     const key = accountKey(address);
     const waiting = this.#waiting.get(key);
     if (this.#waitingCount >= waitingMax || (waiting?.length ?? 0) >= this.#limits.derivationsPerAddress) {
       this.#count("derivationsPerAddress");
       return done(null);
     }
-    const derivation: Derivation = { password, salt, isWanted, done };
+    const derivation: Derivation = { name, password, salt, isWanted, done };
     if (waiting === undefined) this.#waiting.set(key, [derivation]);
     else waiting.push(derivation);
     this.#waitingCount++;
     this.#run();
+  }
+
+  /** The newest stay. */
+  #remember(name: string, hash: Buffer): void {
+    this.#remembered.delete(name);
+    const [oldest] = this.#remembered.size >= rememberedMax ? this.#remembered.keys() : [];
+    if (oldest !== undefined) this.#remembered.delete(oldest);
+    this.#remembered.set(name, hash);
   }
 
   /** Derives as many as may be at once, of one address after the other. */
@@ -155,7 +181,13 @@ export class PasswordProver {
       this.#waitingCount--;
       this.#waiting.delete(key);
       if (waiting.length > 0) this.#waiting.set(key, waiting);
-      const { password, salt, isWanted, done } = derivation;
+      const { name, password, salt, isWanted, done } = derivation;
+      // Others may have asked for the same meanwhile.
+      const remembered = this.#remembered.get(name);
+      if (remembered !== undefined) {
+        done(remembered);
+        continue;
+      }
       // Whoever asked may be gone: then nobody needs to wait for it.
       if (!isWanted()) {
         done(null);
@@ -164,6 +196,8 @@ export class PasswordProver {
       this.#running++;
       scrypt(password, salt, scryptBytes, scryptCost, (error, hash) => {
         this.#running--;
+        this.derived++;
+        if (error === null) this.#remember(name, hash);
         done(error === null ? hash : null);
         this.#run();
       });

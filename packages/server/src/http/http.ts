@@ -15,7 +15,8 @@ export interface HttpOptions {
   readonly files: ReadonlyMap<string, StaticFile>;
   /** The metrics, once there is a member. */
   readonly metrics: () => Registry | null;
-  readonly isReady: () => boolean;
+  /** Why the member had better be asked nothing now; null where it is ready. */
+  readonly unready: () => string | null;
   readonly logins: PageLogins;
   /** What is wrong, though the member serves: a line for each in the answer of `/readyz`. */
   readonly warnings: () => readonly string[];
@@ -61,7 +62,7 @@ const scrapes: Rate = { perSecond: 10, burst: 50 };
 const scrapeMs = 1_000;
 
 /** @param parts what this port answers; all of them where there is no other port for some */
-export function createHttp({ files, metrics, isReady, warnings, logins }: HttpOptions, parts: HttpParts): Http {
+export function createHttp({ files, metrics, unready, warnings, logins }: HttpOptions, parts: HttpParts): Http {
   const fresh = new TokenBucket(scrapes);
   let scraped: { readonly at: number; readonly answer: Promise<HttpAnswer> } | null = null;
   const scrape = (): Promise<HttpAnswer> => {
@@ -78,13 +79,17 @@ export function createHttp({ files, metrics, isReady, warnings, logins }: HttpOp
       case "/healthz":
         return text(200, "ok\n");
       case "/readyz":
-        return isReady() ? text(200, ["ready", ...warnings(), ""].join("\n")) : text(503, "not ready\n");
+        return readiness(unready(), warnings());
       case "/metrics":
         return scrape();
       default:
         return file(parts.hasPage ? files.get(path) : undefined, path, logins);
     }
   };
+}
+
+function readiness(unready: string | null, warnings: readonly string[]): HttpAnswer {
+  return unready === null ? text(200, ["ready", ...warnings, ""].join("\n")) : text(503, `not ready: ${unready}\n`);
 }
 
 async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {

@@ -68,6 +68,7 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("followed_bytes", "Bytes of watches and subscriptions", () => figures().followedBytes);
   gauge("aside_bytes", "Bytes kept for subscriptions that read an older state in pieces", () => figures().asideBytes);
   gauge("acl_bytes", "Bytes of the different ACLs of all znodes", () => figures().aclBytes);
+  total("derivations", "Passwords derived since start", () => prover.passwords.derived);
   gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.passwords.waiting);
   gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
   gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);

@@ -9,9 +9,11 @@ import { decodePeerMessages, encodePeerMessages, type PeerFacts, type PeerMessag
 import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, type Sealer } from "./peer-frame.ts";
 import { Handshake, type HandshakeOptions } from "./peer-handshake.ts";
 
-/** How long a handshake may take from its first byte to its last, and a link that stands may be silent (members say something every 250 ms), in milliseconds. */
+/** How long a handshake may take from its first byte to its last, in milliseconds. */
 const handshakeMsMax = 5_000;
-const silenceMsMax = 5_000;
+/** How often a link that stands is looked at, and after how many looks without a byte of the other side it is cut: members say something every 250 ms. */
+const lookMs = 250;
+const silentLooksMax = 6;
 /** Unsent bytes past which a link is cut. */
 const backlogBytesMax = 268_435_456;
 
@@ -33,6 +35,9 @@ export class PeerLink {
   #why = "the connection closed";
   #isUp = false;
   readonly #deadline: NodeJS.Timeout;
+  #looking: NodeJS.Timeout | undefined;
+  /** Looks in a row that found nothing new. A process that stands still counts none, so it cuts nobody when it goes on. */
+  #silentLooks = 0;
 
   constructor(socket: Socket, handshake: Omit<HandshakeOptions, "send">, events: PeerLinkEvents) {
     this.#socket = socket;
@@ -47,6 +52,7 @@ export class PeerLink {
     });
     socket.on("close", () => {
       clearTimeout(this.#deadline);
+      clearInterval(this.#looking);
       events.onDown(this, this.#why);
     });
     this.#handshake = new Handshake({ ...handshake, send: (text) => socket.write(encodePeerFrame(text, checksum)) });
@@ -64,7 +70,12 @@ export class PeerLink {
     this.#socket.destroy();
   }
 
+  #look(): void {
+    if (++this.#silentLooks > silentLooksMax) this.cut(`it has said nothing for ${lookMs * silentLooksMax} ms`);
+  }
+
   #take(chunk: Buffer): void {
+    this.#silentLooks = 0;
     try {
       this.#reader.push(chunk, (text) => {
         if (this.#socket.destroyed) return;
@@ -87,7 +98,8 @@ export class PeerLink {
     this.#reader.bytesMax = peerFrameBytesMax;
     this.#isUp = true;
     clearTimeout(this.#deadline);
-    this.#socket.setTimeout(silenceMsMax, () => this.cut("it is silent"));
+    this.#looking = setInterval(() => this.#look(), lookMs);
+    this.#looking.unref();
     this.#events.onUp(this, { ...met.facts, reads: met.reads });
   }
 }
