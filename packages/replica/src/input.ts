@@ -22,6 +22,8 @@ export type Input =
   /** A link to a peer stands; it has proved who it is. */
   | { readonly kind: "peer-up"; readonly facts: PeerFacts }
   | { readonly kind: "peer-down"; readonly member: string }
+  /** A peer that has proved who it is says that this member is not of the ensemble, by its table of that version. */
+  | { readonly kind: "removed"; readonly version: number }
   | { readonly kind: "peer"; readonly member: string; readonly messages: readonly PeerMessage[] }
   /** Something that the disk was asked for is done: what follows is noted under this number (`completions`). */
   | { readonly kind: "performed"; readonly number: number }

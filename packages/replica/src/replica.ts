@@ -29,7 +29,7 @@ import { Waits } from "./requests/waits.ts";
 import { Admission } from "./sessions/admission.ts";
 import { Lapses } from "./sessions/lapses.ts";
 import { holderKeyOf, Policy } from "./sessions/policy.ts";
-import { Sessions } from "./sessions/sessions.ts";
+import { removed, Sessions } from "./sessions/sessions.ts";
 
 /** Txns that a member may be behind and still be asked, and how long a write may take before others had better go elsewhere. */
 const lagMax = 500;
@@ -129,6 +129,7 @@ export class Replica {
       coordinator: this.#coordinator,
       lapses: this.#lapses,
       connections: () => this.#connections.values(),
+      isRemoved: () => this.ensemble.isRemoved,
     });
     const shared = {
       budgets: this.#budgets,
@@ -210,6 +211,8 @@ export class Replica {
         return this.ensemble.up(input.facts);
       case "peer-down":
         return this.ensemble.down(input.member);
+      case "removed":
+        return this.ensemble.removed(input.version);
       case "peer":
         for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message);
         return;
@@ -235,12 +238,13 @@ export class Replica {
 
   /** True while this member serves with a quorum behind it. */
   get isServing(): boolean {
-    return this.#coordinator.member !== null && this.#sessions.cluster !== "";
+    return this.#coordinator.member !== null && this.#sessions.cluster !== "" && !this.ensemble.isRemoved;
   }
 
   /** Why this member had better be asked nothing now, in words for operators; null where it is ready. */
   get unready(): string | null {
     const behind = Math.max(this.ensemble.lag, this.#state.committed() - this.#state.tree.index);
+    if (this.ensemble.isRemoved) return removed.message;
     if (!this.isServing) return "no quorum";
     if (behind > lagMax) return `behind by ${behind} txns`;
     return this.#proposals.stalledMs > stalledMsMax ? "no write was confirmed for a while" : null;
@@ -253,7 +257,7 @@ export class Replica {
 
   #tick(): void {
     this.#sessions.tick(this.#connections);
-    if (this.#sessions.isOrphaned) this.#admission.giveUp();
+    this.#admission.giveUp();
     this.#intake.lookForStalled(this.#connections.values());
     this.#state.tree.quotas.look();
     if (this.#coordinator.isHere) this.#reaper.tick();

@@ -29,7 +29,6 @@ import { createHttp } from "./http/http.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
-import { refusalText } from "./peers/refusal-text.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 
@@ -145,10 +144,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     isOlder: (id) => running.isOlder(id),
     tls: config.peerTls,
     facts: () => running.facts,
-    refusal: (facts) => {
-      const refusal = running.refusal(facts);
-      return refusal === null ? null : refusalText(refusal);
-    },
+    refusal: (facts) => running.refusal(facts),
     submit,
     logger,
   });

@@ -22,7 +22,10 @@ interface Meeting {
   readonly said: string[];
   readonly dialer: Met | null;
   readonly acceptor: Met | null;
+  /** Of the side that ended it. */
   readonly error: Error | null;
+  /** Of the side that was told so, where that one refused it. */
+  readonly refused: Error | null;
 }
 
 /** Lets member 2 dial member 1; `bend` may change what one says on its way. */
@@ -56,14 +59,23 @@ function meet(
     ...options.dialer,
   });
   const met: { dialer: Met | null; acceptor: Met | null } = { dialer: null, acceptor: null };
+  const told = (): Error | null => {
+    const last = waiting.shift();
+    try {
+      if (last !== undefined) (last.to === "dialer" ? dialer : acceptor).take(last.text);
+    } catch (error) {
+      return error as Error;
+    }
+    return null;
+  };
   try {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       met[next.to] = (next.to === "dialer" ? dialer : acceptor).take(next.text) ?? met[next.to];
     }
   } catch (error) {
-    return { said, ...met, error: error as Error };
+    return { said, ...met, error: error as Error, refused: told() };
   }
-  return { said, ...met, error: null };
+  return { said, ...met, error: null, refused: null };
 }
 
 describe("two members", () => {
@@ -104,7 +116,22 @@ describe("two members", () => {
     expect(meet({ acceptor: { certified: "9" } }).error?.message).toContain("its certificate is that of member 9");
     expect(meet({ dialer: { to: "7" } }).error?.message).toContain("this is member 1, not 7");
     expect(wrong.said.join("")).not.toContain("directory-1");
-    expect(meet({ acceptor: { refusal: () => "not of this ensemble" } }).error?.message).toContain("not of this ensemble");
+    expect(meet({ acceptor: { refusal: () => ({ kind: "not-a-member", member: "2", version: 3 }) } }).error?.message).toContain(
+      "not of this ensemble",
+    );
+  });
+
+  it("tell one that was removed, and only by a side that has proved itself", () => {
+    const not = (member: string) => ({ refusal: () => ({ kind: "not-a-member", member, version: 3 }) as const });
+    const removedIn = (given: Parameters<typeof meet>[0]): number | null | undefined =>
+      (meet(given).refused as HandshakeError | null)?.removedIn;
+    const secret = "shared";
+    expect(removedIn({ dialer: { secret }, acceptor: { secret, ...not("2") } })).toBe(3);
+    expect(removedIn({ dialer: { secret, ...not("1") }, acceptor: { secret } })).toBe(3);
+    const lie = JSON.stringify({ refused: "you are out", removedIn: 9, proof: "AAAA" });
+    const lied = meet({ dialer: { secret }, acceptor: { secret }, bend: (text) => (text.includes('"member":"1"') ? lie : text) });
+    expect(lied.error).toMatchObject({ message: expect.stringContaining("you are out"), removedIn: null });
+    expect(removedIn({ acceptor: not("2") })).toBeNull();
   });
 
   it("can't be played by a record of another meeting", () => {

@@ -50,7 +50,9 @@ export interface PeerFacts {
 
 /** Why a member does not speak with a peer; its host has the words. */
 export type PeerRefusal =
-  | { readonly kind: "own-id" | "not-a-founder" | "not-a-member" | "other-directory" | "empty-directory"; readonly member: string }
+  | { readonly kind: "own-id" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
+  /** `version`: of the table that lacks it. */
+  | { readonly kind: "not-a-member"; readonly member: string; readonly version: number }
   | { readonly kind: "other-cluster"; readonly member: string; readonly cluster: string; readonly own: string }
   /** `founders`, `own`: ids, separated by commas. */
   | { readonly kind: "other-founders"; readonly member: string; readonly founders: string; readonly own: string };
@@ -114,6 +116,8 @@ export class Ensemble {
   #lookedAt = Number.NEGATIVE_INFINITY;
   #isProposing = false;
   #isFounding = false;
+  /** The newest table of which a peer has said that it lacks this member. */
+  #removedIn = 0;
 
   constructor(options: EnsembleOptions, state: EnsembleState) {
     this.#options = options;
@@ -182,6 +186,17 @@ export class Ensemble {
 
   down(member: string): void {
     this.#peers.delete(member);
+  }
+
+  /** A peer that has proved who it is does not link, because its table lacks this member. */
+  removed(version: number): void {
+    this.#removedIn = Math.max(this.#removedIn, version);
+  }
+
+  /** True for a member that was taken out, and has heard of it; once it is taken in again, its own table is newer than that word. */
+  get isRemoved(): boolean {
+    const { version } = this.#state.tree.ensemble;
+    return version > 0 && this.#removedIn >= version;
   }
 
   /** A member says how far it is. What the coordinator says of the time is the time. */
@@ -379,7 +394,7 @@ function readsOf(seen: PeerFacts | undefined, row: MemberRow): Pick<MemberRow, "
 function refusalByTable(members: readonly MemberRow[], version: number, { member, ...facts }: PeerFacts): PeerRefusal | null {
   const row = members.find(({ id }) => id === member);
   // One that knows a newer table may have been added while this member was away.
-  if (row === undefined) return facts.version > version ? null : { kind: "not-a-member", member };
+  if (row === undefined) return facts.version > version ? null : { kind: "not-a-member", member, version };
   if (row.directory === null || row.directory === facts.directory) return null;
   return { kind: facts.isFounded ? "other-directory" : "empty-directory", member };
 }

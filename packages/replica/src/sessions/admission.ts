@@ -87,10 +87,11 @@ export class Admission {
     this.#connecting.delete(connection);
   }
 
-  /** Nobody coordinates: whoever wants a session is told to look elsewhere. */
+  /** Whoever wants in, and had better not come here, is told to look elsewhere. */
   giveUp(): void {
     for (const [connection, { id, connect }] of [...this.#connecting]) {
-      if (!connect.isReadOnly) this.#refuse(connection, id, noCoordinator, closeCode.unavailable);
+      const refusal = this.#state.sessions.refusal(connect.isReadOnly);
+      if (refusal !== null) this.#refuse(connection, id, refusal, closeCode.unavailable);
     }
   }
 
@@ -101,8 +102,8 @@ export class Admission {
     if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
     this.#connecting.set(connection, { id: message.id, connect, isOpening: false });
     connection.agree({ isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
-    if (this.#state.sessions.isOrphaned && !connect.isReadOnly)
-      return this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable);
+    const refusal = this.#state.sessions.refusal(connect.isReadOnly);
+    if (refusal !== null) return this.#refuse(connection, message.id, refusal, closeCode.unavailable);
     // Credentials are proved with the cluster's id, and every reply says it; and nobody comes in before it says whose the root is.
     this.#state.waits.until(
       () => this.#state.sessions.cluster !== "" && this.#state.tree.ensemble.version > 0,

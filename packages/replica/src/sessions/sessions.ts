@@ -26,11 +26,17 @@ export interface SessionsState {
   readonly coordinator: Coordinator;
   readonly lapses: Lapses;
   readonly connections: () => Iterable<Connection>;
+  /** True for a member that was taken out of the ensemble. */
+  readonly isRemoved: () => boolean;
 }
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
 const orphanMs = 2_000;
 export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: there is no coordinator");
+export const removed: Refusal = refuse(
+  "UNAVAILABLE",
+  "this member was removed from the ensemble: stop it, or take it back with copse member add, asked of another member",
+);
 
 /** A pause of the process longer than this restarts all timers, in milliseconds. */
 const pauseMs = 1_000;
@@ -197,8 +203,14 @@ export class Sessions {
     this.#state.lapses.restart();
   }
 
-  /** True once nobody has coordinated for so long that clients had better look elsewhere. */
-  get isOrphaned(): boolean {
+  /** Why clients had better look elsewhere, or null: what this member holds stays old for good, or nobody has coordinated for a while. */
+  refusal(isReadOnly: boolean): Refusal | null {
+    if (this.#state.isRemoved()) return removed;
+    return this.#isOrphaned && !isReadOnly ? noCoordinator : null;
+  }
+
+  /** True once nobody has coordinated for so long that sessions had better look elsewhere. */
+  get #isOrphaned(): boolean {
     return this.#orphanedAt !== null && this.#state.clock.now() - this.#orphanedAt >= orphanMs;
   }
 
@@ -219,15 +231,17 @@ export class Sessions {
         if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
       } else if (connection.session !== null) this.#ask(connection, now);
     }
-    if (this.isOrphaned) this.#giveUp(connections);
+    this.#giveUp(connections);
   }
 
-  /** Nobody coordinates: whoever has a session, or wants one, is told to look elsewhere. */
+  /** Whoever is in, and had better not be here, is told to look elsewhere. */
   #giveUp(connections: ReadonlyMap<number, Connection>): void {
+    if (this.refusal(false) === null) return;
     const { zxid } = this.#state.tree;
     for (const connection of connections.values()) {
-      if (connection.session === null) continue;
-      connection.refuseAll(connection.replies.refused(zxid, noCoordinator), closeCode.unavailable, noCoordinator.message);
+      const refusal = this.refusal(connection.session === null);
+      if (refusal === null || connection.phase.kind === "awaiting-connect") continue;
+      connection.refuseAll(connection.replies.refused(zxid, refusal), closeCode.unavailable, refusal.message);
     }
     this.#state.proposals.forget();
   }

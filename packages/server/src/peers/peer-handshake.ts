@@ -10,8 +10,9 @@
  * known to be of such a build, so that an ensemble is upgraded member by member, and with nobody else.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { type PeerFacts, txnFormats } from "@copse/replica";
+import { type PeerFacts, type PeerRefusal, txnFormats } from "@copse/replica";
 import { checksum, type Sealer, sealer } from "./peer-frame.ts";
+import { refusalText } from "./refusal-text.ts";
 
 /** What this build reads and writes, oldest and newest: how members meet, and the txns inside entries. */
 export const formats: { readonly peer: readonly [number, number]; readonly txn: readonly [number, number] } = {
@@ -37,7 +38,7 @@ export interface HandshakeOptions {
   readonly certified: string | null;
   readonly facts: () => PeerFacts;
   /** Why the peer is not welcome, or null. */
-  readonly refusal: (facts: PeerFacts) => string | null;
+  readonly refusal: (facts: PeerFacts) => PeerRefusal | null;
   readonly send: (text: string) => void;
 }
 
@@ -53,6 +54,13 @@ export interface Met {
 /** The peer, or this side, does not want the link. */
 export class HandshakeError extends Error {
   override readonly name: string = "HandshakeError";
+  /** The version of the ensemble's table that lacks this member, where a peer that has proved who it is said so; else null. */
+  readonly removedIn: number | null;
+
+  constructor(why: string, removedIn: number | null = null) {
+    super(why);
+    this.removedIn = removedIn;
+  }
 }
 
 export class Handshake {
@@ -79,7 +87,9 @@ export class Handshake {
   /** Takes the peer's next frame; gives the result once both have said all. @throws HandshakeError */
   take(text: string): Met | null {
     const said = parse(text);
-    if (typeof said["refused"] === "string") throw new HandshakeError(`refused by member ${this.#peer}: ${said["refused"].slice(0, 500)}`);
+    if (typeof said["refused"] === "string") {
+      throw new HandshakeError(`refused by member ${this.#peer}: ${said["refused"].slice(0, 500)}`, this.#removal(said));
+    }
     return this.#options.role === "acceptor" ? this.#accept(said) : this.#dial(said);
   }
 
@@ -115,6 +125,16 @@ export class Handshake {
     return this.#met(facts);
   }
 
+  /** What a refusal says of this member's removal: an operator's word travels with it, so nobody else's is taken. */
+  #removal(said: Said): number | null {
+    const { role, certified } = this.#options;
+    const version = said["removedIn"];
+    if (!Number.isSafeInteger(version) || (this.#secret === null && certified === null)) return null;
+    // A dialer proves itself before it refuses, an acceptor while it does.
+    const isProved = role === "acceptor" ? this.#facts !== null : this.#proves(said, "acceptor");
+    return isProved ? (version as number) : null;
+  }
+
   #met(facts: PeerFacts): Met {
     const { role } = this.#options;
     const reads = this.#reads;
@@ -146,9 +166,15 @@ export class Handshake {
   }
 
   #checkProof(said: Said, role: Role): void {
-    const { certified, otherSecret } = this.#options;
+    const { certified } = this.#options;
     if (certified !== null && certified !== this.#peer) this.#refuse(`its certificate is that of member ${certified}`);
-    if (this.#secret === null) return;
+    if (!this.#proves(said, role)) this.#refuse("its secret does not match");
+  }
+
+  /** True where the peer has proved that it knows a secret which is accepted; that one is the secret of this meeting from then on. */
+  #proves(said: Said, role: Role): boolean {
+    const { otherSecret } = this.#options;
+    if (this.#secret === null) return true;
     const proof = Buffer.from(this.#text(said, "proof"), "base64");
     // Who accepts takes either, and proves itself with the one that was proved.
     const accepted = this.#options.role === "acceptor" ? [this.#secret, otherSecret ?? null] : [this.#secret];
@@ -156,9 +182,9 @@ export class Handshake {
       const expected = secret === null ? null : this.#hmac(`proof ${role}`, secret);
       if (expected === null || proof.length !== expected.length || !timingSafeEqual(proof, expected)) continue;
       this.#secret = secret;
-      return;
+      return true;
     }
-    this.#refuse("its secret does not match");
+    return false;
   }
 
   #checkFacts(said: Said): PeerFacts {
@@ -175,7 +201,10 @@ export class Handshake {
     const isFounded = given.isFounded === true;
     const facts = { member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String), time };
     const refusal = this.#options.refusal(facts);
-    return refusal === null ? facts : this.#refuse(refusal);
+    if (refusal === null) return facts;
+    // Each side has proved itself by now, or does so with this.
+    const removal = refusal.kind === "not-a-member" ? { removedIn: refusal.version, proof: this.#proof(this.#options.role) } : {};
+    return this.#refuse(refusalText(refusal), removal);
   }
 
   #proof(role: Role): string {
@@ -198,8 +227,8 @@ export class Handshake {
     this.#options.send(JSON.stringify(words));
   }
 
-  #refuse(why: string): never {
-    this.#say({ refused: why });
+  #refuse(why: string, rest: Said = {}): never {
+    this.#say({ refused: why, ...rest });
     throw new HandshakeError(`refused member ${this.#peer}: ${why}`);
   }
 }

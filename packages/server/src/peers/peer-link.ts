@@ -7,7 +7,7 @@
 import type { Socket } from "node:net";
 import { decodePeerMessages, encodePeerMessages, type PeerFacts, type PeerMessage } from "@copse/replica";
 import { checksum, encodePeerFrame, PeerFrameReader, peerFrameBytesMax, type Sealer } from "./peer-frame.ts";
-import { Handshake, type HandshakeOptions } from "./peer-handshake.ts";
+import { Handshake, HandshakeError, type HandshakeOptions } from "./peer-handshake.ts";
 
 /** How long a handshake may take from its first byte to its last, in milliseconds. */
 const handshakeMsMax = 5_000;
@@ -20,6 +20,8 @@ const backlogBytesMax = 268_435_456;
 export interface PeerLinkEvents {
   readonly onUp: (link: PeerLink, facts: PeerFacts) => void;
   readonly onMessages: (link: PeerLink, messages: readonly PeerMessage[]) => void;
+  /** The peer has proved who it is, and does not link: its table, of that version, lacks this member. */
+  readonly onRemoved: (version: number) => void;
   /** @param why in words, for the log */
   readonly onDown: (link: PeerLink, why: string) => void;
 }
@@ -84,6 +86,7 @@ export class PeerLink {
       });
     } catch (error) {
       this.#why = (error as Error).message;
+      if (error instanceof HandshakeError && error.removedIn !== null) this.#events.onRemoved(error.removedIn);
       // What was said last (a refusal, with its reason) still goes out.
       this.#socket.destroySoon();
     }

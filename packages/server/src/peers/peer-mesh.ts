@@ -1,5 +1,6 @@
 /**
- * The links to the other members: one connection for each pair, dialled by the one with the higher id.
+ * The links to the other members: one connection for each pair, dialled by the one with the higher id; by the other too while it has no
+ * link at all, so that a member that was taken out, whom nobody dials any more, is told of it.
  *
  * Invariants: at most one link to a member stands, the newest; the core hears of a link's end before it hears of the
  * next one's beginning; a member that is not wanted any more is cut off. It decides nothing about who is welcome: the core
@@ -7,12 +8,13 @@
  */
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage } from "@copse/replica";
+import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage, PeerRefusal } from "@copse/replica";
 import type { Logger } from "pino";
 import { isLoopback, type PeerTls } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { PeerLink } from "./peer-link.ts";
 import type { PeerSecrets } from "./peer-secret.ts";
+import { refusalText } from "./refusal-text.ts";
 
 export interface PeerMeshOptions {
   readonly member: string;
@@ -22,13 +24,15 @@ export interface PeerMeshOptions {
   readonly isOlder: (member: string) => boolean;
   readonly tls: PeerTls | null;
   readonly facts: () => PeerFacts;
-  readonly refusal: (facts: PeerFacts) => string | null;
+  readonly refusal: (facts: PeerFacts) => PeerRefusal | null;
   readonly submit: (input: Input) => void;
   readonly logger: Logger;
 }
 
 const retryMsMin = 50;
 const retryMsMax = 1_000;
+/** How long a member without links waits until it dials those with a higher id, in milliseconds. */
+const aloneMs = 3_000;
 /** Connections in their handshake at once, in all and from one address. */
 const strangersMax = 256;
 const strangersPerAddressMax = 8;
@@ -59,6 +63,8 @@ export class PeerMesh implements Mesh {
   #proved: { readonly secrets: PeerSecrets | null } | null = null;
   #server: net.Server | null = null;
   #isStopping = false;
+  /** The newest table of which it was said that it lacks this member. */
+  #removedIn = 0;
   #tls: PeerTls | null;
 
   constructor(options: PeerMeshOptions) {
@@ -103,14 +109,28 @@ export class PeerMesh implements Mesh {
     for (const [id, dialling] of this.#dialling) if (wanted.get(id) !== dialling.address) this.#stopDialling(id, dialling);
     for (const { link, facts } of this.#up.values()) {
       const why = wanted.has(link.member) ? null : this.#options.refusal(facts);
-      if (why !== null) link.cut(why);
+      if (why !== null) link.cut(refusalText(why));
     }
     for (const [id, address] of wanted) {
-      if (Number(id) > Number(this.#options.member) || this.#dialling.has(id)) continue;
+      if (this.#dialling.has(id)) continue;
       const dialling: Dialling = { address, timer: null, retryMs: retryMsMin, link: null, said: "" };
       this.#dialling.set(id, dialling);
-      this.#dial(id, dialling);
+      if (this.#isDialledBy(id)) this.#dialOnceAlone(id, dialling);
+      else this.#dial(id, dialling);
     }
+  }
+
+  /** True for a member that dials this one. */
+  #isDialledBy(id: string): boolean {
+    return Number(id) > Number(this.#options.member);
+  }
+
+  #dialOnceAlone(id: string, dialling: Dialling): void {
+    // Two that dial each other at once cut each other's link: chance parts them.
+    dialling.timer = setTimeout(
+      () => (this.#up.size === 0 ? this.#dial(id, dialling) : this.#dialOnceAlone(id, dialling)),
+      aloneMs * (0.5 + Math.random() / 2),
+    );
   }
 
   async stop(): Promise<void> {
@@ -150,6 +170,7 @@ export class PeerMesh implements Mesh {
     if (this.#dialling.get(id) !== dialling || this.#isStopping) return;
     if (dialling.said !== why) this.#options.logger.warn({ peer: id, why }, "no link");
     dialling.said = why;
+    if (this.#isDialledBy(id)) return this.#dialOnceAlone(id, dialling);
     dialling.timer = setTimeout(() => this.#dial(id, dialling), dialling.retryMs * (0.5 + Math.random() / 2));
     dialling.retryMs = Math.min(retryMsMax, dialling.retryMs * 2);
   }
@@ -193,6 +214,7 @@ export class PeerMesh implements Mesh {
           logger.info({ peer: met.member }, "linked");
           submit({ kind: "peer-up", facts: met });
         },
+        onRemoved: (version) => this.#removed(version),
         onMessages: (link, messages) => submit({ kind: "peer", member: link.member, messages }),
         onDown: (link, why) => {
           if (this.#up.get(link.member)?.link === link) {
@@ -204,6 +226,14 @@ export class PeerMesh implements Mesh {
         },
       },
     );
+  }
+
+  #removed(version: number): void {
+    const { facts, submit, logger } = this.#options;
+    submit({ kind: "removed", version });
+    if (facts().version === 0 || version <= this.#removedIn) return;
+    this.#removedIn = version;
+    logger.error("this member was removed from the ensemble, and serves nobody: stop it, or take it back with copse member add");
   }
 
   /** What is proved on links to and from this host: certificates may do alone, elsewhere than on loopback somebody has to choose a secret. */
