@@ -116,7 +116,7 @@ export class Member {
         time,
         random: options.chance,
         deliver,
-        send: (to, message) => this.#post(to, message),
+        send: (to, message) => this.#sendRaft(to, message),
         defer: (next) => this.#defer(next),
         takeSnapshot: () => this.#compaction.take(),
         touch: (sessions) => this.#replica.touch(sessions),
@@ -323,8 +323,10 @@ export class Member {
   #receive(input: Input): void {
     switch (input.kind) {
       case "peer":
+        // What the time is comes before a vote that makes this member lead, and stamp.
+        this.#replica.receive(input);
         for (const message of input.messages) this.#order.receive(Number(input.member), message);
-        break;
+        return;
       case "peer-up":
         this.#sayStatus(input.facts.member);
         break;
@@ -353,6 +355,12 @@ export class Member {
 
   #sayStatus(member: string): void {
     this.#post(Number(member), { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+  }
+
+  /** A vote says the time with it: who is elected by it, and has not heard the time from anyone, would begin it anew. */
+  #sendRaft(to: MemberId, sent: PeerMessage): void {
+    if (sent.kind === "raft" && sent.message.kind === "vote-reply") this.#sayStatus(String(to));
+    this.#post(to, sent);
   }
 
   #post(to: MemberId, message: PeerMessage): void {

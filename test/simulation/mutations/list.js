@@ -3,6 +3,7 @@
  *
  * `seed` is one that caught it: the test run tries that one first; null where none has yet. A patch whose text is gone fails.
  */
+import { identityMutations } from "./identities.js";
 import { recipeMutations } from "./recipes.js";
 
 const raft = "packages/raft/src";
@@ -92,7 +93,7 @@ export const mutations = [
   {
     name: "M8",
     what: "a higher term in a reply is ignored",
-    seed: 1259,
+    seed: 94,
     patches: [
       {
         file: `${raft}/raft.ts`,
@@ -330,7 +331,7 @@ export const mutations = [
   {
     name: "M26",
     what: "a signal says what it was told last, and does not look",
-    seed: 22,
+    seed: 126,
     patches: [{ file: `${client}/session/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
   },
   {
@@ -364,34 +365,13 @@ export const mutations = [
     patches: [{ file: `${replica}/order/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
   },
   {
-    name: "M31",
-    what: "a revocation misses the subscriptions that are open",
-    seed: 7,
+    name: "M34",
+    what: "a vote does not say the time",
+    seed: 653,
     patches: [
-      {
-        file: `${replica}/sessions/sessions.ts`,
-        from: "held !== undefined && held !== connection.identities.held &&",
-        to: "held === undefined && connection.identities.held === null &&",
-      },
+      { file: `${replica}/member.ts`, from: 'sent.message.kind === "vote-reply") this.#say', to: "sent.message.index < 0) this.#say" },
     ],
   },
-  {
-    name: "M32",
-    what: "whether an identity has ended is judged by the clock where the write is applied",
-    seed: 7,
-    patches: [
-      {
-        file: `${tree}/apply.ts`,
-        from: "return Math.max(txn.wall ?? 0, stamp);",
-        to: "return Date.now() % 2 === 0 ? 0 : 1e15;",
-      },
-    ],
-  },
-  {
-    name: "M33",
-    what: "a member shows what an identity gave after that has ended by its clock",
-    seed: 15,
-    patches: [{ file: `${replica}/sessions/lapses.ts`, from: "if (wall < this.#lookAt) return;", to: "if (wall >= 0) return;" }],
-  },
+  ...identityMutations,
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
 ];

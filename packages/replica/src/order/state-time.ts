@@ -3,8 +3,8 @@
  *
  * It follows the wall clock, but never jumps with it: it runs at 0.9 to 1.1 times the monotonic clock until the two meet. So a wall
  * clock that jumps an hour ahead makes no TTL come due early, and one that jumps back does not hold time still. Invariants: while a
- * member of the ensemble knows the state's time, the others learn it from that member; only where nobody knows it, as after a start of
- * all of them, does it begin at the wall clock. It is never before the time of the newest entry that was applied.
+ * member of the ensemble knows the state's time, the others learn it from that member, with its vote if not before; only where nobody knows
+ * it, as after a start of all of them, does it begin at the wall clock. It is never before the time of the newest entry that was applied.
  */
 import type { Clock } from "../ports.ts";
 
