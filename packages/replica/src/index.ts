@@ -3,7 +3,8 @@ export { accountKey, type BudgetLimits, openBudgets } from "./connections/budget
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
 export { type ClassBudget, type ClassBudgets, type IdentityClass, openClassBudget, openClassBudgets } from "./connections/holders.ts";
 export type { AuthOutcome } from "./connections/proof.ts";
-export type { EnsembleOptions, PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
+export type { EnsembleOptions } from "./ensemble/ensemble.ts";
+export type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";

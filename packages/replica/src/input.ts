@@ -4,7 +4,7 @@
 
 import type { Proof } from "@copse/tree";
 import type { AuthOutcome } from "./connections/proof.ts";
-import type { PeerFacts } from "./ensemble/ensemble.ts";
+import type { PeerFacts } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { OrderEvent } from "./order/order.ts";
 import type { PolicySettings } from "./sessions/policy.ts";

@@ -10,7 +10,7 @@ import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
 import { isRootOpen, Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
-import type { PeerFacts, PeerRefusal } from "./ensemble/ensemble.ts";
+import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { Figures, OrderFigures } from "./figures.ts";
 import { History } from "./following/history.ts";

@@ -372,6 +372,18 @@ export const mutations = [
       { file: `${replica}/member.ts`, from: 'sent.message.kind === "vote-reply") this.#say', to: "sent.message.index < 0) this.#say" },
     ],
   },
+  {
+    name: "M35",
+    what: "a leader that leaves hands over to another that leaves",
+    seed: 516,
+    patches: [
+      {
+        file: `${replica}/ensemble/ensemble.ts`,
+        from: "if (ready.length > 0) return consensus.handOver(ready);",
+        to: "return consensus.handOver(voters);",
+      },
+    ],
+  },
   ...identityMutations,
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
 ];

@@ -24,38 +24,8 @@ import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { StateTime } from "../order/state-time.ts";
 import type { Clock, PeerAddress, Random } from "../ports.ts";
+import type { PeerFacts, PeerRefusal } from "./peer-facts.ts";
 import type { PeerMessage } from "./peer-message.ts";
-
-/** What members tell each other when they meet. */
-export interface PeerFacts {
-  readonly member: string;
-  /** The URL that it tells clients. */
-  readonly url: string;
-  /** Where its peers reach it, HOST:PORT, or "" where it does not listen for any. */
-  readonly peer: string;
-  /** The id of its data directory. */
-  readonly directory: string;
-  /** The cluster's id, or "" where it does not know. */
-  readonly cluster: string;
-  readonly isFounded: boolean;
-  /** Version of the ensemble's table, as far as it knows. */
-  readonly version: number;
-  /** Ids of those who are to found the ensemble with it, in order; of no meaning once it is founded. */
-  readonly founders: readonly string[];
-  /** The newest format of txns that it reads; the handshake says it. */
-  readonly reads?: number;
-  /** The state's time, in milliseconds since the epoch; 0 where it does not know it. */
-  readonly time: number;
-}
-
-/** Why a member does not speak with a peer; its host has the words. */
-export type PeerRefusal =
-  | { readonly kind: "own-id" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
-  /** `version`: of the table that lacks it. */
-  | { readonly kind: "not-a-member"; readonly member: string; readonly version: number }
-  | { readonly kind: "other-cluster"; readonly member: string; readonly cluster: string; readonly own: string }
-  /** `founders`, `own`: ids, separated by commas. */
-  | { readonly kind: "other-founders"; readonly member: string; readonly founders: string; readonly own: string };
 
 export interface EnsembleOptions {
   readonly member: string;
@@ -83,8 +53,8 @@ export interface Consensus {
   readonly needsSnapshot: boolean;
   isCaughtUp(member: MemberId): boolean;
   change(changes: readonly MemberChange[]): void;
-  /** Hands over to the voter that lacks least. */
-  handOver(): void;
+  /** Hands over to that one of these voters that lacks least. */
+  handOver(to: readonly MemberId[]): void;
 }
 
 export interface EnsembleState {
@@ -376,12 +346,18 @@ export class Ensemble {
 
   #align(): void {
     const changes = this.#changes();
-    const { consensus, takeSnapshot } = this.#state;
+    const { tree, consensus, takeSnapshot } = this.#state;
     if (changes.length === 0 || this.#isJoint) return;
     if (consensus.needsSnapshot) return takeSnapshot();
     const own = Number(this.#options.member);
-    if (changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return consensus.handOver();
-    consensus.change(changes);
+    if (!changes.some(({ kind, member }) => member === own && kind !== "add-voter")) return consensus.change(changes);
+    // Two that leave would hand over to each other for ever: it takes one that stays, and where none is ready, those who come are first.
+    const { voters } = consensus.members;
+    const staying = tree.ensemble.members.filter(({ role }) => role === "voter").map(({ id }) => Number(id));
+    const ready = staying.filter((id) => id !== own && voters.includes(id) && consensus.isCaughtUp(id));
+    if (ready.length > 0) return consensus.handOver(ready);
+    const additions = changes.filter(({ kind, member }) => kind !== "remove" && !voters.includes(member));
+    if (additions.length > 0) consensus.change(additions);
   }
 }
 

@@ -199,9 +199,9 @@ export class RaftOrder implements Order, Consensus {
     this.#raft.proposeChange({ transition: "auto", changes });
   }
 
-  handOver(): void {
+  handOver(to?: readonly MemberId[]): void {
     const { voters, progress } = this.#raft.members;
-    const others = [...voters[0]].filter((id) => id !== this.#options.id && progress.get(id)?.isActive === true);
+    const others = [...(to ?? voters[0])].filter((id) => id !== this.#options.id && progress.get(id)?.isActive === true);
     const [successor] = others.sort((a, b) => progress.get(b)!.match - progress.get(a)!.match);
     if (this.#raft.role === "leader" && successor !== undefined) this.#raft.transferLeadership(successor);
   }

@@ -1,0 +1,32 @@
+/** What members say of themselves when they meet, and why one does not speak with another. */
+
+/** What members tell each other when they meet. */
+export interface PeerFacts {
+  readonly member: string;
+  /** The URL that it tells clients. */
+  readonly url: string;
+  /** Where its peers reach it, HOST:PORT, or "" where it does not listen for any. */
+  readonly peer: string;
+  /** The id of its data directory. */
+  readonly directory: string;
+  /** The cluster's id, or "" where it does not know. */
+  readonly cluster: string;
+  readonly isFounded: boolean;
+  /** Version of the ensemble's table, as far as it knows. */
+  readonly version: number;
+  /** Ids of those who are to found the ensemble with it, in order; of no meaning once it is founded. */
+  readonly founders: readonly string[];
+  /** The newest format of txns that it reads; the handshake says it. */
+  readonly reads?: number;
+  /** The state's time, in milliseconds since the epoch; 0 where it does not know it. */
+  readonly time: number;
+}
+
+/** Why a member does not speak with a peer; its host has the words. */
+export type PeerRefusal =
+  | { readonly kind: "own-id" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
+  /** `version`: of the table that lacks it. */
+  | { readonly kind: "not-a-member"; readonly member: string; readonly version: number }
+  | { readonly kind: "other-cluster"; readonly member: string; readonly cluster: string; readonly own: string }
+  /** `founders`, `own`: ids, separated by commas. */
+  | { readonly kind: "other-founders"; readonly member: string; readonly founders: string; readonly own: string };
