@@ -51,7 +51,8 @@ export const mutations = [
   {
     name: "M4",
     what: "entries of older terms are committed by counting",
-    seed: 620,
+    // One seed in thousands meets it: packages/raft/test/commit.test.ts holds it without chance.
+    seed: null,
     patches: [
       {
         file: `${raft}/core.ts`,
@@ -93,7 +94,7 @@ export const mutations = [
   {
     name: "M8",
     what: "a higher term in a reply is ignored",
-    seed: 94,
+    seed: 21,
     patches: [
       {
         file: `${raft}/raft.ts`,
@@ -331,7 +332,7 @@ export const mutations = [
   {
     name: "M26",
     what: "a signal says what it was told last, and does not look",
-    seed: 126,
+    seed: 30,
     patches: [{ file: `${client}/session/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
   },
   {
