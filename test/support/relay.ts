@@ -6,6 +6,7 @@ export class Relay {
   readonly #sockets: Set<Socket> = new Set();
   #isCut = false;
   #isHole = false;
+  #isHoleForNew = false;
   /** The port that it leads to, on the loopback. */
   to = 0;
 
@@ -16,8 +17,9 @@ export class Relay {
         return;
       }
       const far = connect(this.to, "127.0.0.1");
-      this.#join(near, far);
-      this.#join(far, near);
+      const isNew = this.#isHoleForNew;
+      this.#join(near, far, isNew);
+      this.#join(far, near, isNew);
     });
   }
 
@@ -36,6 +38,7 @@ export class Relay {
   mend(): void {
     this.#isCut = false;
     this.#isHole = false;
+    this.#isHoleForNew = false;
   }
 
   /** What is sent through it is taken and goes nowhere, and nobody is told. */
@@ -43,12 +46,17 @@ export class Relay {
     this.#isHole = true;
   }
 
+  /** The same for connections that are still to come; those that stand go on. */
+  swallowNew(): void {
+    this.#isHoleForNew = true;
+  }
+
   close(): void {
     this.cut();
     this.#server.close();
   }
 
-  #join(from: Socket, into: Socket): void {
+  #join(from: Socket, into: Socket, isLost: boolean): void {
     this.#sockets.add(from);
     // A broken end ends the other; there is nothing to be done about its error.
     from.on("error", () => {});
@@ -57,7 +65,7 @@ export class Relay {
       into.destroy();
     });
     from.on("data", (chunk) => {
-      if (!this.#isHole && !into.write(chunk)) from.pause();
+      if (!this.#isHole && !isLost && !into.write(chunk)) from.pause();
     });
     into.on("drain", () => from.resume());
     from.on("end", () => into.end());

@@ -144,12 +144,14 @@ describe("a peer", () => {
   it("behind a black hole is down for the others soon, although they go on sending to it, and the log says why", {
     timeout: 120_000,
   }, async () => {
-    const relay = new Relay();
-    cleanUps.push(() => relay.close());
-    const [hole, ...ports] = [await relay.listen(), await freePort(), await freePort(), await freePort()];
-    relay.to = ports[0]!;
-    // The second and third reach the first, and it is dialled by them, through the relay.
-    const peers = `1=127.0.0.1:${hole},2=127.0.0.1:${ports[1]},3=127.0.0.1:${ports[2]}`;
+    const relays = [new Relay(), new Relay(), new Relay()];
+    cleanUps.push(() => {
+      for (const relay of relays) relay.close();
+    });
+    const ports = [await freePort(), await freePort(), await freePort()];
+    const holes = [await relays[0]!.listen(), await relays[1]!.listen(), await relays[2]!.listen()];
+    for (const [at, relay] of relays.entries()) relay.to = ports[at]!;
+    const peers = holes.map((port, at) => `${at + 1}=127.0.0.1:${port}`).join(",");
     const start = async (id: number): Promise<{ process: Process; port: number }> => {
       const port = await freePort();
       const listen = ["--listen", `127.0.0.1:${port}`, "--peer-listen", `127.0.0.1:${ports[id - 1]}`];
@@ -173,7 +175,9 @@ describe("a peer", () => {
       return (JSON.parse(out) as { members: { id: string; state: string }[] }).members.find(({ id }) => id === "1")?.state ?? "";
     };
     await until(async () => (await stateOf()) === "up");
-    relay.swallow();
+    // The first is dialled by the others; once it has no link, it dials them, and that is lost too.
+    relays[0]!.swallow();
+    for (const relay of relays.slice(1)) relay.swallowNew();
     await expect.poll(stateOf, { timeout: 20_000, interval: 500 }).toBe("down");
     const logs = members.map(({ process: one }) => one.err).join("");
     expect(logs).toMatch(/"peer":"1","why":"it has said nothing for 1500 ms","msg":"link lost"/);

@@ -125,12 +125,21 @@ export class PeerMesh implements Mesh {
     return Number(id) > Number(this.#options.member);
   }
 
+  /** Dials one that dials this member, unless a link stands by then. */
   #dialOnceAlone(id: string, dialling: Dialling): void {
+    if (dialling.timer !== null) clearTimeout(dialling.timer);
+    const dial = (): void => {
+      dialling.timer = null;
+      if (this.#up.size === 0) this.#dial(id, dialling);
+    };
     // Two that dial each other at once cut each other's link: chance parts them.
-    dialling.timer = setTimeout(
-      () => (this.#up.size === 0 ? this.#dial(id, dialling) : this.#dialOnceAlone(id, dialling)),
-      aloneMs * (0.5 + Math.random() / 2),
-    );
+    dialling.timer = setTimeout(dial, aloneMs * (0.5 + Math.random() / 2));
+  }
+
+  /** The last link is gone. */
+  #alone(): void {
+    if (this.#isStopping) return;
+    for (const [id, dialling] of this.#dialling) if (this.#isDialledBy(id) && dialling.link === null) this.#dialOnceAlone(id, dialling);
   }
 
   async stop(): Promise<void> {
@@ -221,6 +230,7 @@ export class PeerMesh implements Mesh {
             this.#up.delete(link.member);
             logger.info({ peer: link.member, why }, "link lost");
             submit({ kind: "peer-down", member: link.member });
+            if (this.#up.size === 0) this.#alone();
           } else if (meeting.role === "acceptor" && link.member === "") this.#refuse(why);
           onEnd(why);
         },
