@@ -9,6 +9,7 @@
 import { isReserved, type Permission } from "@copse/protocol";
 import { governedBy, isQuotaPath } from "../operations/quota.ts";
 import { Acl, type Caller, mayDo, mayDoByName, passesAll } from "./acl.ts";
+import { Remembered } from "./remembered.ts";
 import { type Grant, grantedTo, type Rule, type RulesDocument } from "./rules-document.ts";
 
 /** A place in the patterns: what may come next, and the rules that end here. */
@@ -37,15 +38,19 @@ export interface Brought {
   readonly isEphemeral: boolean;
 }
 
-/** Paths whose rules are remembered. */
-const foundMax = 4_096;
+/** What is remembered of paths, and of ACLs that paths share, in bytes each. */
+const rememberedBytesMax = 8_388_608;
+/** About what a path, a rule that matches it, and an item of an ACL take, in bytes. */
+const foundBytes = 256;
+const matchedBytes = 64;
+const itemBytes = 256;
 
 export class Rules {
   readonly #top: Place = place();
   readonly #document: RulesDocument;
-  readonly #found: Map<string, Found> = new Map();
+  readonly #found: Remembered<Found> = new Remembered(rememberedBytesMax);
   /** ACLs that do not depend on variables are shared by the paths to which the same rules apply. */
-  readonly #shared: Map<string, Acl> = new Map();
+  readonly #shared: Remembered<Acl> = new Remembered(rememberedBytesMax);
 
   constructor(document: RulesDocument) {
     this.#document = document;
@@ -111,7 +116,6 @@ export class Rules {
   #at(path: string): Found {
     const known = this.#found.get(path);
     if (known !== undefined) return known;
-    if (this.#found.size >= foundMax) this.#found.clear();
     const rules: { readonly rule: Rule; readonly segments: readonly string[] }[] = [];
     this.#walk(path, (rule, segments) => rules.push({ rule, segments }));
     rules.sort((a, b) => a.rule.index - b.rule.index);
@@ -127,7 +131,7 @@ export class Rules {
               true,
             ),
     };
-    this.#found.set(path, found);
+    this.#found.add(path, found, foundBytes + rules.reduce((bytes, { rule }) => bytes + ownBytes(rule), 0));
     return found;
   }
 
@@ -136,9 +140,8 @@ export class Rules {
     const key = `${isUnconditional} ${rules.map(({ index }) => index).join(" ")}`;
     let acl = this.#shared.get(key);
     if (acl === undefined) {
-      if (this.#shared.size >= foundMax) this.#shared.clear();
       acl = aclOf(rules, segments, isUnconditional);
-      this.#shared.set(key, acl);
+      this.#shared.add(key, acl, itemBytes * acl.items.length);
     }
     return acl;
   }
@@ -188,6 +191,11 @@ function aclOf(rules: readonly Rule[], segments: readonly string[], isUnconditio
     return (isUnconditional && isEphemeral ? grants.map(withoutCreate) : grants).map((grant) => grantedTo(grant, segments));
   });
   return new Acl(items);
+}
+
+/** What a rule adds to what is remembered of a path: where it has variables, its grants stand in two ACLs of that path's own. */
+function ownBytes({ grants, hasVariables }: Rule): number {
+  return matchedBytes + (hasVariables ? 2 * itemBytes * grants.length : 0);
 }
 
 function place(): Place {
