@@ -1,6 +1,6 @@
 /** The form where one logs in: with a provider, with a password, or with a token. */
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
-import { controls } from "../parts/shared-styles.ts";
+import { controls, formStyle } from "../parts/shared-styles.ts";
 import type { Login } from "./login.ts";
 
 export class LoginView extends LitElement {
@@ -12,6 +12,7 @@ export class LoginView extends LitElement {
   };
   static override styles = [
     controls,
+    formStyle,
     css`
       :host {
         display: block;
@@ -31,18 +32,6 @@ export class LoginView extends LitElement {
       }
       h2 {
         font-size: var(--large);
-      }
-      form {
-        display: flex;
-        flex-direction: column;
-        gap: var(--s3);
-      }
-      label {
-        display: flex;
-        flex-direction: column;
-        gap: var(--s1);
-        font-size: var(--small);
-        color: var(--muted);
       }
       p.hint {
         margin: 0;

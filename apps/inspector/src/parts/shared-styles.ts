@@ -170,19 +170,8 @@ export const controls = css`
   }
 `;
 
-/** Dialogs: their frame, their fields one below the other. */
-export const dialogStyle = css`
-  dialog {
-    width: min(32rem, calc(100vw - 2rem));
-    border: 1px solid var(--line);
-    border-radius: 0.5rem;
-    padding: var(--s5);
-    background: var(--surface);
-    color: var(--text);
-  }
-  dialog::backdrop {
-    background: rgb(0 0 0 / 35%);
-  }
+/** Forms: their fields one below the other, each with its name above it. */
+export const formStyle = css`
   form {
     display: flex;
     flex-direction: column;
@@ -194,6 +183,22 @@ export const dialogStyle = css`
     gap: var(--s1);
     font-size: var(--small);
     color: var(--muted);
+  }
+`;
+
+/** Dialogs: their frame, and the form in it. */
+export const dialogStyle = css`
+  ${formStyle}
+  dialog {
+    width: min(32rem, calc(100vw - 2rem));
+    border: 1px solid var(--line);
+    border-radius: 0.5rem;
+    padding: var(--s5);
+    background: var(--surface);
+    color: var(--text);
+  }
+  dialog::backdrop {
+    background: rgb(0 0 0 / 35%);
   }
   h2 {
     font-size: var(--large);

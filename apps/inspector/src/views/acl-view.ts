@@ -3,10 +3,9 @@ import { type AclItem, isCopseError, type Stat } from "@copse/client";
 import { css, html, LitElement, nothing, type PropertyValues, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
 import { jsonFault } from "../parts/data-forms.ts";
+import { permissions } from "../parts/permissions.ts";
 import { sentence } from "../parts/sentence.ts";
 import { controls } from "../parts/shared-styles.ts";
-
-const permissions = ["read", "write", "create", "delete", "admin"] as const;
 
 export class AclView extends LitElement {
   static override properties = {

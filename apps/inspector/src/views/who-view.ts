@@ -2,10 +2,9 @@
 import type { Explanation, Permission } from "@copse/client";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
+import { permissions } from "../parts/permissions.ts";
 import { sentence } from "../parts/sentence.ts";
 import { controls } from "../parts/shared-styles.ts";
-
-const permissions: readonly Permission[] = ["read", "write", "create", "delete", "admin"];
 
 export class WhoView extends LitElement {
   static override properties = {
