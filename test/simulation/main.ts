@@ -5,6 +5,7 @@ import { runSeed } from "./run.ts";
 export { parseJepsenHistory } from "./checkers/jepsen-history.ts";
 export { isRegisterLinearizable } from "./checkers/linearizability.ts";
 export { runRecipes } from "./recipes.ts";
+export { runRenewals } from "./renewals.ts";
 export { type RunReport, runSeed } from "./run.ts";
 
 /** Runs seeds and prints what they did. Gives true if none failed. */

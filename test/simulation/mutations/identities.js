@@ -35,4 +35,17 @@ export const identityMutations = [
     seed: 15,
     patches: [{ file: `${replica}/sessions/lapses.ts`, from: "if (wall < this.#lookAt) return;", to: "if (wall >= 0) return;" }],
   },
+  {
+    name: "M36",
+    what: "a renewal gives subscriptions their state again",
+    seed: 1,
+    runs: "runRenewals",
+    patches: [
+      {
+        file: `${replica}/sessions/lapses.ts`,
+        from: "if (!areSame(before, connection.caller.identities)) this",
+        to: "if (before !== null) this",
+      },
+    ],
+  },
 ];
