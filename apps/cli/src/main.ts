@@ -87,7 +87,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--peer-tls-key <file>", "its key")
     .option("--peer-tls-ca <file>", "the CA of the members' certificates")
     .option("--super-file <file>", "the output of copse hash-password: that password allows everything")
-    .option("--identity <file>", "whose tokens are taken, who is an admin, and what others may do (JSON; read again when it changes)")
+    .option("--identity <file>", "JSON file: trusted token issuers, admins, what anonymous clients may do (reloaded when it changes)")
     .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
     .option("--audit-on-error <what>", "stop the hub where the audit log can't be written (the default), or drop its lines")
     .option("--audit-denials", "a line for each read that is refused for want of a permission, too")

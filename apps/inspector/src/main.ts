@@ -1,5 +1,5 @@
 /**
- * The page: who is at it, a client to the server that it came from, the model, the view.
+ * The page: the login, a client of the server that served it, the model, the view.
  */
 import { Copse } from "@copse/client";
 import "./inspector-view.ts";

@@ -5,7 +5,7 @@ import type { AuthReason, Credential } from "@copse/client";
 import { begin, finish, isReturn, type Provider, refresh, type Tokens } from "./oidc.ts";
 
 export class Login {
-  /** The page's own address, without what stands behind it. */
+  /** The page's URL, without query and fragment. */
   readonly page: string;
   /** How the hub's page logs in with a provider; null where it does not. */
   provider: Provider | null = null;

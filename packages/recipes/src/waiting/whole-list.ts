@@ -1,4 +1,4 @@
-/** Lists on which a recipe decides: whoever can't see all of one must not decide by it. */
+/** Complete lists of children: a recipe must not decide by a list with some of them hidden. */
 import { type Copse, CopseError, type ReadOptions } from "@copse/client";
 
 /**
