@@ -7,11 +7,14 @@ import type { Browser, Page } from "playwright";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launch, openPage } from "../support/chromium.ts";
 import { temporaryFolder } from "../support/hub.ts";
+import { Issuer } from "../support/issuer.ts";
 import { copse, copseWith, freePort, killAll, type ServedHub, serve } from "../support/processes.ts";
 
 let browser: Browser;
 let hub: ServedHub;
 let provider: Server;
+/** Of tokens that the page is given and can't renew. */
+let issuer: Issuer;
 const folder = temporaryFolder("login");
 
 /** Logs anyone in by the name that is typed; "root" is an operator. */
@@ -49,6 +52,7 @@ beforeAll(async () => {
   const [port, own] = [await freePort(), await freePort()];
   const page = `http://127.0.0.1:${own}/`;
   provider = await openIdProvider(port, page);
+  issuer = await Issuer.start();
   const identity = join(folder, "identity.json");
   const superFile = join(folder, "super");
   writeFileSync(superFile, (await copseWith("a super password", "ws://127.0.0.1:9", "hash-password")).out);
@@ -64,6 +68,7 @@ beforeAll(async () => {
           algorithms: ["RS256"],
           claims: { role: "/roles" },
         },
+        issuer.settings({ name: "own" }),
       ],
       anonymous: "deny",
       admins: ["claim acme:role=operator"],
@@ -81,6 +86,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   await killAll();
+  await issuer.stop();
   provider.closeAllConnections();
   await new Promise((resolve) => provider.close(resolve));
 });
@@ -158,5 +164,20 @@ test("with the super password, or a token; a wrong one is said", { timeout: 60_0
   await narrow.getByRole("heading", { name: "Log in" }).waitFor();
   expect(await narrow.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
   await narrow.close();
+  await page.close();
+});
+
+test("with a token that nobody renews: its end is said before it happens, and shows nothing more", { timeout: 60_000 }, async () => {
+  const { page } = await openPage(browser, `${hub.page}/#/n/app`);
+  await page.getByText("With a token").click();
+  await page.getByLabel("Token").fill(await issuer.token({ expiresIn: 10 }));
+  await page.getByRole("button", { name: "Log in" }).last().click();
+  await app(page).waitFor();
+  await page
+    .getByRole("status")
+    .getByText(/^Your login ends in \d+ s$/)
+    .waitFor();
+  await page.getByRole("heading", { name: "Log in" }).waitFor();
+  await expect.poll(() => app(page).count()).toBe(0);
   await page.close();
 });

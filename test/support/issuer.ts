@@ -1,7 +1,7 @@
 /**
  * An issuer of tokens: its keys over HTTP, and tokens as it would sign them.
  *
- * It stands in for the world, not for code of ours; a whole OpenID provider is in `test/e2e/openid`.
+ * It stands in for the world, not for code of ours; a whole OpenID provider is in `test/browser/login`.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

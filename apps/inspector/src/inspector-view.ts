@@ -201,10 +201,10 @@ export class InspectorView extends LitElement {
 
   override firstUpdated(): void {
     this.model.listen(() => this.requestUpdate());
-    this.model.copse.connected().catch((error: unknown) => {
-      if (!isCopseError(error, "AUTH_FAILED")) return;
-      this.#refusal = error.reason === "expired" ? "Your login has expired." : "The server does not accept this.";
-      this.isAsking = true;
+    const { copse } = this.model;
+    // A login may be refused at once, or end later.
+    copse.status.subscribe(({ state }) => {
+      if (state === "closed") copse.connected().catch((error: unknown) => this.#refused(error));
     });
     this.model.copse
       .standing()
@@ -268,6 +268,13 @@ export class InspectorView extends LitElement {
       <copse-dialog .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-dialog>
       <copse-transfer .model=${model} @choose=${(event: CustomEvent<string>) => this.#choose(event.detail)}></copse-transfer>
     `;
+  }
+
+  /** Whoever is at the page has to log in. */
+  #refused(error: unknown): void {
+    if (!isCopseError(error, "AUTH_FAILED")) return;
+    this.#refusal = error.reason === "expired" ? "Your login has expired." : "The server does not accept this.";
+    this.isAsking = true;
   }
 
   #go(event: SubmitEvent): void {

@@ -297,7 +297,7 @@ export class ClientSession {
     const next = this.#renewal.refused(this.#credentials !== null);
     if (next === "end") this.#events.refused(new CopseError(code, message, { reason }));
     else if (next === "again") this.#lost(`${code}: ${message}`);
-    else this.#expire("the credential is another's");
+    else this.#expire("the credential was refused for this session");
   }
 
   #event(message: Record<string, unknown>): void {
