@@ -1,7 +1,7 @@
 /**
  * What a member needs from the world, each port as small as its use.
  */
-import type { Chunk, Credential } from "@copse/protocol";
+import type { Chunk, Credential, Identity } from "@copse/protocol";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 
 /** Where a member is reached by its peers. */
@@ -9,6 +9,12 @@ export interface PeerAddress {
   readonly id: string;
   /** HOST:PORT. */
   readonly address: string;
+}
+
+/** Where a member may be reached by its peers: the first address is the likeliest. */
+export interface PeerPlace {
+  readonly id: string;
+  readonly addresses: readonly string[];
 }
 
 export interface Clock {
@@ -41,8 +47,11 @@ export interface Gateway {
   unsent(connection: number): number;
   /** Closes after what was delivered. No input of this connection follows but `closed`. */
   close(connection: number, code: number, reason: string): void;
-  /** Proves credentials, slowly; an `authenticated` input with the same ticket follows. */
-  authenticate(connection: number, ticket: number, credentials: readonly Credential[]): void;
+  /**
+   * Proves credentials, slowly; an `authenticated` input with the same ticket follows.
+   * @param proved what the session that comes back has proved before; null where none does. It is before others, and need not prove it anew
+   */
+  authenticate(connection: number, ticket: number, credentials: readonly Credential[], proved: readonly Identity[] | null): void;
 }
 
 /** The links to the other members. All calls are synchronous and never throw. */
@@ -50,7 +59,7 @@ export interface Mesh {
   /** Sends the messages of one turn, in order, or loses them and all after until the link breaks and stands again. */
   send(member: string, messages: readonly PeerMessage[]): void;
   /** Keeps links with these members, and with nobody else; `own` is where they reach this one, or "". */
-  connect(peers: readonly PeerAddress[], own: string): void;
+  connect(peers: readonly PeerPlace[], own: string): void;
 }
 
 /** Past so many unsent bytes a connection counts as congested: subscriptions drop, reads wait. */

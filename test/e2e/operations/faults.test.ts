@@ -138,6 +138,25 @@ describe("a login", () => {
     expect(await metric(hub.port, "copse_derivations_total")).toBe(derived);
     for (const { socket } of clients) socket.close();
   });
+
+  it("of a session that has proved its password derives nothing when the hub has started anew", { timeout: 60_000 }, async () => {
+    const data = temporaryFolder("return");
+    const port = await freePort();
+    const auth = [{ scheme: "digest", credential: "worker:secret" }];
+    const hub = await serve(data, port);
+    const { session } = (await RawClient.connect(`${hub.url}/v1`, { auth })).session;
+    await hub.process.kill9();
+    await serve(data, port);
+    const back = await RawClient.connect(`${hub.url}/v1`, { auth, session: { id: session.id, secret: session.secret } });
+    expect(back.session).toMatchObject({ resumed: true, identities: [{ scheme: "digest" }, { scheme: "scrypt" }] });
+    expect(await metric(port, "copse_derivations_total")).toBe(0);
+    // Whoever lacks the session's secret learns nothing by it.
+    const thief = await RawClient.open(`${hub.url}/v1`);
+    expect(await thief.ask({ op: "connect", auth, session: { id: session.id, secret: "x" } })).toMatchObject({
+      error: { code: "SESSION_EXPIRED" },
+    });
+    expect(await metric(port, "copse_derivations_total")).toBe(1);
+  });
 });
 
 describe("a peer", () => {

@@ -39,8 +39,9 @@ export class Deliveries {
   take(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.kind === "send") this.#add(effect.connection, effect.chunk);
-      else if (effect.kind === "authenticate") this.#gateway.authenticate(effect.connection, effect.ticket, effect.credentials);
-      else {
+      else if (effect.kind === "authenticate") {
+        this.#gateway.authenticate(effect.connection, effect.ticket, effect.credentials, effect.proved);
+      } else {
         this.#deliver(effect.connection);
         this.#gateway.close(effect.connection, effect.code, effect.reason);
       }

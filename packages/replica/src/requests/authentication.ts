@@ -60,7 +60,13 @@ export class Authentication {
     const run = (slot: Slot): null => {
       this.#waiting.set(connection, { request, slot });
       const { effects } = this.#state;
-      effects.add({ kind: "authenticate", connection: connection.number, ticket: request.id, credentials: [request.credential] });
+      effects.add({
+        kind: "authenticate",
+        connection: connection.number,
+        ticket: request.id,
+        credentials: [request.credential],
+        proved: null,
+      });
       return null;
     };
     // It is what a connection waits for that has lapsed: what stands before it is answered after it.

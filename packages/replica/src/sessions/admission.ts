@@ -4,7 +4,17 @@
  * Invariants: nobody learns whether a session was unknown, expired, or asked for with a wrong secret; every reply says the cluster; what
  * comes after the connect waits for its answer. A session that is being opened counts for its address already.
  */
-import { type Connect, closeCode, decodeConnect, isRefusal, type Limits, type RawMessage, type Refusal, refuse } from "@copse/protocol";
+import {
+  type Connect,
+  closeCode,
+  decodeConnect,
+  type Identity,
+  isRefusal,
+  type Limits,
+  type RawMessage,
+  type Refusal,
+  refuse,
+} from "@copse/protocol";
 import {
   type Applied,
   type Identities,
@@ -104,10 +114,12 @@ export class Admission {
     connection.agree({ isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
     const refusal = this.#state.sessions.refusal(connect.isReadOnly);
     if (refusal !== null) return this.#refuse(connection, message.id, refusal, closeCode.unavailable);
-    // Credentials are proved with the cluster's id, and every reply says it; and nobody comes in before it says whose the root is.
+    // Credentials are proved with the cluster's id, and every reply says it; nobody comes in before it says whose the root is; and what a
+    // session has proved is not proved again.
+    const { sessions, tree } = this.#state;
     this.#state.waits.until(
-      () => this.#state.sessions.cluster !== "" && this.#state.tree.ensemble.version > 0,
-      this.#state.tree.zxid,
+      () => sessions.cluster !== "" && tree.ensemble.version > 0 && (connect.session === null || sessions.knowsOf(connect.session.id)),
+      tree.zxid,
       this.#deadline(connection),
       () => this.#prove(connection),
       () => this.#refuse(connection, message.id, noCoordinator, closeCode.unavailable),
@@ -119,7 +131,17 @@ export class Admission {
     if (connecting === undefined) return;
     const { id, connect } = connecting;
     if (connect.auth.length === 0) this.authenticated(connection, { proofs: [] });
-    else this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: id, credentials: connect.auth });
+    else {
+      const proved = this.#provedBy(connect);
+      this.#state.effects.add({ kind: "authenticate", connection: connection.number, ticket: id, credentials: connect.auth, proved });
+    }
+  }
+
+  /** What the session has proved that is asked for with its secret: whoever has only its id is told nothing by how long an answer takes. */
+  #provedBy({ session }: Connect): readonly Identity[] | null {
+    const { tree, hash, clock } = this.#state;
+    const known = session === null ? undefined : tree.sessions.get(session.id);
+    return known === undefined || known.secretHash !== hash.sha256(session!.secret) ? null : known.held.at(clock.wall()).all;
   }
 
   /** What the credentials of a connect have proved. */

@@ -203,6 +203,11 @@ export class Sessions {
     this.#state.lapses.restart();
   }
 
+  /** True if this member may say that there is no such session: it has that one, or somebody coordinates, and its log is read. */
+  knowsOf(session: string): boolean {
+    return this.#state.tree.sessions.get(session) !== undefined || this.#state.coordinator.member !== null;
+  }
+
   /** Why clients had better look elsewhere, or null: what this member holds stays old for good, or nobody has coordinated for a while. */
   refusal(isReadOnly: boolean): Refusal | null {
     if (this.#state.isRemoved()) return removed;

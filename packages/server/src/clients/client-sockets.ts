@@ -73,10 +73,11 @@ export class ClientSockets implements Gateway {
     this.#sockets.get(connection)?.close(code, reason);
   }
 
-  authenticate(connection: number, ticket: number, credentials: Parameters<Gateway["authenticate"]>[2]): void {
+  authenticate(...[connection, ticket, credentials, proved]: Parameters<Gateway["authenticate"]>): void {
     const { cluster, submit, prover } = this.#options;
     prover.prove({
       credentials,
+      proved,
       cluster: cluster(),
       address: this.#addresses.get(connection) ?? "",
       isWanted: () => this.#sockets.has(connection),

@@ -5,12 +5,13 @@
  * derived with scrypt, salted with the cluster's id and the user; a scrypt credential proves the second alone. A super credential is a
  * password, judged by the hash in the configuration. Passwords go no further than this file. Invariants: at most `atOnceMax` are derived
  * at once, so that the disk never waits for them, as both run on the same few threads; addresses take turns, so that one that has many to
- * be derived holds up no other.
+ * be derived holds up no other; sessions that come back are before those that are new, and do not derive what they have proved.
  */
 import { createHash, createHmac, randomBytes, scrypt, timingSafeEqual } from "node:crypto";
 import type { Credential, Identity } from "@copse/protocol";
 import { type AuthOutcome, accountKey } from "@copse/replica";
 import { TokenBucket } from "../clients/token-bucket.ts";
+import { Turns } from "./turns.ts";
 
 const scryptBytes = 32;
 const scryptCost = { N: 16_384, r: 8, p: 1 } as const;
@@ -51,6 +52,8 @@ export interface ProverLimits {
 /** Who asks, and where the answer goes. */
 export interface Asking {
   readonly cluster: string;
+  /** What the session that comes back has proved before; null where none does. */
+  readonly proved: readonly Identity[] | null;
   /** Where the credential comes from. */
   readonly address: string;
   /** False once nobody waits for the result any more. */
@@ -75,9 +78,9 @@ const rememberedMax = 10_000;
 export class PasswordProver {
   readonly #superHash: string | null;
   readonly #limits: ProverLimits;
-  /** What waits to be derived, by address: the first address has its turn next. */
-  readonly #waiting: Map<string, Derivation[]> = new Map();
-  #waitingCount = 0;
+  /** What waits to be derived, by address: for sessions that come back, and for all others. */
+  readonly #resuming: Turns<Derivation> = new Turns();
+  readonly #waiting: Turns<Derivation> = new Turns();
   #running = 0;
   /** By a keyed hash of password and salt; the key dies with the process. */
   readonly #remembered: Map<string, Buffer> = new Map();
@@ -96,7 +99,7 @@ export class PasswordProver {
 
   /** Credentials that wait to be derived. */
   get waiting(): number {
-    return this.#waitingCount;
+    return this.#resuming.size + this.#waiting.size;
   }
 
   /** Calls back with what the credential has proved, or why that is nothing. */
@@ -107,6 +110,8 @@ export class PasswordProver {
     const user = credential.slice(0, colon);
     const identities: Identity[] =
       scheme === "scrypt" ? [] : [{ scheme: "digest", id: `${user}:${createHash("sha1").update(credential).digest("base64")}` }];
+    const before = provedBefore(user, identities, asking.proved);
+    if (before !== null) return done({ proofs: [{ identities: before }] });
     this.#derive(credential.slice(colon + 1), asking.cluster + user, asking, (hash) => {
       if (hash === null) return done("busy");
       done({ proofs: [{ identities: [...identities, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }] }] });
@@ -141,7 +146,7 @@ export class PasswordProver {
     return failures;
   }
 
-  #derive(password: string, salt: string, { address, isWanted }: Asking, done: Derivation["done"]): void {
+  #derive(password: string, salt: string, { address, isWanted, proved }: Asking, done: Derivation["done"]): void {
     const name = createHmac("sha256", this.#key)
       .update(JSON.stringify([password, salt]))
       .digest("base64");
@@ -151,15 +156,13 @@ export class PasswordProver {
       return done(remembered);
     }
     const key = accountKey(address);
-    const waiting = this.#waiting.get(key);
-    if (this.#waitingCount >= waitingMax || (waiting?.length ?? 0) >= this.#limits.derivationsPerAddress) {
+    const own = this.#resuming.sizeOf(key) + this.#waiting.sizeOf(key);
+    if (this.waiting >= waitingMax || own >= this.#limits.derivationsPerAddress) {
       this.#count("derivationsPerAddress");
       return done(null);
     }
-    const derivation: Derivation = { name, password, salt, isWanted, done };
-    if (waiting === undefined) this.#waiting.set(key, [derivation]);
-    else waiting.push(derivation);
-    this.#waitingCount++;
+    const line = proved === null ? this.#waiting : this.#resuming;
+    line.add(key, { name, password, salt, isWanted, done });
     this.#run();
   }
 
@@ -174,13 +177,8 @@ export class PasswordProver {
   /** Derives as many as may be at once, of one address after the other. */
   #run(): void {
     while (this.#running < atOnceMax) {
-      const [first] = this.#waiting;
-      if (first === undefined) return;
-      const [key, waiting] = first;
-      const derivation = waiting.shift()!;
-      this.#waitingCount--;
-      this.#waiting.delete(key);
-      if (waiting.length > 0) this.#waiting.set(key, waiting);
+      const derivation = this.#resuming.take() ?? this.#waiting.take();
+      if (derivation === null) return;
       const { name, password, salt, isWanted, done } = derivation;
       // Others may have asked for the same meanwhile.
       const remembered = this.#remembered.get(name);
@@ -207,4 +205,15 @@ export class PasswordProver {
   #count(bound: string): void {
     this.refusals.set(bound, (this.refusals.get(bound) ?? 0) + 1);
   }
+}
+
+/**
+ * What a digest credential proves, where the session has proved it before: the cheap hash tells that it is the same password. Null where it
+ * has to be derived.
+ */
+function provedBefore(user: string, cheap: readonly Identity[], proved: readonly Identity[] | null): readonly Identity[] | null {
+  const [digest] = cheap;
+  if (digest === undefined || proved === null || !proved.some(({ scheme, id }) => scheme === "digest" && id === digest.id)) return null;
+  const derived = proved.find(({ scheme, id }) => scheme === "scrypt" && id.slice(0, id.lastIndexOf(":")) === user);
+  return derived === undefined ? null : [digest, derived];
 }

@@ -4,7 +4,7 @@
  * What the identity file says may change while the hub runs. Invariant: what a credential has proved stays proved until it ends; a file that
  * can't be used changes nothing.
  */
-import type { Credential } from "@copse/protocol";
+import type { Credential, Identity } from "@copse/protocol";
 import { type AuthOutcome, adminIdentity, type Proof } from "@copse/replica";
 import type { Logger } from "pino";
 import { TokenBucket } from "../clients/token-bucket.ts";
@@ -15,6 +15,8 @@ import { TokenProver } from "./tokens.ts";
 export interface Proving {
   readonly credentials: readonly Credential[];
   readonly cluster: string;
+  /** What the session that comes back has proved before; null where none does. */
+  readonly proved: readonly Identity[] | null;
   /** Where they come from. */
   readonly address: string;
   /** False once nobody waits for the result any more. */
