@@ -28,7 +28,7 @@ export interface EnsembleOptions {
   /** For each member its own, instead. */
   readonly flagsOf?: (id: string) => readonly string[];
   readonly command?: string;
-  /** So many founders more, which are named and never start. */
+  /** So many founders more, which are named and never start: the others found without them. */
   readonly away?: number;
 }
 
@@ -40,6 +40,7 @@ export class EnsembleProcesses {
   /** The built command that a member runs, the next time it starts. */
   command: string;
   #peers = "";
+  #founds = false;
 
   private constructor({ flags = [], flagsOf = () => flags, command = builtCommand }: EnsembleOptions) {
     this.flagsOf = flagsOf;
@@ -52,6 +53,7 @@ export class EnsembleProcesses {
     const ports = await Promise.all(
       Array.from({ length: count + (options.away ?? 0) }, async () => [await freePort(), await freePort()] as const),
     );
+    ensemble.#founds = options.away !== undefined;
     ensemble.#peers = ports.map(([, peer], at) => `${at + 1}=127.0.0.1:${peer}`).join(",");
     for (const [at, [port, peer]] of ports.slice(0, count).entries()) {
       const id = String(at + 1);
@@ -81,6 +83,11 @@ export class EnsembleProcesses {
     await member.process.printed(/copse serves ws:/);
   }
 
+  /** Every member is reached by its peers elsewhere, the next time it starts. */
+  async movePeers(): Promise<void> {
+    this.#peers = (await Promise.all(this.members.map(async ({ id }) => `${id}=127.0.0.1:${await freePort()}`))).join(",");
+  }
+
   /** The member that all who run take for their leader, as soon as there is one. */
   async leader(): Promise<MemberProcess> {
     return until(async () => {
@@ -105,7 +112,15 @@ export class EnsembleProcesses {
   }
 
   #launch({ id, port, data }: Omit<MemberProcess, "process">, peer: string): Process {
-    const addresses = ["--listen", `127.0.0.1:${port}`, "--peer-listen", peer, "--peers", this.#peers];
+    const addresses = [
+      "--listen",
+      `127.0.0.1:${port}`,
+      "--peer-listen",
+      peer,
+      "--peers",
+      this.#peers,
+      ...(this.#founds ? ["--found"] : []),
+    ];
     return new Process(process.execPath, [
       this.command,
       "serve",

@@ -28,6 +28,7 @@ const settings: Readonly<Record<string, Kind>> = {
   peers: "text",
   peerListen: "text",
   join: "flag",
+  found: "flag",
   peerSecretFile: "text",
   peerTlsCert: "text",
   peerTlsKey: "text",

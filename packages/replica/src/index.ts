@@ -3,21 +3,14 @@ export { accountKey, type BudgetLimits, openBudgets } from "./connections/budget
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
 export { type ClassBudget, type ClassBudgets, type IdentityClass, openClassBudget, openClassBudgets } from "./connections/holders.ts";
 export type { AuthOutcome } from "./connections/proof.ts";
-export type { EnsembleOptions } from "./ensemble/ensemble.ts";
+export type { EnsembleOptions, FoundingRule } from "./ensemble/ensemble-options.ts";
 export type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";
 export type { Order, OrderEvent, OrderedEntry } from "./order/order.ts";
-export {
-  defaultElectionTimes,
-  defaultRaftSizes,
-  type ElectionTimes,
-  orderedEntry,
-  RaftOrder,
-  type RaftOrderOptions,
-  type RaftSizes,
-} from "./order/order-raft.ts";
+export { orderedEntry, RaftOrder, type RaftOrderOptions } from "./order/order-raft.ts";
+export { defaultElectionTimes, defaultRaftSizes, type ElectionTimes, type RaftSizes } from "./order/raft-settings.ts";
 export { StateTime } from "./order/state-time.ts";
 export {
   backlogBytesHigh,
@@ -27,6 +20,7 @@ export {
   type Hash,
   type Mesh,
   type PeerAddress,
+  type PeerPlace,
   type Random,
 } from "./ports.ts";
 export type { Audit, AuditRecord, Denial } from "./requests/audit.ts";

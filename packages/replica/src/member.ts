@@ -6,7 +6,7 @@
  * contradict, because replies to writes come only with their ordered entry.
  */
 import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
-import { emptyConfiguration, type MemberId, type RaftStart } from "@copse/raft";
+import { emptyConfiguration, type MemberId } from "@copse/raft";
 import { isRootOpen, Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
@@ -17,7 +17,8 @@ import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
 import { Applier } from "./order/applier.ts";
 import type { OrderEvent } from "./order/order.ts";
-import { type ElectionTimes, RaftOrder, type RaftSizes } from "./order/order-raft.ts";
+import { RaftOrder } from "./order/order-raft.ts";
+import { type ElectionTimes, foundingPlace, type RaftSizes, startOf } from "./order/raft-settings.ts";
 import { StateTime } from "./order/state-time.ts";
 import type { Gateway, Mesh } from "./ports.ts";
 import { Replica } from "./replica.ts";
@@ -189,6 +190,11 @@ export class Member {
     return this.#replica.unready;
   }
 
+  /** What this member waits for before it has a cluster, in words; null where it has one. */
+  get waitsFor(): string | null {
+    return this.#replica.ensemble.waitsFor;
+  }
+
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   get cluster(): string {
     return this.#replica.cluster;
@@ -350,7 +356,7 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
-    for (const { id } of this.#replica.ensemble.addresses) this.#sayStatus(id);
+    for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
   }
 
   #sayStatus(member: string): void {
@@ -373,27 +379,11 @@ export class Member {
     const { mesh } = this.#options;
     if (this.#meshed !== this.#tree.ensemble) {
       this.#meshed = this.#tree.ensemble;
-      mesh.connect(this.#replica.ensemble.addresses, this.#replica.ensemble.ownAddress);
+      mesh.connect(this.#replica.ensemble.places, this.#replica.ensemble.ownAddress);
     }
     if (this.#outgoing.size === 0) return;
     const outgoing = this.#outgoing;
     this.#outgoing = new Map();
     for (const [to, messages] of outgoing) mesh.send(String(to), messages);
   }
-}
-
-/** Where every founder begins: after an entry that nobody ever wrote. */
-const foundingPlace = { index: 1, term: 1 } as const;
-
-/** What consensus starts from. A member that was never founded has no members to count, and may have voted all the same. */
-function startOf({ snapshot, hardState, entries }: Recovered, id: MemberId): RaftStart {
-  const lastIndex = snapshot.index + entries.length;
-  // Format 1 before 0.2 has no configuration: its hubs were alone.
-  const alone = lastIndex === 0 ? emptyConfiguration : { ...emptyConfiguration, voters: [id] };
-  return {
-    hardState: { ...hardState, commit: Math.min(lastIndex, Math.max(hardState.commit, snapshot.index)) },
-    base: { index: snapshot.index, term: snapshot.term },
-    configuration: snapshot.configuration ?? alone,
-    entries,
-  };
 }

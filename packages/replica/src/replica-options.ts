@@ -2,7 +2,7 @@
 import type { Tree } from "@copse/tree";
 import type { BudgetLimits } from "./connections/budgets.ts";
 import type { ClassBudgets } from "./connections/holders.ts";
-import type { Consensus, EnsembleOptions, EnsembleState } from "./ensemble/ensemble.ts";
+import type { Consensus, EnsembleOptions, EnsembleState } from "./ensemble/ensemble-options.ts";
 import type { History } from "./following/history.ts";
 import type { Applier } from "./order/applier.ts";
 import type { Order } from "./order/order.ts";

@@ -245,7 +245,7 @@ export class Replica {
   get unready(): string | null {
     const behind = Math.max(this.ensemble.lag, this.#state.committed() - this.#state.tree.index);
     if (this.ensemble.isRemoved) return removed.message;
-    if (!this.isServing) return "no quorum";
+    if (!this.isServing) return this.ensemble.waitsFor ?? "no quorum";
     if (behind > lagMax) return `behind by ${behind} txns`;
     return this.#proposals.stalledMs > stalledMsMax ? "no write was confirmed for a while" : null;
   }
@@ -371,6 +371,7 @@ export class Replica {
         const isAnother = this.#coordinator.become(event);
         this.#sessions.coordinated();
         this.ensemble.coordinated();
+        this.#waits.look(tree.zxid);
         // What was on its way to another coordinator may never have arrived.
         if (isAnother) this.#proposals.again();
         return;

@@ -60,12 +60,14 @@ export interface ServerConfig {
   readonly advertise: string | null;
   /** Further origins (scheme://host[:port]) whose pages may connect. */
   readonly origins: readonly string[];
-  /** All members at first, this one included; nobody for a hub alone. */
+  /** All members at first, this one included; nobody for a hub alone. Later, addresses at which they may be reached, too. */
   readonly peers: readonly PeerAddress[];
   /** Where this member listens for peers, HOST:PORT, or null where the ensemble's table says it. */
   readonly peerListen: string | null;
-  /** This member waits to be taken in by an ensemble that runs. */
+  /** This member waits to be taken in by an ensemble that runs. Its data directory remembers it. */
   readonly isJoining: boolean;
+  /** A majority of the members may found the ensemble: those that are missing are known to be empty. */
+  readonly isFounding: boolean;
   /**
    * What all members share, to prove themselves to each other: at least 16 bytes, and another in a second line during a rotation. Null for
    * certificates alone, and on loopback for a secret of the user's own.
@@ -168,6 +170,7 @@ export function completeConfig(given: Given): ServerConfig {
     peers: [],
     peerListen: null,
     isJoining: false,
+    isFounding: false,
     peerSecret: null,
     peerTls: null,
     times: defaultElectionTimes,
@@ -246,14 +249,12 @@ function checkDoors({ handshakes, budgets, classes, trustProxy, silenceMs, peerS
   if (limits.receivedBytes < limits.frameBytes) throw new ConfigError("limits.receivedBytes: must be at least limits.frameBytes");
 }
 
-function checkPeers({ member, peers, peerListen, isJoining }: ServerConfig): void {
+function checkPeers({ member, peers, peerListen, isJoining, isFounding }: ServerConfig): void {
   for (const { id, address } of peers) {
     if (!isMemberId(id) || !isPeerAddress(address)) throw new ConfigError(`peers: ${id}=${address} is not ID=HOST:PORT`);
   }
   if (new Set(peers.map(({ id }) => id)).size < peers.length) throw new ConfigError("peers: an id is listed twice");
-  if (peers.length > 0 && !isJoining && !peers.some(({ id }) => id === member)) {
-    throw new ConfigError(`peers: member ${member} is not among them; pass --join to join a running ensemble`);
-  }
+  if (isJoining && isFounding) throw new ConfigError("found: a member that joins an ensemble does not found it");
   if (isJoining && peers.every(({ id }) => id === member)) throw new ConfigError("join: --peers must name a running member");
   if (peerListen !== null && !isPeerAddress(peerListen)) throw new ConfigError(`peer-listen: ${peerListen} is not HOST:PORT`);
 }

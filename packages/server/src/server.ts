@@ -4,7 +4,7 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type Input, Member } from "@copse/replica";
+import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type FoundingRule, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
 import { budgetsOf, classBudgetsOf } from "./budgets.ts";
@@ -47,6 +47,9 @@ export interface Server {
   stop(): Promise<void>;
 }
 
+const newEnsemble =
+  "no cluster yet: the members that --peers names found one once all of them are linked and empty, or, with --found, once a majority is";
+
 /** How long a stop waits for connections to close, in milliseconds. */
 const drainMs = 3_000;
 
@@ -56,8 +59,7 @@ const drainMs = 3_000;
  */
 export async function startServer(config: ServerConfig): Promise<Server> {
   const { logger } = config;
-  const isAlone = config.peers.every(({ id }) => id === config.member);
-  const data = await openDataDirectory(config.dataDirectory, config.member, isAlone, systemRandom.token);
+  const data = await openDataDirectory(config.dataDirectory, config.member, () => purposeOf(config), systemRandom.token);
   let audit: AuditLog | null = null;
   try {
     audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config);
@@ -71,7 +73,30 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   }
 }
 
+/** What a new data directory is for. @throws ConfigError where --peers leaves it open */
+function purposeOf({ member, peers, isJoining }: ServerConfig): "alone" | "founding" | "joining" {
+  if (isJoining) return "joining";
+  if (peers.every(({ id }) => id === member)) return "alone";
+  if (peers.some(({ id }) => id === member)) return "founding";
+  throw notNamed(member);
+}
+
+function notNamed(member: string): ConfigError {
+  return new ConfigError(`peers: member ${member} is not among them; pass --join to join a running ensemble`);
+}
+
+/**
+ * A directory that was made to join never founds; nor does one that was made for an ensemble and is not told with whom.
+ * @throws ConfigError where a hub that was alone is told of others and not of itself
+ */
+function foundingOf({ isFounding, peers, isJoining, member }: ServerConfig, { cluster, joins = false }: DirectoryIdentity): FoundingRule {
+  if (isJoining || joins || (cluster === null && peers.length === 0)) return "never";
+  if (cluster !== null && peers.length > 0 && !peers.some(({ id }) => id === member)) throw notNamed(member);
+  return isFounding ? "majority" : "all";
+}
+
 async function serve(config: ServerConfig, held: DirectoryIdentity, release: () => Promise<void>, audit: AuditLog | null): Promise<Server> {
+  const founding = foundingOf(config, held);
   const { logger, tls, limits } = config;
   const scheme = tls === null ? "ws" : "wss";
   const host = config.host.replace(/^\[|\]$/g, "");
@@ -160,7 +185,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       limits: config.limits,
       times: config.times,
       isReadOnly: config.isReadOnly,
-      isJoining: config.isJoining,
+      founding,
       timeoutMsMin,
       timeoutMsMax,
       timeoutMsDefault,
@@ -204,6 +229,8 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     throw error;
   }
   running.start();
+  const { waitsFor } = running;
+  if (waitsFor !== null && config.peers.length > 1) logger.info({ why: waitsFor }, newEnsemble);
   const { tlsFiles, peerTlsFiles } = config;
   const certificates = [
     new ReloadedFiles("certificate for clients", tlsFiles?.files ?? [], () => listener.renew(tlsFiles!.read()), logger),

@@ -140,7 +140,7 @@ export class SimulatedEnsemble {
       peer: `host:${node.id}`,
       directory: `directory-${node.id}`,
       founders,
-      isJoining: false,
+      founding: "all",
       limits,
       timeoutMsMin: 1_000,
       timeoutMsMax: 120_000,
@@ -294,7 +294,16 @@ export class SimulatedEnsemble {
     if (!isStill || isQuiet || this.#links.has(name) || !this.#reaches(a.id, b.id) || !this.#reaches(b.id, a.id)) return;
     const { facts: one } = a.member!;
     const { facts: other } = b.member!;
-    if (a.member!.refusal(other) !== null || b.member!.refusal(one) !== null) return;
+    const refusals = [
+      [a, b.member!.refusal(one)],
+      [b, a.member!.refusal(other)],
+    ] as const;
+    if (refusals.some(([, why]) => why !== null)) {
+      for (const [node, why] of refusals) {
+        if (why?.kind === "not-a-member") node.within(node.life, () => node.member?.submit({ kind: "removed", version: why.version }));
+      }
+      return;
+    }
     this.#links.set(name, lives);
     a.within(a.life, () => a.member?.submit({ kind: "peer-up", facts: other }));
     b.within(b.life, () => b.member?.submit({ kind: "peer-up", facts: one }));

@@ -15,6 +15,10 @@ export interface MemberRow {
   readonly url: string;
   /** Where its peers reach it. */
   readonly peer: string;
+  /** The address for peers that it was last started with; absent until it has said one. */
+  readonly startPeer?: string;
+  /** The newest entry that it is known to hold durably: a data directory that ends before it is an older copy. */
+  readonly acknowledged?: number;
   /** The data directory that it is bound to; null until it was first seen. */
   readonly directory: string | null;
   readonly isUp: boolean;

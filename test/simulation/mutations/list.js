@@ -176,7 +176,7 @@ export const mutations = [
       },
       { file: `${tree}/operations/reconfigure.ts`, from: "if (!table.isSettled) return", to: "if (table.version < 0) return" },
       {
-        file: `${replica}/ensemble/ensemble.ts`,
+        file: `${replica}/ensemble/upkeep.ts`,
         from: "if (changes.length === 0 || this.#isJoint) return;",
         to: "if (changes.length === 0) return;",
       },
@@ -379,7 +379,7 @@ export const mutations = [
     seed: 516,
     patches: [
       {
-        file: `${replica}/ensemble/ensemble.ts`,
+        file: `${replica}/ensemble/upkeep.ts`,
         from: "if (ready.length > 0) return consensus.handOver(ready);",
         to: "return consensus.handOver(voters);",
       },

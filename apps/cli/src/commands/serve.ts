@@ -28,6 +28,7 @@ export interface ServeFlags {
   readonly peers?: string;
   readonly peerListen?: string;
   readonly join?: boolean;
+  readonly found?: boolean;
   readonly peerSecretFile?: string;
   readonly peerTlsCert?: string;
   readonly peerTlsKey?: string;
@@ -138,6 +139,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     peers: parsePeers(flags.peers ?? ""),
     peerListen: flags.peerListen ?? null,
     isJoining: flags.join ?? false,
+    isFounding: flags.found ?? false,
     peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8"),
     peerTls: peerTls(flags),
     superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),

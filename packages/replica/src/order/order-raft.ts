@@ -18,31 +18,19 @@ import {
   type Message,
   nobody,
   Raft,
-  type RaftOptions,
   type RaftStart,
   type Ready,
 } from "@copse/raft";
-import type { Consensus } from "../ensemble/ensemble.ts";
+import type { Consensus } from "../ensemble/ensemble-options.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Clock } from "../ports.ts";
 import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
 import { Barriers } from "./barriers.ts";
 import type { Order, OrderEvent, OrderedEntry } from "./order.ts";
+import { type ElectionTimes, type RaftSizes, raftOptions } from "./raft-settings.ts";
 import type { StateTime } from "./state-time.ts";
 import { SyncTimes } from "./sync-times.ts";
-
-/** How consensus keeps time: by ticks of its host. */
-export interface ElectionTimes {
-  /** Milliseconds of one tick. */
-  readonly tickMs: number;
-  /** Ticks between heartbeats. */
-  readonly heartbeatTicks: number;
-  /** Ticks without a leader before an election; chance adds up to as many again. */
-  readonly electionTicks: number;
-}
-
-export const defaultElectionTimes: ElectionTimes = { tickMs: 50, heartbeatTicks: 2, electionTicks: 20 };
 
 export interface RaftOrderOptions {
   readonly id: MemberId;
@@ -72,21 +60,6 @@ export interface RaftOrderOptions {
   readonly takeSnapshot: () => void;
 }
 
-/** Sizes in UTF-16 units of entries' payloads. */
-export interface RaftSizes {
-  /** Entries in one message; one entry always fits. */
-  readonly appendUnitsMax: number;
-  /** Entries that stay in memory after a snapshot, so that a follower a little behind needs none. */
-  readonly tailUnits: number;
-}
-
-export const defaultRaftSizes: RaftSizes = { appendUnitsMax: 1_048_576, tailUnits: 16_777_216 };
-
-/** Units of entries in one Ready to be applied, and not yet applied. */
-const applyBytesMax = 4_194_304;
-const uncommittedBytesMax = 268_435_456;
-/** Appends on their way to one follower, and their bytes. */
-const window = { countMax: 256, bytesMax: 67_108_864 } as const;
 /** A voter in waiting counts as caught up when it lacks at most so many entries. */
 const caughtUpEntries = 1_000;
 /** Where a leader's connection broke, the election waits a random part of this, so that not all stand at once. */
@@ -119,7 +92,11 @@ export class RaftOrder implements Order, Consensus {
       onSent: (to, isTaken) => this.#raft.reportSnapshot(to, isTaken),
       onReceived: (place, message, restorer) => this.#received(place, message, restorer),
     });
-    this.#raft = this.#begin(start);
+    const { id, times, sizes, random, store } = options;
+    this.#raft = new Raft(
+      raftOptions(id, times, sizes, random, () => store.newest!),
+      start,
+    );
     this.#configurations = [{ index: start.base.index, configuration: start.configuration }];
     this.#given = start.base.index;
   }
@@ -190,6 +167,19 @@ export class RaftOrder implements Order, Consensus {
     return progress?.state === "replicate" && progress.isActive && this.#raft.log.lastIndex - progress.match <= caughtUpEntries;
   }
 
+  acknowledged(member: MemberId): number {
+    const { role, log, term, members } = this.#raft;
+    if (role !== "leader") return 0;
+    const { match } = members.progress.get(member) ?? { match: 0 };
+    // A leader begins with all that it holds, while its disk may still be writing that; of its own term it counts what it has stored.
+    if (member === this.#options.id && log.term(match) !== term) return 0;
+    return Math.min(match, log.committed);
+  }
+
+  get lastIndex(): number {
+    return this.#raft.log.lastIndex;
+  }
+
   get needsSnapshot(): boolean {
     return this.#raft.log.firstIndex === 1;
   }
@@ -246,27 +236,6 @@ export class RaftOrder implements Order, Consensus {
   get #isAlone(): boolean {
     const { voters } = this.#raft.members;
     return this.#raft.role === "follower" && voters[0].size === 1 && voters[1].size === 0 && voters[0].has(this.#options.id);
-  }
-
-  #begin(start: RaftStart): Raft {
-    const { id, times, sizes, random, store } = this.#options;
-    const options: RaftOptions = {
-      id,
-      electionTicks: times.electionTicks,
-      heartbeatTicks: times.heartbeatTicks,
-      appendBytesMax: sizes.appendUnitsMax,
-      applyBytesMax,
-      uncommittedBytesMax,
-      window,
-      checksQuorum: true,
-      preVotes: true,
-      reads: "safe",
-      stepsDownOnRemoval: false,
-      skipsChangeValidation: false,
-      random,
-      snapshot: () => store.newest!,
-    };
-    return new Raft(options, start);
   }
 
   /** Stands, and again soon where the votes were split: nobody has to wait for the clock to say that the leader is gone. */

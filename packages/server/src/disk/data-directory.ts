@@ -17,6 +17,8 @@ export interface DirectoryIdentity {
   /** Null where the ensemble agrees on one: its state knows it. */
   readonly cluster: string | null;
   readonly member: string;
+  /** It was made to be taken in by an ensemble, and never founds one. */
+  readonly joins?: boolean;
 }
 
 const identityFormat = 1;
@@ -33,16 +35,20 @@ export interface DataDirectory {
 
 /**
  * Opens a data directory, making it where it is missing.
- * @param isAlone a hub alone gives itself a cluster; others agree on one
+ * @param begin what it is made for: a hub alone gives itself a cluster; others agree on one, or join one. Called where it is new
  * @throws ConfigError where another process uses it, or it belongs to another member
  */
-export async function openDataDirectory(path: string, member: string, isAlone: boolean, token: () => string): Promise<DataDirectory> {
+export async function openDataDirectory(
+  path: string,
+  member: string,
+  begin: () => "alone" | "founding" | "joining",
+  token: () => string,
+): Promise<DataDirectory> {
   fs.mkdirSync(path, { recursive: true, mode: 0o700 });
   closeToOthers(path);
   const lock = await takeLock(path, token);
   try {
-    const identity =
-      readIdentity(path) ?? createIdentity(path, { format: identityFormat, directory: token(), cluster: isAlone ? token() : null, member });
+    const identity = readIdentity(path) ?? createIdentity(path, newIdentity(member, begin(), token));
     if (identity.member !== member) {
       throw new ConfigError(`data: ${path} belongs to member ${identity.member}, and this is member ${member}`);
     }
@@ -51,6 +57,11 @@ export async function openDataDirectory(path: string, member: string, isAlone: b
     await release(lock);
     throw error;
   }
+}
+
+function newIdentity(member: string, purpose: "alone" | "founding" | "joining", token: () => string): DirectoryIdentity {
+  const identity = { format: identityFormat, directory: token(), cluster: purpose === "alone" ? token() : null, member };
+  return purpose === "joining" ? { ...identity, joins: true } : identity;
 }
 
 /** What is in it are names, data and what passwords become: nobody else's to read. Older builds left it open. */

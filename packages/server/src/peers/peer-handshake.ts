@@ -10,6 +10,7 @@
  * known to be of such a build, so that an ensemble is upgraded member by member, and with nobody else.
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { isPeerAddress } from "@copse/protocol";
 import { type PeerFacts, type PeerRefusal, txnFormats } from "@copse/replica";
 import { checksum, type Sealer, sealer } from "./peer-frame.ts";
 import { refusalText } from "./refusal-text.ts";
@@ -199,7 +200,12 @@ export class Handshake {
     const version = Number.isSafeInteger(given.version) ? given.version : 0;
     const time = Number.isSafeInteger(given.time) && given.time >= 0 ? given.time : 0;
     const isFounded = given.isFounded === true;
-    const facts = { member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String), time };
+    const { startPeer, lastIndex } = given;
+    const facts = {
+      ...{ member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String), time },
+      ...(typeof startPeer === "string" && isPeerAddress(startPeer) ? { startPeer } : {}),
+      ...(Number.isSafeInteger(lastIndex) && lastIndex! >= 0 ? { lastIndex: lastIndex! } : {}),
+    };
     const refusal = this.#options.refusal(facts);
     if (refusal === null) return facts;
     // Each side has proved itself by now, or does so with this.

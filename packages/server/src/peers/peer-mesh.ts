@@ -8,7 +8,7 @@
  */
 import * as net from "node:net";
 import * as tls from "node:tls";
-import type { Input, Mesh, PeerAddress, PeerFacts, PeerMessage, PeerRefusal } from "@copse/replica";
+import type { Input, Mesh, PeerFacts, PeerMessage, PeerPlace, PeerRefusal } from "@copse/replica";
 import type { Logger } from "pino";
 import { isLoopback, type PeerTls } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
@@ -42,7 +42,11 @@ const refusedReasonsMax = 16;
 const refusedLogMs = 60_000;
 
 interface Dialling {
-  readonly address: string;
+  /** They are tried in turn: where one is out of date, another may be right. */
+  addresses: readonly string[];
+  /** The one that is tried, or at which the link stands. */
+  at: string;
+  attempts: number;
   timer: NodeJS.Timeout | null;
   retryMs: number;
   link: PeerLink | null;
@@ -101,19 +105,23 @@ export class PeerMesh implements Mesh {
     this.#up.get(member)?.link.send(messages);
   }
 
-  connect(peers: readonly PeerAddress[], own: string): void {
+  connect(peers: readonly PeerPlace[], own: string): void {
     if (own !== "" && peers.length > 0 && this.#server === null && !this.#isStopping) {
       this.listen(own).catch((error: Error) => this.#options.logger.error(error.message));
     }
-    const wanted = new Map(peers.map(({ id, address }) => [id, address]));
-    for (const [id, dialling] of this.#dialling) if (wanted.get(id) !== dialling.address) this.#stopDialling(id, dialling);
+    const wanted = new Map(peers.map(({ id, addresses }) => [id, addresses]));
+    for (const [id, dialling] of this.#dialling) {
+      const addresses = wanted.get(id) ?? [];
+      if (addresses.includes(dialling.at)) dialling.addresses = addresses;
+      else this.#stopDialling(id, dialling);
+    }
     for (const { link, facts } of this.#up.values()) {
       const why = wanted.has(link.member) ? null : this.#options.refusal(facts);
       if (why !== null) link.cut(refusalText(why));
     }
-    for (const [id, address] of wanted) {
+    for (const [id, addresses] of wanted) {
       if (this.#dialling.has(id)) continue;
-      const dialling: Dialling = { address, timer: null, retryMs: retryMsMin, link: null, said: "" };
+      const dialling: Dialling = { addresses, at: addresses[0]!, attempts: 0, timer: null, retryMs: retryMsMin, link: null, said: "" };
       this.#dialling.set(id, dialling);
       if (this.#isDialledBy(id)) this.#dialOnceAlone(id, dialling);
       else this.#dial(id, dialling);
@@ -155,9 +163,10 @@ export class PeerMesh implements Mesh {
     dialling.timer = null;
     const pair = this.#tls;
     const { member } = this.#options;
-    const { host, port } = splitAddress(dialling.address);
+    dialling.at = dialling.addresses[dialling.attempts++ % dialling.addresses.length]!;
+    const { host, port } = splitAddress(dialling.at);
     if (this.#secretsFor(host) === "missing") {
-      this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.address}`));
+      this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.at}`));
       return;
     }
     const socket = pair === null ? net.connect({ host, port }) : tls.connect({ ...pair, host, port, checkServerIdentity: () => undefined });

@@ -16,9 +16,15 @@ export function refusalText(refusal: PeerRefusal): string {
       return `member ${member} is not of this ensemble; to add it: copse member add ${member}`;
     case "other-directory":
     case "empty-directory":
+      return `member ${member} has ${kind === "empty-directory" ? "an empty" : "another"} data directory, and may not vote with it. ${again(member)}`;
+    case "older-copy":
       return (
-        `member ${member} has ${kind === "empty-directory" ? "an empty" : "another"} data directory, and may not vote with it. ` +
-        `To add it again: copse member remove ${member}, then copse member add ${member}`
+        `member ${member} has an older copy of its data directory, and may not vote with it: it has held entry ${refusal.acknowledged}, ` +
+        `and this copy ends at entry ${refusal.lastIndex}. ${again(member)}`
       );
   }
+}
+
+function again(member: string): string {
+  return `To add it again: copse member remove ${member}, then copse member add ${member}, and start it with an empty data directory`;
 }
