@@ -5,6 +5,7 @@ export function memoryDisk(): MemoryDisk {
   return new MemoryDisk({
     encode: (text) => Buffer.from(text, "utf8"),
     decode: (bytes) => Buffer.from(bytes).toString("utf8"),
+    base64: (bytes) => Buffer.from(bytes).toString("base64"),
     defer: (run) => setImmediate(run),
   });
 }

@@ -18,6 +18,7 @@ import { campaign, holdLock } from "./commands/holding.ts";
 import { type AddFlags, addMember, listMembers, removeMember } from "./commands/members.ts";
 import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./commands/quotas.ts";
 import { type ServeFlags, serve } from "./commands/serve.ts";
+import { offline, printLog, recover, restore, saveSnapshot, showSnapshot, verify } from "./commands/snapshot.ts";
 import { showTime, stepTime } from "./commands/time.ts";
 import { exportTree, importTree } from "./commands/transfer.ts";
 import { create, get, list, remove, set, stat, tree, watch } from "./commands/znodes.ts";
@@ -238,6 +239,40 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--data <text>", "the data of the candidate's znode")
     .option("--once", "exit after the first term")
     .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
+
+  const snapshot = program.command("snapshot").description("save the whole state to a file, and make a data directory of such a file");
+  snapshot
+    .command("save <file>")
+    .description("save a snapshot of the whole state from the member that answers (admins); replaces the file once it is whole")
+    .action((file: string) => saveSnapshot(file, shared()));
+  snapshot
+    .command("status <file>")
+    .description("say what a snapshot holds")
+    .action((file: string) => offline(() => showSnapshot(file, shared())));
+  snapshot
+    .command("verify <file>")
+    .description("read a whole snapshot; exit code 1 where it was cut or altered")
+    .action((file: string) => offline(() => showSnapshot(file, shared())));
+  snapshot
+    .command("restore <file>")
+    .description("make a data directory of a snapshot: a new cluster with one member; sessions and ephemerals are left out")
+    .requiredOption("--data <dir>", "the data directory, missing or empty")
+    .option("--id <n>", "the member's id (default 1)")
+    .action((file: string, flags: { data: string; id?: string }) => offline(() => restore(file, flags, shared())));
+  program
+    .command("recover")
+    .description("after the loss of a majority: let one member go on alone, as a new cluster, with what its data directory holds")
+    .requiredOption("--data <dir>", "its data directory; no hub runs on it")
+    .requiredOption("--alone", "the other members are lost")
+    .action((flags: { data: string; alone: true }) => offline(() => recover(flags, shared())));
+  program
+    .command("verify <dir>")
+    .description("read a data directory as a start would, without changing it; exit code 1 where it can't be believed")
+    .action((directory: string) => offline(() => verify(directory, shared())));
+  program
+    .command("log <dir>")
+    .description("print the entries of a data directory's log as JSON, one a line")
+    .action((directory: string) => offline(() => printLog(directory)));
 
   const quota = program.command("quota").description("limit the znodes and bytes of a subtree");
   quota

@@ -15,6 +15,8 @@ export interface Disk {
   decode(bytes: Uint8Array): string;
   /** CRC-32 (IEEE 802.3) of the bytes. */
   crc32(bytes: Uint8Array): number;
+  /** The bytes as base64. */
+  base64(bytes: Uint8Array): string;
 
   /** Start-up: the names of all files, sorted. */
   list(): readonly string[];

@@ -8,6 +8,7 @@ import type { Disk, Done } from "./disk.ts";
 export interface MemoryDiskPorts {
   encode(text: string): Uint8Array;
   decode(bytes: Uint8Array): string;
+  base64(bytes: Uint8Array): string;
   /** Calls `run` later, in the order of the calls. */
   defer(run: () => void): void;
 }
@@ -37,6 +38,10 @@ export class MemoryDisk implements Disk {
 
   decode(bytes: Uint8Array): string {
     return this.#ports.decode(bytes);
+  }
+
+  base64(bytes: Uint8Array): string {
+    return this.#ports.base64(bytes);
   }
 
   crc32(bytes: Uint8Array): number {

@@ -212,6 +212,13 @@ export class SnapshotReading {
     this.#release = release;
   }
 
+  /** Reads bytes of the file as they are, as base64; fewer than `length` only at its end. An error means that the file is damaged or gone. */
+  bytes(offset: number, length: number, done: (error: Error | null, base64: string, count: number) => void): void {
+    this.#disk.readLater(this.#name, offset, length, (error, bytes) => {
+      if (!this.#isClosed) done(error, this.#disk.base64(bytes), bytes.length);
+    });
+  }
+
   /** Reads the next piece; null after the last. An error means that the file is damaged or gone. */
   next(done: (error: Error | null, piece: string | null) => void): void {
     this.#disk.readLater(this.#name, this.#offset, headBytes, (failure, head) => {
@@ -241,9 +248,10 @@ export class SnapshotReading {
 
 /**
  * Reads a snapshot from disk, at start-up.
+ * @param directory whose it has to be; null for a copy that is no directory's
  * @throws Error saying what is wrong where the file is damaged, incomplete, or of another format or directory
  */
-export function loadSnapshot(disk: Disk, name: string, directory: string, take: (piece: string) => void): SnapshotRecord {
+export function loadSnapshot(disk: Disk, name: string, directory: string | null, take: (piece: string) => void): SnapshotRecord {
   const size = disk.size(name);
   let head: SnapshotRecord | null = null;
   let pieces = 0;
@@ -270,8 +278,8 @@ function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }
 
-function checkHead(head: SnapshotRecord, name: string, directory: string): SnapshotRecord {
+function checkHead(head: SnapshotRecord, name: string, directory: string | null): SnapshotRecord {
   if (head.format !== recordFormat) throw new Error(`${name} has format ${head.format}; this build reads format ${recordFormat}`);
-  if (head.directory !== directory) throw new Error(`${name} belongs to another data directory`);
+  if (directory !== null && head.directory !== directory) throw new Error(`${name} belongs to another data directory`);
   return head;
 }

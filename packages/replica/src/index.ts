@@ -10,6 +10,7 @@ export type { Input } from "./input.ts";
 export { Member, type MemberOptions } from "./member.ts";
 export type { Order, OrderEvent, OrderedEntry } from "./order/order.ts";
 export { orderedEntry, RaftOrder, type RaftOrderOptions } from "./order/order-raft.ts";
+export { txnsOf } from "./order/proposals.ts";
 export { defaultElectionTimes, defaultRaftSizes, type ElectionTimes, type RaftSizes } from "./order/raft-settings.ts";
 export { StateTime } from "./order/state-time.ts";
 export {
@@ -25,3 +26,12 @@ export {
 } from "./ports.ts";
 export type { Audit, AuditRecord, Denial } from "./requests/audit.ts";
 export { type Anonymous, openPolicy, type PolicySettings, retentionMsDefault } from "./sessions/policy.ts";
+export {
+  beginAnew,
+  type DirectoryState,
+  readDirectory,
+  readSnapshot,
+  type StoredState,
+  writeState,
+  zxidStep,
+} from "./snapshots/stored-state.ts";

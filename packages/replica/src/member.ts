@@ -24,6 +24,7 @@ import type { Gateway, Mesh } from "./ports.ts";
 import { Replica } from "./replica.ts";
 import type { ReplicaOptions } from "./replica-options.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
+import { Downloads } from "./snapshots/downloads.ts";
 
 export interface MemberOptions extends ReplicaOptions {
   readonly disk: Disk;
@@ -158,6 +159,7 @@ export class Member {
       order: this.#order,
       consensus: this.#order,
       compaction: this.#compaction,
+      downloads: new Downloads({ compaction: this.#compaction, clock, defer: (run) => this.#defer(run) }),
       found: (voters) => this.#found(voters, applier),
       unsent: (connection) => this.#deliveries.unsent(connection),
       committed: () => this.#order.raft.log.committed,
@@ -198,6 +200,11 @@ export class Member {
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   get cluster(): string {
     return this.#replica.cluster;
+  }
+
+  /** What passwords are salted with, or "" where the ensemble has not agreed on its id yet. */
+  get salt(): string {
+    return this.#tree.ensemble.salt ?? this.cluster;
   }
 
   /** The URLs that the members tell clients. */

@@ -12,6 +12,7 @@ import type { Audit, Denied } from "./requests/audit.ts";
 import type { AdmissionOptions } from "./sessions/admission.ts";
 import type { PolicySettings } from "./sessions/policy.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
+import type { Downloads } from "./snapshots/downloads.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
   /** Differs each time the member starts. */
@@ -40,6 +41,7 @@ export interface ReplicaState {
   readonly order: Order;
   readonly consensus: Consensus;
   readonly compaction: Compaction;
+  readonly downloads: Downloads;
   readonly found: EnsembleState["found"];
   /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
   readonly unsent: (connection: number) => number | null;

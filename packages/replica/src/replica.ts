@@ -156,6 +156,7 @@ export class Replica {
       watches: this.#watches,
       subscriptions: this.#subscriptions,
       denied: options.denied,
+      downloads: state.downloads,
       identified: (connection, held) => this.#lapses.identified(connection, held),
       ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
       inspected: {
@@ -348,7 +349,7 @@ export class Replica {
     this.#sessions.forget(connection);
     this.#lapses.forget(connection);
     this.#admission.forget(connection);
-    this.#requests.authentication.forget(connection);
+    this.#requests.forget(connection);
   }
 
   #ordered(event: OrderEvent): void {

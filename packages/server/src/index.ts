@@ -1,4 +1,6 @@
 export { CorruptLogError } from "@copse/log";
+export { describeSnapshot, type NewBeginning, restoreSnapshot, type SnapshotSummary } from "./backup/snapshot-file.ts";
+export { type DirectorySummary, type LogRecord, logRecords, recoverAlone, verifyDirectory } from "./backup/stopped-directory.ts";
 export type { ServerBudgets } from "./budgets.ts";
 export { findUws, type UwsModule } from "./clients/uws.ts";
 export { completeConfig, isLoopback, isTrusting, type ServerConfig, type StaticFile } from "./config.ts";

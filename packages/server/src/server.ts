@@ -136,6 +136,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const listening: ListenerOptions = {
     limits,
     cluster: () => member?.cluster ?? "",
+    salt: () => member?.salt ?? "",
     origins,
     submit,
     prover,

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { PasswordProver } from "../src/credentials/passwords.ts";
 
 const limits = { derivationsPerAddress: 100, superFailuresPerMinute: 10 };
-const asking = { cluster: "c", address: "192.0.2.1", isWanted: () => true, proved: null };
+const asking = { salt: "c", address: "192.0.2.1", isWanted: () => true, proved: null };
 const digest = (credential: string): string => createHash("sha1").update(credential).digest("base64");
 
 const proved = (prover: PasswordProver, credential: string, before: typeof asking.proved | readonly object[] = null): Promise<unknown> =>

@@ -60,6 +60,10 @@ export class FaultDisk implements Disk {
     return crc32(bytes);
   }
 
+  base64(bytes: Uint8Array): string {
+    return Buffer.from(bytes).toString("base64");
+  }
+
   list(): readonly string[] {
     return [...this.#files.keys()].sort();
   }

@@ -29,6 +29,8 @@ export interface MemberRow {
 export interface EnsembleTable {
   /** The cluster's id; "" until there is one. */
   readonly cluster: string;
+  /** What passwords are salted with; absent for the cluster's id. A cluster that was brought back has that of the one before. */
+  readonly salt?: string;
   readonly version: number;
   /** The member that coordinated last, or "". */
   readonly leader: string;

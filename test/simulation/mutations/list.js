@@ -147,7 +147,7 @@ export const mutations = [
   {
     name: "M12",
     what: "two membership changes are under way at once",
-    seed: 69,
+    seed: 10,
     patches: [
       {
         file: `${raft}/roles/leader.ts`,
@@ -386,5 +386,5 @@ export const mutations = [
     ],
   },
   ...identityMutations,
-  ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 45, R6: 6, R7: 1, R8: 9 }),
+  ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 119, R6: 6, R7: 1, R8: 9 }),
 ];

@@ -4,6 +4,7 @@
  * All but `quotas` and `ensemble` need admin on `/`.
  */
 import type { MemberStats, Revocation, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
+import { decodeBase64 } from "../base64.ts";
 import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
 import type { MemberWanted, Page, SearchPage } from "./inspection.ts";
 
@@ -78,6 +79,17 @@ export class OperatorCalls extends EventTarget {
    */
   async stats(options: CallOptions = {}): Promise<MemberStats> {
     return (await this.#call({ op: "stats" }, options, false)).stats;
+  }
+
+  /**
+   * A chunk of a snapshot of the whole state, as it stands on the disk of the member that answers; for admins. At offset 0 a new one is taken.
+   * The bytes of all chunks, in order, are a file for `copse snapshot restore`.
+   * @throws CopseError NO_AUTH; THROTTLED where too many are being read; BAD_ARGUMENTS where it has to begin anew
+   * @example const { data, more } = await copse.snapshot(0);
+   */
+  async snapshot(offset: number, options: CallOptions = {}): Promise<{ readonly data: Uint8Array; readonly more: boolean }> {
+    const { data64, more = false } = await this.#call({ op: "snapshot", offset }, options, false);
+    return { data: decodeBase64(data64), more };
   }
 
   /**

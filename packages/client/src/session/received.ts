@@ -92,6 +92,7 @@ const checks: Readonly<Record<Exclude<Op, "connect">, ReplyCheck>> = {
   quotas: ({ quotas }) => isListOf(quotas, isObject),
   ensemble: hasMembers,
   sync: isAnything,
+  snapshot: ({ data64 }) => isText(data64),
   sessions: ({ sessions }) => isListOf(sessions, isObject),
   queues: ({ queues }) => isListOf(queues, isObject),
   watchers: ({ watchers }) => isListOf(watchers, isObject),

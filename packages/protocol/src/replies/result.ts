@@ -77,6 +77,8 @@ export interface Results {
   get: ShownData & { readonly stat: Stat };
   exists: { readonly stat: Stat | null };
   children: { readonly children: readonly (string | NamedStat)[]; readonly stat: Stat; readonly more?: true; readonly after?: string };
+  /** A chunk of a snapshot's file, from that offset on. */
+  snapshot: { readonly index: number; readonly offset: number; readonly data64: string; readonly more?: true };
   read: { readonly results: readonly (Nothing | { readonly error: Refusal })[] };
   getAcl: { readonly acl: readonly AclItem[]; readonly default?: readonly AclItem[]; readonly stat: Stat };
   count: { readonly count: number };

@@ -52,6 +52,8 @@ export type Read =
   | { readonly op: "quotas"; readonly after: string | null; readonly limit: number | null }
   | { readonly op: "ensemble" }
   | { readonly op: "sync" }
+  /** The next chunk of the snapshot that the connection reads; at offset 0 of a new one. For admins. */
+  | { readonly op: "snapshot"; readonly offset: number }
   | InspectionOp;
 
 /** What only operators may ask. */
@@ -206,6 +208,8 @@ function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refus
     }
     case "explain":
       return readRequest(reader, id, ack, decodeExplain(reader));
+    case "snapshot":
+      return readRequest(reader, id, ack, { op: "snapshot", offset: reader.integer("offset", 0, 0) });
     case "stats":
     case "revoked":
     case "whoami":

@@ -91,7 +91,8 @@ export class Upkeep {
       });
     const cluster = this.#view.cluster === "" ? random.token() : this.#view.cluster;
     const version = Math.max(1, ensemble.version);
-    return { cluster, version, leader: member, isSettled: this.#changes().length === 0 && !this.#isJoint, members };
+    const salt = ensemble.salt === undefined ? {} : { salt: ensemble.salt };
+    return { cluster, ...salt, version, leader: member, isSettled: this.#changes().length === 0 && !this.#isJoint, members };
   }
 
   /** How far a member's directory has come, so that an older copy of it is known for one. */

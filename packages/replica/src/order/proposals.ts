@@ -104,7 +104,7 @@ export class Proposals {
 
   /** The txns of an entry, with what waits for them if they are this member's own. */
   take(payload: string): Taken {
-    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    const start = txnsStart(payload);
     const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
     const proposals = this.#inFlight.get(own);
     if (proposals === undefined) {
@@ -122,7 +122,7 @@ export class Proposals {
 
   /** True for an entry that every member can read: another's is looked at before it comes into the log, which it would poison. */
   isReadable(payload: string): boolean {
-    const start = payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+    const start = txnsStart(payload);
     try {
       const txns = decodeTxns(payload.slice(start));
       if (this.#readAhead.size >= readAheadMax) this.#readAhead.clear();
@@ -192,4 +192,14 @@ export class Proposals {
       else proposal.lost();
     }
   }
+}
+
+/** Where the text of the txns begins: before it stands who proposed them. */
+function txnsStart(payload: string): number {
+  return payload.startsWith("#") ? payload.indexOf(" ") + 1 : 0;
+}
+
+/** The text of an entry's txns, for `decodeTxns`. */
+export function txnsOf(payload: string): string {
+  return payload.slice(txnsStart(payload));
 }

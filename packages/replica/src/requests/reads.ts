@@ -39,8 +39,11 @@ import { answerInspection } from "./inspection.ts";
 import { mayReadAcl, type Reader, type WatchWanted } from "./reader.ts";
 import { publicValue, statBeside } from "./shown-config.ts";
 
+/** What is answered from the state alone. */
+type AnsweredRead = Exclude<Read, { readonly op: "snapshot" }>;
+
 /** The result as the reader's wire writes it, or why not. */
-export function answerRead(tree: Tree, read: Read, reader: Reader): Members | Refusal {
+export function answerRead(tree: Tree, read: AnsweredRead, reader: Reader): Members | Refusal {
   const wanted: WatchWanted[] = [];
   const members = answer(tree, read, reader, wanted);
   if (typeof members !== "string") return members;
@@ -55,7 +58,7 @@ function tooLarge(read: Read): Refusal {
   return refuse("TOO_LARGE", `the reply is over ${serverFrameBytesMax} bytes; ask for less`, "path" in read ? read.path : undefined);
 }
 
-function answer(tree: Tree, read: Read, reader: Reader, wanted: WatchWanted[]): Members | Refusal {
+function answer(tree: Tree, read: AnsweredRead, reader: Reader, wanted: WatchWanted[]): Members | Refusal {
   const { replies } = reader;
   switch (read.op) {
     case "get":

@@ -47,6 +47,7 @@ import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash } from "../ports.ts";
 import type { Policy } from "../sessions/policy.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { Downloads } from "../snapshots/downloads.ts";
 import { type Audit, type Denied, denialOf } from "./audit.ts";
 import { Authentication, credentialPrint } from "./authentication.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
@@ -81,6 +82,7 @@ export interface RequestsState {
   readonly canUse: (format: number) => boolean;
   /** A connection may go on with what it held back. */
   readonly release: (connection: Connection) => void;
+  readonly downloads: Downloads;
   readonly audit: Audit | null;
   /** Is told of each request that was refused for want of a permission; null where nobody listens. */
   readonly denied: Denied | null;
@@ -210,13 +212,38 @@ export class Requests {
   #read(connection: Connection, request: Of<"read">): void {
     const { waits, tree } = this.#state;
     const { id, read, atLeast } = request;
+    if (read.op === "snapshot") return this.#download(connection, id, read.offset);
     const barrier = request.isLinearizable || read.op === "sync" ? waits.barrier() : null;
     // Most reads have nothing to wait for: they need no place in the queue.
     if (barrier === null && atLeast <= tree.zxid && connection.isFree) connection.reply(id, this.#answer(connection, read));
     else this.#run(connection, id, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
   }
 
-  #answer(connection: Connection, read: Read): Body {
+  /** Reads the disk: what comes after it on the connection waits. */
+  #download(connection: Connection, id: number, offset: number): void {
+    const { sight, downloads, tree } = this.#state;
+    const run = (slot: Slot): Answer | null => {
+      if (!sight.isAdmin(connection.caller)) {
+        this.#state.denied?.(denialOf(connection, "snapshot", "/", "admin", false, tree));
+        return { body: this.#error(connection, refuse("NO_AUTH", "needs the permission to administer the root", "/")) };
+      }
+      downloads.read(connection, offset, (result) => {
+        if (connection.isClosed) return;
+        const { replies } = connection;
+        const body = "code" in result ? this.#error(connection, result) : replies.body(tree.zxid, replies.result("snapshot", result));
+        connection.answer(slot, { body });
+      });
+      return null;
+    };
+    connection.enqueue(id, run);
+  }
+
+  forget(connection: Connection): void {
+    this.authentication.forget(connection);
+    this.#state.downloads.forget(connection);
+  }
+
+  #answer(connection: Connection, read: Exclude<Read, { readonly op: "snapshot" }>): Body {
     const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
     if (typeof members !== "string" && members.code === "NO_AUTH")
       this.#state.denied?.(denialOf(connection, read.op, members.path ?? "/", "read", false, this.#state.tree));

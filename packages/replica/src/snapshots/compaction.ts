@@ -5,7 +5,7 @@
  * writing snapshots never costs more than writing the log. Its pieces are the tree's, then the history's. Invariant: the log
  * is trimmed only after a snapshot that is durable.
  */
-import type { SnapshotStore } from "@copse/log";
+import type { SnapshotReading, SnapshotStore } from "@copse/log";
 import type { Configuration } from "@copse/raft";
 import { SnapshotLoader, SnapshotWriter, snapshotFormatOf, type Tree } from "@copse/tree";
 import type { History } from "../following/history.ts";
@@ -13,7 +13,7 @@ import type { Applier } from "../order/applier.ts";
 import type { Order, OrderedEntry } from "../order/order.ts";
 
 /** UTF-16 units of one piece: about a millisecond of work. */
-const pieceUnits = 131_072;
+export const pieceUnits = 131_072;
 
 export interface CompactionOptions {
   readonly store: SnapshotStore;
@@ -33,6 +33,8 @@ export interface CompactionOptions {
 
 export class Compaction {
   readonly #options: CompactionOptions;
+  /** Who wait for a snapshot that holds what they see now. */
+  #asked: (() => void)[] = [];
   #logBytes = 0;
   #snapshotBytes = 0;
   /** Snapshots written since start, for metrics. */
@@ -64,9 +66,22 @@ export class Compaction {
     if (!this.#options.store.isWriting) this.#begin(configuration, done);
   }
 
+  /**
+   * Opens a snapshot of the state as it is now, or newer, once it stands on disk.
+   * @param open gets it in a callback of the disk, and closes it
+   */
+  fresh(open: (reading: SnapshotReading) => void): void {
+    const { store, tree } = this.#options;
+    if (!store.isWriting && store.newest?.index === tree.index) return open(store.open());
+    this.#asked.push(() => open(store.open()));
+    if (!store.isWriting) this.#begin();
+  }
+
   #begin(given?: Configuration, done?: () => void): void {
     const { store, order, tree, history, applier, measure } = this.#options;
     this.#logBytes = 0;
+    const asked = this.#asked;
+    this.#asked = [];
     const writer = new SnapshotWriter(tree);
     const lines = history.lines(snapshotFormatOf(tree));
     const { index, time } = tree;
@@ -84,7 +99,9 @@ export class Compaction {
       this.newestTime = time;
       if (done === undefined) order.trim(index);
       else done();
-      this.#look();
+      for (const next of asked) next();
+      if (this.#asked.length > 0 && !store.isWriting) this.#begin();
+      else this.#look();
     });
   }
 }

@@ -19,6 +19,8 @@ import type { OriginList } from "./origin.ts";
 export interface ListenerOptions {
   readonly limits: Limits;
   readonly cluster: () => string;
+  /** What passwords are salted with. */
+  readonly salt: () => string;
   readonly origins: OriginList;
   readonly submit: (input: Input) => void;
   readonly prover: CredentialProver;

@@ -74,11 +74,11 @@ export class ClientSockets implements Gateway {
   }
 
   authenticate(...[connection, ticket, credentials, proved]: Parameters<Gateway["authenticate"]>): void {
-    const { cluster, submit, prover } = this.#options;
+    const { salt, submit, prover } = this.#options;
     prover.prove({
       credentials,
       proved,
-      cluster: cluster(),
+      salt: salt(),
       address: this.#addresses.get(connection) ?? "",
       isWanted: () => this.#sockets.has(connection),
       done: (outcome) => submit({ kind: "authenticated", connection, ticket, outcome }),

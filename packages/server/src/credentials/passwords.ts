@@ -2,7 +2,7 @@
  * Passwords: what one proves, derived off the loop.
  *
  * A digest credential `user:password` proves two identities: ZooKeeper's `user:base64(sha1(user:password))`, and one
- * derived with scrypt, salted with the cluster's id and the user; a scrypt credential proves the second alone. A super credential is a
+ * derived with scrypt, salted with the cluster's salt, which is its first id, and the user; a scrypt credential proves the second alone. A super credential is a
  * password, judged by the hash in the configuration. Passwords go no further than this file. Invariants: at most `atOnceMax` are derived
  * at once, so that the disk never waits for them, as both run on the same few threads; addresses take turns, so that one that has many to
  * be derived holds up no other; sessions that come back are before those that are new, and do not derive what they have proved.
@@ -51,7 +51,8 @@ export interface ProverLimits {
 
 /** Who asks, and where the answer goes. */
 export interface Asking {
-  readonly cluster: string;
+  /** The cluster's salt for passwords. */
+  readonly salt: string;
   /** What the session that comes back has proved before; null where none does. */
   readonly proved: readonly Identity[] | null;
   /** Where the credential comes from. */
@@ -112,7 +113,7 @@ export class PasswordProver {
       scheme === "scrypt" ? [] : [{ scheme: "digest", id: `${user}:${createHash("sha1").update(credential).digest("base64")}` }];
     const before = provedBefore(user, identities, asking.proved);
     if (before !== null) return done({ proofs: [{ identities: before }] });
-    this.#derive(credential.slice(colon + 1), asking.cluster + user, asking, (hash) => {
+    this.#derive(credential.slice(colon + 1), asking.salt + user, asking, (hash) => {
       if (hash === null) return done("busy");
       done({ proofs: [{ identities: [...identities, { scheme: "scrypt", id: `${user}:${hash.toString("base64")}` }] }] });
     });

@@ -14,7 +14,8 @@ import { TokenProver } from "./tokens.ts";
 
 export interface Proving {
   readonly credentials: readonly Credential[];
-  readonly cluster: string;
+  /** The cluster's salt for passwords. */
+  readonly salt: string;
   /** What the session that comes back has proved before; null where none does. */
   readonly proved: readonly Identity[] | null;
   /** Where they come from. */

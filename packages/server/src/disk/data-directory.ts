@@ -64,6 +64,21 @@ function newIdentity(member: string, purpose: "alone" | "founding" | "joining", 
   return purpose === "joining" ? { ...identity, joins: true } : identity;
 }
 
+/**
+ * Opens a data directory that is there already, whoever's it is, for tools: nobody serves it meanwhile.
+ * @throws ConfigError where there is none, or another process uses it
+ */
+export async function openIdleDirectory(path: string, token: () => string): Promise<DataDirectory> {
+  if (!fs.existsSync(join(path, identityFile))) throw new ConfigError(`data: ${path} is not a data directory: it has no ${identityFile}`);
+  const lock = await takeLock(path, token);
+  return { identity: readIdentity(path)!, release: () => release(lock) };
+}
+
+/** Makes the identity of a directory that holds data already. */
+export function writeIdentity(path: string, given: Omit<DirectoryIdentity, "format">): void {
+  createIdentity(path, { format: identityFormat, ...given });
+}
+
 /** What is in it are names, data and what passwords become: nobody else's to read. Older builds left it open. */
 function closeToOthers(path: string): void {
   if (fs.statSync(path).uid !== process.getuid?.()) return;

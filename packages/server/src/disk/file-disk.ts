@@ -53,6 +53,10 @@ export class FileDisk implements Disk {
     return crc32(bytes);
   }
 
+  base64(bytes: Uint8Array): string {
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+  }
+
   list(): readonly string[] {
     return fs
       .readdirSync(this.#directory, { withFileTypes: true })
