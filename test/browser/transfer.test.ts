@@ -40,7 +40,11 @@ async function contentsOf(path: string): Promise<unknown[]> {
   return out
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as unknown);
+    .slice(1, -1)
+    .map((line) => {
+      const { path: at, data, data64 } = JSON.parse(line) as Record<string, unknown>;
+      return { path: at, data, data64 };
+    });
 }
 
 function button(page: Page, name: string): ReturnType<Page["locator"]> {
@@ -138,7 +142,9 @@ describe("a subtree", () => {
     await page.getByRole("button", { name: "Export" }).click();
     await page.getByText("Exported 5 znodes; 1 ephemeral left out.").waitFor();
     const file = await (await download).path();
-    expect(readFileSync(file, "utf8").split("\n")[0]).toBe('{"path":".","data":"top"}');
+    const [head, first] = readFileSync(file, "utf8").split("\n");
+    expect(head).toContain('{"copse":"subtree"');
+    expect(first).toContain('{"path":".","data":"top","acl":');
     await copse.create("/imported");
     await page.goto(`${hub.page}/#/n/imported`);
     await page.getByRole("heading", { name: "/imported" }).waitFor();

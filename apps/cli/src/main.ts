@@ -98,6 +98,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--tls-key <file>", "its key")
     .option("--tls-client-ca <file>", "clients may prove who they are with certificates of this CA (x509)")
     .option("--read-only", "allow no writes")
+    .option("--snapshot-every <time>", "save a snapshot of the whole state by itself, such as every 6h")
+    .option("--snapshot-to <dir>", "the folder for them")
+    .option("--snapshot-keep <n>", "how many stay (default 7)", integer)
     .option("--trust-proxy <network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", collect)
     .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
     .option("--insecure", "anyone who reaches the port may do anything")
@@ -220,13 +223,17 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command("export [path]")
     .description("print a subtree as NDJSON, or as one array with -o json")
     .option("--file <file>", "write to a file")
-    .option("--ephemerals", "ephemerals too")
+    .option("--ephemerals", "ephemerals too; an import leaves them out")
+    .option("--no-acls", "without ACLs and sequence counters")
     .action((path: string | undefined, flags) => exportTree(path ?? "/", flags, shared()));
   program
     .command("import <path>")
     .description("create a subtree from what export printed")
     .option("--file <file>", "read from a file; else from standard input")
     .option("--conflict <policy>", "fail, skip or overwrite where a znode exists", "fail")
+    .option("--no-acls", "without the ACLs that the file has")
+    .option("--no-counters", "sequence numbers begin anew; else it takes an admin")
+    .option("--unchecked", "take a file without the first and last line that export writes")
     .action((path: string, flags) => importTree(path, flags, shared()));
   program
     .command("lock <path> [command...]")

@@ -1,13 +1,12 @@
 /**
- * A subtree as one thing: read as of one moment, written as text, written back in another place.
+ * A subtree as one thing: read as of one moment, written back in another place. `subtree-text` has it as text.
  *
- * The text has a line of JSON for each znode, parents first, paths relative to the top: `{"path":"web","data":"x"}`, with `data64` for bytes
- * and neither for no data. Invariants: what is read is one moment; what is written is written in batches, each whole or not at all, parents
+ * Invariants: what is read is one moment; what is written is written in batches, each whole or not at all, parents
  * before children, so that a transfer which was stopped leaves whole znodes and nothing without its parent. Ephemerals belong to sessions,
  * and `/copse` to the system: neither is carried.
  */
 
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+import type { AclItem } from "./calls/acl.ts";
 import type { CreateKind, Data, MultiOp } from "./calls/call.ts";
 import { isMasked } from "./calls/masked.ts";
 import type { Copse } from "./client.ts";
@@ -20,8 +19,14 @@ export interface CarriedZnode {
   /** Relative to the top; "." is the top itself. */
   readonly path: string;
   readonly data: Data;
-  /** How it is created, where it comes from the tree and not from text. */
+  /** How it is created, as far as it is known. */
   readonly kind?: Pick<CreateKind, "acl" | "ttl" | "container">;
+  /** The default ACL of its children. */
+  readonly defaultAcl?: readonly AclItem[];
+  /** The number that its next sequential child gets. */
+  readonly counter?: number;
+  /** It belongs to a session: it is shown, and written nowhere. */
+  readonly isEphemeral?: boolean;
   /** What it was when it was read: its czxid and version. */
   readonly read?: string;
 }
@@ -45,6 +50,10 @@ export interface SubtreePlan {
 export interface WriteSubtreeOptions {
   /** Default "fail": NODE_EXISTS at the first that is there. */
   readonly conflict?: Conflict;
+  /** With "overwrite": what is there gets the ACLs, too. */
+  readonly overwritesAcls?: boolean;
+  /** Sequence numbers go on where they were, too; for admins. */
+  readonly counters?: boolean;
   /** Stops between two batches. */
   readonly signal?: AbortSignal;
   /** Called after each batch. */
@@ -99,7 +108,7 @@ export async function carrySubtree(copse: Copse, path: string, options: { readon
 }
 
 /**
- * The same with their ACLs.
+ * The same with their ACLs, and how far their sequence numbers have come.
  * @throws CopseError NO_AUTH where the ACL of one may not be read whole
  * @example const { znodes } = await carrySubtree(copse, "/app");
  * await writeSubtree(copse, "/app-copy", await withAcls(copse, "/app", znodes), { conflict: "skip" });
@@ -109,11 +118,13 @@ export async function withAcls(copse: Copse, top: string, znodes: readonly Carri
   for (let at = 0; at < znodes.length; at += batchOps) {
     const batch = znodes.slice(at, at + batchOps);
     const acls = await Promise.all(batch.map(({ path }) => copse.getAcl(absolutePath(top, path))));
-    for (const [index, { acl }] of acls.entries()) {
+    for (const [index, { acl, default: defaultAcl, counter }] of acls.entries()) {
       const znode = batch[index]!;
       // A caller who may not administer it is shown no hashes, and would write an ACL that nobody fits.
-      if (acl.some(isMasked)) throw new CopseError("NO_AUTH", "its ACL may not be read whole", { path: absolutePath(top, znode.path) });
-      carried.push({ ...znode, kind: { ...znode.kind, acl } });
+      if ([...acl, ...(defaultAcl ?? [])].some(isMasked))
+        throw new CopseError("NO_AUTH", "its ACL may not be read whole", { path: absolutePath(top, znode.path) });
+      const handedOn = defaultAcl === undefined ? {} : { defaultAcl };
+      carried.push({ ...znode, kind: { ...znode.kind, acl }, ...handedOn, ...(counter === 0 ? {} : { counter }) });
     }
   }
   return carried;
@@ -125,43 +136,6 @@ export async function withAcls(copse: Copse, top: string, znodes: readonly Carri
  */
 export function isSameSubtree(one: readonly CarriedZnode[], other: readonly CarriedZnode[]): boolean {
   return one.length === other.length && one.every(({ path, read }, at) => path === other[at]!.path && read === other[at]!.read);
-}
-
-/**
- * One znode as a line of text, without the line's end.
- * @example const text = (await carrySubtree(copse, "/app")).znodes.map(formatZnode).join("\n");
- */
-export function formatZnode({ path, data }: CarriedZnode): string {
-  if (data === null) return JSON.stringify({ path });
-  return JSON.stringify(typeof data === "string" ? { path, data } : { path, data64: encodeBase64(data) });
-}
-
-/**
- * Reads one line. An array with a znode on each line is read too: its brackets are no znode.
- * @param number of the line, for errors
- * @returns null where the line holds no znode
- * @throws Error that names the line
- * @example const znode = parseZnode('{"path":"web","data":"x"}', 1);
- */
-export function parseZnode(line: string, number: number): CarriedZnode | null {
-  const text = line.trim().replace(/,$/, "");
-  if (text === "" || text === "[" || text === "]") return null;
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    throw new Error(`line ${number} is not JSON`);
-  }
-  const { path, data, data64 } = (parsed ?? {}) as Record<string, unknown>;
-  if (typeof path !== "string") throw new Error(`line ${number} has no path`);
-  if (data !== undefined && typeof data !== "string") throw new Error(`line ${number}: data is not text`);
-  if (data64 !== undefined && typeof data64 !== "string") throw new Error(`line ${number}: data64 is not text`);
-  if (data64 === undefined) return { path, data: data ?? null };
-  try {
-    return { path, data: decodeBase64(data64) };
-  } catch {
-    throw new Error(`line ${number}: data64 is not base64`);
-  }
 }
 
 /**
@@ -185,47 +159,87 @@ export async function writeSubtree(
   copse: Copse,
   top: string,
   znodes: Iterable<CarriedZnode> | AsyncIterable<CarriedZnode>,
-  { conflict = "fail", signal, onProgress }: WriteSubtreeOptions = {},
+  { conflict = "fail", overwritesAcls = false, counters = false, signal, onProgress }: WriteSubtreeOptions = {},
 ): Promise<Written> {
   let sofar: Written = { written: 0, skipped: 0 };
-  for await (const batch of batchesOf(znodes)) {
+  const all: CarriedZnode[] = [];
+  for await (const znode of znodes) if (znode.isEphemeral !== true) all.push(znode);
+  const begun = counters ? beginnings(all) : new Map<string, number>();
+  for (const batch of batchesOf(all)) {
     signal?.throwIfAborted();
-    const ops = await opsOf(copse, top, batch, conflict);
-    const first = ops[0];
+    const changes = await changesOf(copse, top, batch, { conflict, overwritesAcls }, begun);
+    const first = changes[0]?.[0];
     if (first?.op === "create") await createAncestors(copse, first.path);
-    if (ops.length > 0) await copse.multi(ops);
-    sofar = { written: sofar.written + ops.length, skipped: sofar.skipped + batch.length - ops.length };
+    if (changes.length > 0) await copse.multi(changes.flat());
+    sofar = { written: sofar.written + changes.length, skipped: sofar.skipped + batch.length - changes.length };
     onProgress?.(sofar);
   }
   return sofar;
 }
 
-async function* batchesOf(znodes: Iterable<CarriedZnode> | AsyncIterable<CarriedZnode>): AsyncGenerator<readonly CarriedZnode[]> {
+/** Where each sequence begins so that it stands where it was, once the children that come along are there. */
+function beginnings(znodes: readonly CarriedZnode[]): Map<string, number> {
+  const children = new Map<string, number>();
+  for (const { path } of znodes) {
+    const slash = path.lastIndexOf("/");
+    const parent = path === "." ? null : slash < 0 ? "." : path.slice(0, slash);
+    if (parent !== null) children.set(parent, (children.get(parent) ?? 0) + 1);
+  }
+  return new Map(
+    znodes.flatMap(({ path, counter = 0 }) => (counter === 0 ? [] : [[path, Math.max(0, counter - (children.get(path) ?? 0))]])),
+  );
+}
+
+function* batchesOf(znodes: Iterable<CarriedZnode>): Generator<readonly CarriedZnode[]> {
   let batch: CarriedZnode[] = [];
+  let ops = 0;
   let units = 0;
-  for await (const znode of znodes) {
+  for (const znode of znodes) {
     batch.push(znode);
-    units += znode.data?.length ?? 0;
-    if (batch.length < batchOps && units < batchUnits) continue;
+    // With its own ACL or default one a znode takes two.
+    ops += 2;
+    units += (znode.data?.length ?? 0) + aclUnits(znode);
+    if (ops < batchOps && units < batchUnits) continue;
     yield batch;
     batch = [];
+    ops = 0;
     units = 0;
   }
   if (batch.length > 0) yield batch;
 }
 
-async function opsOf(copse: Copse, top: string, batch: readonly CarriedZnode[], conflict: Conflict): Promise<readonly MultiOp[]> {
+function aclUnits({ kind, defaultAcl }: CarriedZnode): number {
+  return kind?.acl === undefined && defaultAcl === undefined ? 0 : JSON.stringify([kind?.acl, defaultAcl]).length;
+}
+
+/** What each znode of a batch takes that is written. */
+async function changesOf(
+  copse: Copse,
+  top: string,
+  batch: readonly CarriedZnode[],
+  { conflict, overwritesAcls }: Required<Pick<WriteSubtreeOptions, "conflict" | "overwritesAcls">>,
+  begun: ReadonlyMap<string, number>,
+): Promise<readonly (readonly MultiOp[])[]> {
   const paths = batch.map(({ path }) => absolutePath(top, path));
   const present = await presentOf(copse, paths);
-  const ops: MultiOp[] = [];
-  for (const [at, { data, kind }] of batch.entries()) {
+  const changes: (readonly MultiOp[])[] = [];
+  for (const [at, { path: own, data, kind, defaultAcl }] of batch.entries()) {
     const path = paths[at]!;
-    if (!present.has(path)) ops.push({ op: "create", path, data, ...kind });
+    const counter = begun.get(own);
+    const handedOn: MultiOp[] = defaultAcl === undefined ? [] : [{ op: "setAcl", path, default: defaultAcl }];
+    if (!present.has(path)) changes.push([{ op: "create", path, data, ...kind, ...(counter ? { counter } : {}) }, ...handedOn]);
     else if (path === "/" || conflict === "skip") continue;
-    else if (conflict === "overwrite") ops.push({ op: "set", path, data });
-    else throw new CopseError("NODE_EXISTS", "the znode exists", { path });
+    else if (conflict === "overwrite") {
+      const acls = overwritesAcls ? aclChange(path, kind?.acl, defaultAcl) : [];
+      changes.push([{ op: "set", path, data }, ...acls]);
+    } else throw new CopseError("NODE_EXISTS", "the znode exists", { path });
   }
-  return ops;
+  return changes;
+}
+
+function aclChange(path: string, acl: readonly AclItem[] | undefined, defaultAcl: readonly AclItem[] | undefined): readonly MultiOp[] {
+  if (acl === undefined && defaultAcl === undefined) return [];
+  return [{ op: "setAcl", path, ...(acl === undefined ? {} : { acl }), ...(defaultAcl === undefined ? {} : { default: defaultAcl }) }];
 }
 
 async function createAncestors(copse: Copse, path: string): Promise<void> {
@@ -252,5 +266,6 @@ async function presentOf(copse: Copse, paths: readonly string[]): Promise<Set<st
 function carriedOf(top: string, { path, data, bytes, isDenied, stat }: LiveZnode): CarriedZnode {
   if (isDenied) throw new CopseError("NO_AUTH", "its data may not be read", { path });
   const kind = { ...(stat.ttl === undefined ? {} : { ttl: stat.ttl }), ...(stat.container === true ? { container: true } : {}) };
-  return { path: relativePath(top, path), data: bytes ?? data, kind, read: `${stat.czxid} ${stat.version}` };
+  const own = stat.ephemeralOwner === null ? {} : { isEphemeral: true };
+  return { path: relativePath(top, path), data: bytes ?? data, kind, ...own, read: `${stat.czxid} ${stat.version}` };
 }

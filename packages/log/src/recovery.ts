@@ -3,7 +3,8 @@
  *
  * Rules. Zeros to the end of a segment are room for the next record, and nothing else. Bytes after the last whole record of the newest segment are a torn tail: they were never acknowledged, and are
  * cut. A bad record anywhere else, or with whole ones after it, is corruption: refused, because what was
- * acknowledged may be in it. Entries must follow each other and the snapshot without a gap. An entry at or below an
+ * acknowledged may be in it. Where the newest snapshot is damaged, the one before it and the log since then hold the same state, or the
+ * directory is refused. Entries must follow each other and the snapshot without a gap. An entry at or below an
  * index seen before replaces it and all after. Entries that do not lead on from the snapshot's own place (one that came
  * from elsewhere, when the process ended before the log had begun anew) are dropped: they were never committed.
  */
@@ -11,13 +12,15 @@ import type { Configuration, Entry, HardState } from "@copse/raft";
 import type { Disk } from "./disk.ts";
 import { findRecord, readRecord } from "./record.ts";
 import { decodeGroup, decodeSegmentHead, type Place, segmentIndex } from "./segment.ts";
-import { isTemporary, loadSnapshot, snapshotIndex } from "./snapshot-store.ts";
+import { isTemporary, loadSnapshot, type SnapshotRecord, snapshotIndex } from "./snapshot-store.ts";
 import type { Segment } from "./wal.ts";
 
 export interface Recovered {
   /** Place and configuration of the state that the snapshot held; index 0, term 0 and null without one. */
   readonly snapshot: Place & { readonly configuration: Configuration | null };
   readonly snapshotNames: readonly string[];
+  /** Snapshots that could not be believed, and were not needed. */
+  readonly damaged: readonly string[];
   /** The entries after the snapshot. */
   readonly entries: readonly Entry[];
   readonly hardState: HardState;
@@ -36,9 +39,10 @@ export class CorruptLogError extends Error {
 /**
  * Reads the directory and cuts a torn tail.
  * @param takePiece gets the pieces of the newest snapshot, before the call returns
+ * @param again what was taken counts for nothing: the pieces of an older snapshot follow. Without it a damaged snapshot is refused
  * @throws CorruptLogError
  */
-export function recover(disk: Disk, directory: string, takePiece: (piece: string) => void): Recovered {
+export function recover(disk: Disk, directory: string, takePiece: (piece: string) => void, again?: () => void): Recovered {
   const names = disk.list();
   for (const name of names) if (isTemporary(name)) disk.remove(name, ignoreLeftover);
   const snapshotNames = names.filter((name) => snapshotIndex(name) !== null);
@@ -46,8 +50,19 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
     const firstIndex = segmentIndex(name);
     return firstIndex === null ? [] : [{ name, firstIndex }];
   });
-  const newest = snapshotNames[snapshotNames.length - 1];
-  const head = newest === undefined ? null : orCorrupt(newest, () => loadSnapshot(disk, newest, directory, takePiece));
+  const damaged: string[] = [];
+  let head: SnapshotRecord | null = null;
+  for (const name of [...snapshotNames].reverse()) {
+    try {
+      head = loadSnapshot(disk, name, directory, takePiece);
+      break;
+    } catch (error) {
+      const isLast = damaged.length === snapshotNames.length - 1;
+      if (again === undefined || isLast) throw corrupt(damaged[0] ?? name, error instanceof Error ? error.message : String(error));
+      damaged.push(name);
+      again();
+    }
+  }
   const snapshot = head === null ? noSnapshot : { index: head.index, term: head.term, configuration: head.configuration ?? null };
   const oldest = segments[0];
   if (oldest !== undefined && oldest.firstIndex > snapshot.index + 1) {
@@ -61,11 +76,18 @@ export function recover(disk: Disk, directory: string, takePiece: (piece: string
     const isNewest = at === segments.length - 1;
     orCorrupt(segment.name, () => reading.take(segment, isNewest));
   }
+  // The damaged snapshot stood for what was acknowledged up to its index.
+  const [lost] = damaged;
+  if (lost !== undefined && snapshot.index + reading.entries.length < snapshotIndex(lost)!) {
+    throw corrupt(lost, "it is damaged, and the log does not lead from the snapshot before it to where it was");
+  }
+  for (const name of damaged) disk.remove(name, ignoreLeftover);
   const whole = reading.isNewestEmpty ? segments.slice(0, -1) : segments;
   const last = whole[whole.length - 1];
   return {
     snapshot,
-    snapshotNames,
+    snapshotNames: snapshotNames.filter((name) => !damaged.includes(name)),
+    damaged,
     entries: reading.entries,
     hardState: atLeastTerm(reading.hardState, snapshot.term),
     segments: whole,

@@ -3,8 +3,8 @@
  *
  * A snapshot `NNNN.snap` holds the state after entry NNNN. Its first record is a head, its last an end that counts the
  * pieces; a file without its end is not a snapshot. Invariants: each piece is asked for when the one before is written, so
- * the loop is never held for longer than one piece takes; an older snapshot goes when a newer one stands and nobody
- * reads it any more.
+ * the loop is never held for longer than one piece takes; the newest two stay, so that one
+ * that is damaged has a fallback, and an older one goes when nobody reads it any more.
  */
 import type { Configuration } from "@copse/raft";
 import type { Disk } from "./disk.ts";
@@ -126,9 +126,18 @@ export class SnapshotStore {
     });
   }
 
+  /** The lowest index of a snapshot that stays: what follows it in the log leads to the newest state, should the newest snapshot be damaged. */
+  get oldestKept(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#names.map((name) => snapshotIndex(name)!));
+  }
+
   #removeOlder(): void {
     const newest = this.#newest?.index ?? 0;
-    const isKept = (name: string): boolean => snapshotIndex(name)! >= newest || this.#readings.has(name);
+    const [fallback] = this.#names
+      .filter((name) => snapshotIndex(name)! < newest)
+      .sort()
+      .slice(-1);
+    const isKept = (name: string): boolean => snapshotIndex(name)! >= newest || name === fallback || this.#readings.has(name);
     for (const name of this.#names.filter((held) => !isKept(held))) {
       this.#disk.remove(name, (failure) => failure !== null && this.#onError(failure));
     }

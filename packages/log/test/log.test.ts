@@ -272,6 +272,51 @@ describe("snapshots", () => {
     expect(disk.list().some((name) => name.endsWith(".tmp"))).toBe(false);
   });
 
+  it("that are damaged have a fallback, where the log leads on from it; else they are refused", async () => {
+    const [older, newest] = ["0000000000000005.snap", "0000000000000009.snap"];
+    const twice = async (): Promise<MemoryDisk> => {
+      const disk = await filled(12, 100);
+      await write(disk, 2, ["first"]);
+      await write(disk, 5, ["old"], ["0000000000000002.snap"]);
+      await write(disk, 9, ["new"], ["0000000000000002.snap", older]);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(disk.list().filter((name) => name.endsWith(".snap"))).toEqual([older, newest]);
+      return disk;
+    };
+    const alter = (disk: MemoryDisk, name: string): void => {
+      const bytes = disk.read(name, 0, disk.size(name));
+      bytes[bytes.length - 2]! ^= 1;
+      disk.truncate(name, 0);
+      disk.append(name, bytes, true, () => {});
+    };
+    const recovered = (disk: MemoryDisk): { readonly pieces: readonly string[]; readonly found: Recovered } => {
+      const pieces: string[] = [];
+      const found = recover(
+        disk,
+        directory,
+        (piece) => pieces.push(piece),
+        () => pieces.splice(0),
+      );
+      return { pieces, found };
+    };
+    const one = await twice();
+    alter(one, newest);
+    expect(() => recover(one, directory, () => {})).toThrow(CorruptLogError);
+    const { pieces, found } = recovered(one);
+    expect(pieces).toEqual(["old"]);
+    expect(found).toMatchObject({ damaged: [newest], snapshotNames: [older], snapshot: placeOf(5) });
+    expect(found.entries.map(({ index }) => index)).toEqual([6, 7, 8, 9, 10, 11, 12]);
+    const both = await twice();
+    for (const name of [older, newest]) alter(both, name);
+    expect(() => recovered(both)).toThrow(/0000000000000009\.snap/);
+    // The log ends before the place of the snapshot that is damaged: what was acknowledged up to there is lost.
+    const short = await filled(7);
+    await write(short, 5, ["old"]);
+    await write(short, 9, ["new"], [older]);
+    alter(short, newest);
+    expect(() => recovered(short)).toThrow(/does not lead/);
+  });
+
   it("from elsewhere begin the log anew: what it held before is no part of it, wherever the process ended", async () => {
     const began = async (): Promise<MemoryDisk> => {
       const disk = await filled(10);
@@ -306,17 +351,20 @@ describe("snapshots", () => {
       new Promise((resolve, reject) => reading.next((error, piece) => (error === null ? resolve(piece) : reject(error))));
     expect(await next()).toBe("one");
     await written(9, "three");
-    expect([store.newest?.index, store.oldestRead, disk.list().length]).toEqual([9, 5, 2]);
+    await written(12, "four");
+    expect([store.newest?.index, store.oldestRead, disk.list().length]).toEqual([12, 5, 3]);
     expect([await next(), await next()]).toEqual(["two", null]);
     reading.close();
-    expect([store.oldestRead, disk.list()]).toEqual([Number.POSITIVE_INFINITY, ["0000000000000009.snap"]]);
+    expect([store.oldestRead, disk.list()]).toEqual([Number.POSITIVE_INFINITY, ["0000000000000009.snap", "0000000000000012.snap"]]);
+    expect(store.oldestKept).toBe(9);
   });
 
-  it("replace older ones", async () => {
+  it("replace older ones, apart from the newest two", async () => {
     const disk = await filled(10);
     await write(disk, 5, ["old"]);
-    await write(disk, 9, ["new"], ["0000000000000005.snap"]);
-    expect(disk.list().filter((name) => name.endsWith(".snap"))).toEqual(["0000000000000009.snap"]);
+    await write(disk, 7, ["newer"], ["0000000000000005.snap"]);
+    await write(disk, 9, ["newest"], ["0000000000000005.snap", "0000000000000007.snap"]);
+    expect(disk.list().filter((name) => name.endsWith(".snap"))).toEqual(["0000000000000007.snap", "0000000000000009.snap"]);
   });
 
   it("are refused where a byte is wrong or the end is missing", async () => {

@@ -75,3 +75,6 @@ export const versionMax = 2_147_483_647;
 export const sequenceDigits = 10;
 /** The WebSocket subprotocol of this version of the contract. */
 export const subprotocol = "copse.v1";
+
+/** The highest number that the sequence of a new znode's children may begin with: many are left after it. */
+export const counterMax: number = 2 ** 48;

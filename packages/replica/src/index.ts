@@ -7,7 +7,8 @@ export type { EnsembleOptions, FoundingRule } from "./ensemble/ensemble-options.
 export type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
 export type { Input } from "./input.ts";
-export { Member, type MemberOptions } from "./member.ts";
+export { Member } from "./member.ts";
+export type { MemberOptions } from "./member-options.ts";
 export type { Order, OrderEvent, OrderedEntry } from "./order/order.ts";
 export { orderedEntry, RaftOrder, type RaftOrderOptions } from "./order/order-raft.ts";
 export { txnsOf } from "./order/proposals.ts";

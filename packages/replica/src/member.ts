@@ -5,9 +5,9 @@
  * each peer, one frame for each connection. Invariant: nothing is sent that a write after it in the same turn could
  * contradict, because replies to writes come only with their ordered entry.
  */
-import { type Disk, type Recovered, recover, SnapshotStore, Wal } from "@copse/log";
+import { type Recovered, SnapshotStore, snapshotName, Wal } from "@copse/log";
 import { emptyConfiguration, type MemberId } from "@copse/raft";
-import { isRootOpen, Tree } from "@copse/tree";
+import { isRootOpen, type Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
 import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
@@ -15,38 +15,16 @@ import type { PeerMessage } from "./ensemble/peer-message.ts";
 import type { Figures, OrderFigures } from "./figures.ts";
 import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
+import type { MemberOptions } from "./member-options.ts";
 import { Applier } from "./order/applier.ts";
 import type { OrderEvent } from "./order/order.ts";
 import { RaftOrder } from "./order/order-raft.ts";
-import { type ElectionTimes, foundingPlace, type RaftSizes, startOf } from "./order/raft-settings.ts";
+import { foundingPlace, startOf } from "./order/raft-settings.ts";
 import { StateTime } from "./order/state-time.ts";
-import type { Gateway, Mesh } from "./ports.ts";
 import { Replica } from "./replica.ts";
-import type { ReplicaOptions } from "./replica-options.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 import { Downloads } from "./snapshots/downloads.ts";
-
-export interface MemberOptions extends ReplicaOptions {
-  readonly disk: Disk;
-  readonly gateway: Gateway;
-  readonly mesh: Mesh;
-  readonly times: ElectionTimes;
-  readonly sizes: RaftSizes;
-  /** In [0, below): the share of chance in elections. */
-  readonly chance: (below: number) => number;
-  /** Calls `run` soon, after what is happening now. */
-  readonly schedule: (run: () => void) => void;
-  /** The disk has failed: nothing more will be acknowledged, and the process has to end. */
-  readonly onFatal: (error: Error) => void;
-  /** Connections that are sent to in one turn of the loop. */
-  readonly deliveriesMax: number;
-  /** Bytes of data that the history holds at most. */
-  readonly historyBytes: number;
-  /** Bytes of log after which a snapshot is taken. */
-  readonly snapshotLogBytes: number;
-  /** Bytes of a segment of the log. */
-  readonly segmentBytes: number;
-}
+import { recoverState } from "./snapshots/recovered-state.ts";
 
 /** How often connections, sessions and the table are looked at, and peers are told how far this member is, in milliseconds. */
 const lookMs = 250;
@@ -68,7 +46,7 @@ export class Member {
   readonly #time: StateTime;
   readonly #deliveries: Deliveries;
   /** What start-up found in the data directory. */
-  readonly recovered: Pick<Recovered, "snapshot" | "tornBytes"> & { readonly entries: number };
+  readonly recovered: Pick<Recovered, "snapshot" | "tornBytes" | "damaged"> & { readonly entries: number };
   readonly #completions: Completions = new Completions();
   #queue: Input[] = [];
   #isScheduled = false;
@@ -86,11 +64,9 @@ export class Member {
     this.#options = options;
     const { disk, directory, onFatal, clock, limits } = options;
     const newHistory = (): History => new History(limits.historyChanges, options.historyBytes);
-    const history = newHistory();
-    const restorer = new SnapshotRestorer(history);
-    const recovered = recover(disk, directory, (piece) => restorer.take(piece));
-    const tree = restorer.finish() ?? new Tree();
-    this.recovered = { snapshot: recovered.snapshot, tornBytes: recovered.tornBytes, entries: recovered.entries.length };
+    const { tree, history, recovered } = recoverState(disk, directory, newHistory);
+    const { snapshot, tornBytes, damaged } = recovered;
+    this.recovered = { snapshot, tornBytes, damaged, entries: recovered.entries.length };
     this.#tree = tree;
     this.#time = new StateTime(clock, tree);
     const time = this.#time;
@@ -247,7 +223,7 @@ export class Member {
     this.submit({ kind: "hand-over" });
   }
 
-  /** Runs what follows a disk operation, as an input. */
+  /** As an input, which a log of inputs can name. */
   #defer(next: () => void): void {
     this.submit({ kind: "performed", number: this.#completions.note(next) });
   }
@@ -256,6 +232,15 @@ export class Member {
   submit(input: Input): void {
     this.#queue.push(input);
     this.#wake();
+  }
+
+  /**
+   * Opens a snapshot of the state as it is now, as a file of the data directory.
+   * @param open gets the file's name, the zxid at least of the state in it, and what gives the file back
+   */
+  openSnapshot(open: (file: string, zxid: number, close: () => void) => void): void {
+    const { zxid } = this.#tree;
+    this.#compaction.fresh((reading) => this.#defer(() => open(snapshotName(reading.place.index), zxid, () => reading.close())));
   }
 
   /** Closes every connection. What was proposed still becomes durable. */

@@ -13,6 +13,7 @@ import {
   type PeerAddress,
 } from "@copse/replica";
 import type { Logger } from "pino";
+import type { SnapshotSchedule } from "./backup/scheduled-snapshots.ts";
 import { defaultBudgets, defaultClassBudgets, type ServerBudgets } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { Rate } from "./clients/token-bucket.ts";
@@ -106,6 +107,8 @@ export interface ServerConfig {
   readonly tlsFiles: ReloadedTls<ClientTls> | null;
   readonly peerTlsFiles: ReloadedTls<PeerTls> | null;
   readonly isReadOnly: boolean;
+  /** Snapshots that the hub saves by itself; null for none. */
+  readonly snapshots: SnapshotSchedule | null;
   /** Every client may do anything, even if strangers can reach the port: the root of a new cluster is open to everyone. */
   readonly isInsecure: boolean;
   readonly limits: Limits;
@@ -191,6 +194,7 @@ export function completeConfig(given: Given): ServerConfig {
     tlsFiles: null,
     peerTlsFiles: null,
     isReadOnly: false,
+    snapshots: null,
     isInsecure: false,
     limits: defaultLimits,
     timeoutMsMin: 4_000,

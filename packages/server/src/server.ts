@@ -7,6 +7,7 @@
 import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type FoundingRule, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { AuditLog } from "./audit-log.ts";
+import { ScheduledSnapshots } from "./backup/scheduled-snapshots.ts";
 import { budgetsOf, classBudgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { ClientListener, ListenerOptions } from "./clients/client-listener.ts";
@@ -249,12 +250,17 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     isRootLookedAt = true;
     warnOfOpenRoot(running, trusts, logger);
   }, config.times.tickMs);
+  const { snapshots, dataDirectory } = config;
+  const scheduled = snapshots === null ? null : new ScheduledSnapshots(snapshots, running, dataDirectory, logger);
   const transport = config.uws === null ? "ws" : "uws";
   metrics = createMetrics(
     running,
     { limits: { ...limits }, budgets: { ...budgets, connections } },
-    { doors, prover, heap, audit, transport },
+    { doors, prover, heap, audit, scheduled, transport },
   );
+  const { damaged } = running.recovered;
+  if (damaged.length > 0)
+    logger.warn({ damaged }, "a snapshot is damaged: the one before it and the log were used instead. Look at the disk");
   logger.info(
     {
       member: config.member,
@@ -277,6 +283,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     const until = performance.now() + drainMs;
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
+    scheduled?.stop();
     heap.stop();
     for (const files of [identity, ...certificates]) files.stop();
     await admin.stop();

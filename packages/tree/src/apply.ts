@@ -125,7 +125,7 @@ function execute(tree: Tree, txn: WriteTxn, session: Session, at: number): Appli
     }
     if (znode?.czxid !== guard.czxid) return refused(tree, refuse("GUARD_FAILED", "the guarding znode is gone", guard.path));
   }
-  const work = new Work(tree, txn.format, txn.budget ?? null);
+  const work = new Work(tree, txn.format, txn.budget ?? null, txn.isWorldAdmin);
   const result = write.op === "auth" ? authenticate(work, write, session, at) : change(work, txn, write, caller, session, at);
   return isRefusal(result) ? refused(tree, result) : done(work, result);
 }

@@ -33,6 +33,7 @@ export { type AclLine, AclLines, SnapshotLoader, SnapshotWriter, snapshotFormatO
 export { Tree, type TreeLimits } from "./tree.ts";
 export {
   type Authenticate,
+  asksForAdmin,
   type ConfigureTxn,
   decodeTxns,
   type EndTxn,

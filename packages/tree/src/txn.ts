@@ -51,7 +51,7 @@ export interface WriteTxn {
   readonly guards: readonly Guard[];
   readonly write: Write | Authenticate;
   /** By which rules it is judged: those of the oldest builds where it is absent. */
-  readonly format?: 3 | 5;
+  readonly format?: 3 | 5 | 6;
   /** The wall clock of the member that took it, in milliseconds since the epoch: what has ended by then grants nothing. */
   readonly wall?: number;
   /** What the connection's certificate proves: it is not the session's. */
@@ -135,9 +135,10 @@ export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | LapseTxn | EvictTxn 
 /**
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
  * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
- * 4: steps of the state's time. 5: identities that end or are revoked, rules, and ACLs that name them.
+ * 4: steps of the state's time. 5: identities that end or are revoked, rules, and ACLs that name them. 6: a create
+ * says where the sequence of its children begins.
  */
-export const txnFormats = [1, 5] as const;
+export const txnFormats = [1, 6] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
@@ -176,6 +177,7 @@ export function formatNeeded(write: Write | Authenticate | SingleWrite): number 
     case "multi":
       return write.ops.reduce((most, op) => Math.max(most, formatNeeded(op)), 1);
     case "create":
+      if (write.counter !== undefined) return 6;
       return write.path === rulesPath || write.acl?.some(isOfFormat5) ? 5 : 1;
     case "set":
     case "delete":
@@ -193,6 +195,26 @@ export function formatNeeded(write: Write | Authenticate | SingleWrite): number 
       return 4;
     default:
       return 1;
+  }
+}
+
+/** True for what only admins may. */
+export function asksForAdmin(write: Write | Authenticate | SingleWrite): boolean {
+  switch (write.op) {
+    case "reconfig":
+    case "stepTime":
+    case "revoke":
+    case "endSession":
+      return true;
+    case "multi":
+      return write.ops.some(asksForAdmin);
+    case "create":
+      return write.counter !== undefined || (write.path === rulesPath && !write.isSequential);
+    case "set":
+    case "delete":
+      return write.path === rulesPath;
+    default:
+      return false;
   }
 }
 

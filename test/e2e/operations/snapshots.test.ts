@@ -1,5 +1,5 @@
 /** The whole state as a file, and what can be done with it and with data directories when nobody serves them. */
-import { cpSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { connect } from "@copse/client";
 import { afterEach, describe, expect, it } from "vitest";
 import { EnsembleProcesses } from "../../support/ensemble.ts";
@@ -123,6 +123,31 @@ describe("a snapshot", { timeout: 180_000 }, () => {
   });
 });
 
+describe("a hub that saves snapshots by itself", { timeout: 60_000 }, () => {
+  it("keeps the newest, says when it can't, and goes on", async () => {
+    const folder = temporaryFolder("scheduled");
+    const to = ["--snapshot-every", "1s", "--snapshot-keep", "2", "--snapshot-to", `${folder}/saved`];
+    writeFileSync(`${folder}/saved`, "a file stands where the folder should be");
+    const hub = await serve(`${folder}/data`, await freePort(), ...to);
+    await hub.process.printed(/the scheduled snapshot can't be saved/);
+    expect((await copse(hub.url, "create", "/a", "1")).code).toBe(0);
+    rmSync(`${folder}/saved`);
+    const saved = (): string[] =>
+      existsSync(`${folder}/saved`) ? readdirSync(`${folder}/saved`).filter((name) => name.endsWith(".snap")) : [];
+    await until(async () => saved().length > 0);
+    const [first] = saved();
+    expect((await copse(hub.url, "set", "/a", "2")).code).toBe(0);
+    await until(async () => !saved().includes(first!));
+    await until(async () => saved().length === 2);
+    const newest = `${folder}/saved/${saved().sort().at(-1)!}`;
+    expect(await copse("ws://x", "snapshot", "verify", newest)).toMatchObject({ code: 0 });
+    const text = await (await fetch(`http://127.0.0.1:${hub.port}/metrics`)).text();
+    expect(Number(/^copse_scheduled_snapshots_failed_total (\S+)$/m.exec(text)?.[1])).toBeGreaterThan(0);
+    hub.process.child.kill("SIGTERM");
+    expect(await hub.process.exited).toBe(0);
+  });
+});
+
 describe("a data directory that nobody serves", { timeout: 180_000 }, () => {
   it("goes on alone when the majority is lost, with what it has, as another cluster", async () => {
     const ensemble = await EnsembleProcesses.start(3);
@@ -154,6 +179,33 @@ describe("a data directory that nobody serves", { timeout: 180_000 }, () => {
     // A hub runs on it: no tool touches it.
     expect(await copse("ws://x", "verify", member.data)).toMatchObject({ code: 1, err: expect.stringContaining("in use") });
     await there.close();
+  });
+
+  it("with a damaged snapshot is served from the one before and the log, and says so; with two it is refused", async () => {
+    const folder = temporaryFolder("fallback");
+    const config = EnsembleProcesses.config({ snapshotLogBytes: 20_000, segmentBytes: 20_000 });
+    const start = async (): Promise<Awaited<ReturnType<typeof serve>>> => serve(folder, await freePort(), ...config);
+    const snapshots = (): string[] => readdirSync(folder).filter((name) => name.endsWith(".snap"));
+    const hub = await start();
+    const client = await connect(hub.url);
+    for (let count = 0; snapshots().length < 2 || count < 200; count++) await client.set("/", `${count} ${"x".repeat(500)}`);
+    await client.set("/", "newest");
+    await client.close();
+    await hub.process.kill9();
+    const damage = (name: string): void => {
+      const bytes = readFileSync(`${folder}/${name}`);
+      bytes[bytes.length - 2]! ^= 1;
+      writeFileSync(`${folder}/${name}`, bytes);
+    };
+    const newest = snapshots().sort().at(-1)!;
+    damage(newest);
+    const again = await start();
+    expect((await again.process.printed(/"damaged":\["[^"]+"\]/))[0]).toContain(newest);
+    expect((await copse(again.url, "get", "/")).out.trim()).toBe("newest");
+    await again.process.kill9();
+    for (const name of snapshots()) damage(name);
+    const refused = await copse("ws://x", "serve", "--data", folder, "--listen", "127.0.0.1:0");
+    expect(refused).toMatchObject({ code: 1, err: expect.stringContaining(".snap") });
   });
 
   it("that is damaged is said to be, with the file and the place", async () => {

@@ -43,6 +43,9 @@ export interface ServeFlags {
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
   readonly readOnly?: boolean;
+  readonly snapshotEvery?: string;
+  readonly snapshotKeep?: number;
+  readonly snapshotTo?: string;
   readonly insecure?: boolean;
   readonly trustProxy?: readonly string[];
   readonly adminListen?: string;
@@ -157,6 +160,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     tlsFiles: filesOf([flags.tlsCert, flags.tlsKey, flags.tlsClientCa], () => clientTls(flags)),
     peerTlsFiles: filesOf([flags.peerTlsCert, flags.peerTlsKey, flags.peerTlsCa], () => peerTls(flags)),
     isReadOnly: flags.readOnly ?? false,
+    snapshots: scheduleOf(flags),
     isInsecure: flags.insecure ?? false,
     files: inspectorFiles(),
     logger,
@@ -185,6 +189,20 @@ function parsePeers(list: string): { id: string; address: string }[] {
     const [id = "", address = ""] = peer.trim().split("=", 2);
     return { id, address };
   });
+}
+
+function scheduleOf({ snapshotEvery, snapshotKeep = 7, snapshotTo }: ConfigFile): ServerConfig["snapshots"] {
+  if (snapshotEvery === undefined && snapshotTo === undefined) return null;
+  if (snapshotEvery === undefined || snapshotTo === undefined) {
+    throw new ConfigError("snapshot-every: --snapshot-every and --snapshot-to must be given together");
+  }
+  if (!(Number.isSafeInteger(snapshotKeep) && snapshotKeep > 0)) throw new ConfigError("snapshot-keep: must be a positive integer");
+  const [, count, unit] = /^([1-9]\d{0,5})([smhd])$/.exec(snapshotEvery) ?? [];
+  if (count === undefined) throw new ConfigError("snapshot-every: must be a number and s, m, h or d, such as 6h");
+  const everyMs = Number(count) * { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit as "s" | "m" | "h" | "d"];
+  // What a timer can count.
+  if (everyMs > 2_147_483_647) throw new ConfigError("snapshot-every: must be at most 24d");
+  return { everyMs, keep: snapshotKeep, folder: resolve(snapshotTo) };
 }
 
 function onError(said: string): "stop" | "drop" {

@@ -101,10 +101,11 @@ function inWords({ znodes, sessions, zxid, time, bytes, cluster }: SnapshotSumma
 }
 
 function directoryInWords(directory: string, summary: DirectorySummary): string {
-  const { member, znodes, zxid, lastIndex, snapshotIndex, uncommitted, tornBytes } = summary;
+  const { member, znodes, zxid, lastIndex, snapshotIndex, uncommitted, tornBytes, damaged } = summary;
   const torn = tornBytes === 0 ? "" : `, ${tornBytes} bytes of a write that was cut short`;
   const open = uncommitted === 0 ? "" : `, ${uncommitted} entries not known to be committed`;
-  return `${directory}: whole. Member ${member}, ${znodes} znodes, zxid ${zxid}, entries up to ${lastIndex}, snapshot at ${snapshotIndex}${open}${torn}`;
+  const unneeded = damaged.length === 0 ? "" : `, DAMAGED and not needed: ${damaged.join(", ")}`;
+  return `${directory}: whole. Member ${member}, ${znodes} znodes, zxid ${zxid}, entries up to ${lastIndex}, snapshot at ${snapshotIndex}${open}${torn}${unneeded}`;
 }
 
 function anew({ cluster, znodes, zxid, raisedBy, sessionsEnded }: NewBeginning): string {

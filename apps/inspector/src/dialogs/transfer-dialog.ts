@@ -10,15 +10,14 @@ import {
   type CarriedZnode,
   type Conflict,
   carrySubtree,
-  formatZnode,
   isSameSubtree,
-  parseZnode,
   planSubtree,
   type SubtreePlan,
   type Written,
   withAcls,
   writeSubtree,
 } from "@copse/client/subtree";
+import { formatSubtree, parseSubtree } from "@copse/client/subtree-text";
 import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
 import { sentence } from "../parts/sentence.ts";
@@ -104,10 +103,16 @@ export class TransferDialog extends LitElement {
   /** Saves the selected subtree as a file. */
   async export(): Promise<string> {
     const path = this.model.selectedPath;
-    const { znodes, ephemerals } = await carrySubtree(this.model.copse, path);
+    const { copse } = this.model;
+    const { znodes, ephemerals } = await carrySubtree(copse, path);
+    const { salt = "" } = await copse.ensemble();
+    const lines = formatSubtree(await withAcls(copse, path, znodes), salt);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(
-      new Blob([znodes.map((znode) => `${formatZnode(znode)}\n`).join("")], { type: "application/x-ndjson" }),
+      new Blob(
+        Array.from(lines, (line) => `${line}\n`),
+        { type: "application/x-ndjson" },
+      ),
     );
     link.download = `${nameOf(path) || "copse"}.ndjson`;
     link.click();
@@ -252,7 +257,7 @@ export class TransferDialog extends LitElement {
 /** @throws Error that names the line, as a sentence */
 function znodesOf(text: string): readonly CarriedZnode[] {
   try {
-    return text.split(/\r?\n/).flatMap((line, at) => parseZnode(line, at + 1) ?? []);
+    return parseSubtree(text.split(/\r?\n/), { isUnchecked: !text.slice(0, 200).includes('{"copse":"subtree"') }).znodes;
   } catch (error) {
     const { message } = error as Error;
     throw new Error(`${message.charAt(0).toUpperCase()}${message.slice(1)}.`);

@@ -50,6 +50,8 @@ export interface CreateKind {
   readonly acl?: readonly AclItem[] | undefined;
   /** Create missing ancestors too. */
   readonly parents?: boolean;
+  /** Where the sequence of its children begins, for admins: so names that were given out elsewhere don't come again. */
+  readonly counter?: number;
 }
 
 export interface PageOptions extends CallOptions {

@@ -47,8 +47,9 @@ export class Operations extends OperatorCalls {
    * @example const { path } = await copse.create("/app/jobs/job-", "resize", { sequential: true, parents: true });
    */
   async create(path: string, data: Data = null, options: CreateOptions = {}): Promise<{ path: string; stat: Stat }> {
-    const { ephemeral, sequential, container, ttl, acl = this.acl, parents, ...rest } = options;
-    const reply = await this.#write({ op: "create", path, ...encodeData(data), ephemeral, sequential, container, ttl, acl, parents }, rest);
+    const { ephemeral, sequential, container, ttl, acl = this.acl, parents, counter, ...rest } = options;
+    const kind = { ephemeral, sequential, container, ttl, acl, parents, counter };
+    const reply = await this.#write({ op: "create", path, ...encodeData(data), ...kind }, rest);
     return { path: reply.path, stat: reply.stat };
   }
 
@@ -137,14 +138,18 @@ export class Operations extends OperatorCalls {
   }
 
   /**
-   * Who may do what with a znode. Without admin on it, what is made of passwords is masked.
+   * Who may do what with a znode. Without admin on it, what is made of passwords is masked. `counter` is the number that its next sequential
+   * child gets.
    * @throws CopseError NO_NODE, NO_AUTH
    * @example const { acl } = await copse.getAcl("/app");
    */
-  async getAcl(path: string, options: ReadOptions = {}): Promise<{ acl: readonly AclItem[]; default?: readonly AclItem[]; stat: Stat }> {
-    const reply = await this.#read({ op: "getAcl", path }, options);
+  async getAcl(
+    path: string,
+    options: ReadOptions = {},
+  ): Promise<{ acl: readonly AclItem[]; default?: readonly AclItem[]; counter: number; stat: Stat }> {
+    const { counter = 0, ...reply } = await this.#read({ op: "getAcl", path }, options);
     const [acl, handedOn] = [reply.acl as readonly AclItem[], reply.default as readonly AclItem[] | undefined];
-    return { acl, ...(handedOn === undefined ? {} : { default: handedOn }), stat: reply.stat };
+    return { acl, ...(handedOn === undefined ? {} : { default: handedOn }), counter, stat: reply.stat };
   }
 
   /**

@@ -80,7 +80,7 @@ export interface Results {
   /** A chunk of a snapshot's file, from that offset on. */
   snapshot: { readonly index: number; readonly offset: number; readonly data64: string; readonly more?: true };
   read: { readonly results: readonly (Nothing | { readonly error: Refusal })[] };
-  getAcl: { readonly acl: readonly AclItem[]; readonly default?: readonly AclItem[]; readonly stat: Stat };
+  getAcl: { readonly acl: readonly AclItem[]; readonly default?: readonly AclItem[]; readonly counter?: number; readonly stat: Stat };
   count: { readonly count: number };
   ephemerals: { readonly paths: readonly string[]; readonly more?: true };
   whoami: {

@@ -22,6 +22,8 @@ export interface ShownEnsemble {
   readonly leader: string;
   /** Grows with each change of the members: what `reconfig` compares its `version` with. */
   readonly version: number;
+  /** What passwords are salted with: ACLs that name `scrypt` identities fit clusters of the same salt alone. */
+  readonly salt?: string;
 }
 
 export interface ShownSession {

@@ -4,7 +4,7 @@
  * Invariant: `decodeWrite(JSON.parse(encodeWrite(write)), noLimits)` gives the write again. Versions of -1 match any.
  */
 import { type AclItem, decodeAcl, uniqueItems } from "../acl.ts";
-import { guardsMax, type Limits, ttlMsMax } from "../limits.ts";
+import { counterMax, guardsMax, type Limits, ttlMsMax } from "../limits.ts";
 import { pathFault, sequentialPathFault } from "../path.ts";
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { literal } from "../text/literal.ts";
@@ -26,6 +26,8 @@ export interface Create {
   readonly acl: readonly AclItem[] | null;
   /** Create missing ancestors in the same txn. */
   readonly parents: boolean;
+  /** Where the sequence of its children begins, for admins; absent for 0. */
+  readonly counter?: number;
 }
 
 export interface SetValue {
@@ -138,7 +140,10 @@ function decodeCreate(reader: FieldReader): Create | Refusal {
   if (isContainer && ttl !== null) reader.blame("ttl", "excludes container");
   if (isContainer && isSequential) reader.blame("sequential", "excludes container");
   const parents = reader.flag("parents");
-  return reader.fault ?? { op: "create", path, value, isEphemeral, isSequential, isContainer, ttl, acl, parents };
+  const counter = reader.optionalInteger("counter", 0, counterMax);
+  if (isEphemeral && counter !== null) reader.blame("counter", "excludes ephemeral");
+  const create: Create = { op: "create", path, value, isEphemeral, isSequential, isContainer, ttl, acl, parents };
+  return reader.fault ?? (counter === null ? create : { ...create, counter });
 }
 
 /** Reads the members of a write. `message.op` is one of create, set, delete, setAcl, multi, reconfig, stepTime, logout, revoke, endSession. */
@@ -206,6 +211,7 @@ export function encodeWrite(write: Write | SingleWrite): string {
     if (write.ttl !== null) text += `,"ttl":${write.ttl}`;
     if (write.acl !== null) text += `,"acl":${JSON.stringify(write.acl)}`;
     if (write.parents) text += ',"parents":true';
+    if (write.counter !== undefined) text += `,"counter":${write.counter}`;
     return `${text}}`;
   }
   if (write.op === "setAcl") {

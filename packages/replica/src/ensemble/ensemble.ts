@@ -182,8 +182,9 @@ export class Ensemble {
   /** What `ensemble` answers; where members reach each other is for admins. */
   shown(isForAdmin: boolean): Results["ensemble"] {
     const { members, ...rest } = configOf(this.#shown());
+    const salt = this.#state.tree.ensemble.salt ?? this.#cluster;
     const shown = members.map(({ peer, ...member }) => ({ ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) }));
-    return { members: shown, ...rest };
+    return { members: shown, ...rest, salt };
   }
 
   get role(): ShownRole {

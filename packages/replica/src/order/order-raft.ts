@@ -146,7 +146,7 @@ export class RaftOrder implements Order, Consensus {
     while (keepFrom > log.firstIndex && bytes < tailUnits) bytes += log.slice(--keepFrom, keepFrom + 1)[0]!.payload.length;
     // The first entry always goes: an empty member begins with a snapshot, which names the members.
     if (bound > 0) log.compact(Math.max(keepFrom - 1, 1));
-    wal.truncateBefore(Math.min(index, bound));
+    wal.truncateBefore(Math.min(index, bound, store.oldestKept));
     const older = this.#configurations.filter(({ index: at }) => at <= bound);
     if (older.length > 1) this.#configurations = this.#configurations.slice(older.length - 1);
   }

@@ -156,8 +156,9 @@ function publicConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader
 
 function aclResult(znode: Znode, caller: Caller): Results["getAcl"] {
   const { items, defaultItems } = shownAcl(znode.acl, caller);
-  const stat = statOf(znode);
-  return defaultItems === null ? { acl: items, stat } : { acl: items, default: defaultItems, stat };
+  const counted = znode.creations > 0 ? { counter: znode.creations } : {};
+  const handedOn = defaultItems === null ? {} : { default: defaultItems };
+  return { acl: items, ...handedOn, ...counted, stat: statOf(znode) };
 }
 
 /** This session's ephemerals whose paths begin with the prefix, after the page before. */

@@ -22,13 +22,13 @@ import {
 } from "@copse/protocol";
 import {
   type Authenticate,
+  asksForAdmin,
   encodeOperation,
   encodeTxn,
   expandedFault,
   formatNeeded,
   type Identities,
   isJudgedAnew,
-  isRulesWrite,
   printOf,
   type Tree,
   type WriteTxn,
@@ -189,13 +189,11 @@ export class Requests {
     const budget = write.op === "create" || write.op === "set" || write.op === "multi" ? (holder?.created ?? null) : null;
     const usesFormat5 = budget !== null || needed >= 5 || held.proofs.length > 0 || certificate !== null || write.op === "auth";
     if (!isAnew && !usesFormat5) return txn;
-    const asksForAdmin =
-      ["reconfig", "stepTime", "revoke", "endSession"].includes(write.op) || (write.op !== "auth" && isRulesWrite(write));
-    const common = asksForAdmin ? { ...txn, isWorldAdmin: policy.isWorldAdmin } : txn;
+    const common = asksForAdmin(write) ? { ...txn, isWorldAdmin: policy.isWorldAdmin } : txn;
     if (!usesFormat5 || !canUse(5)) return isAnew ? { ...common, format: 3 } : txn;
     return {
       ...common,
-      format: 5,
+      format: needed > 5 ? 6 : 5,
       wall: clock.wall(),
       ...(certificate === null ? {} : { certificate }),
       ...(budget === null ? {} : { budget }),

@@ -4,13 +4,14 @@
  * Invariants of a new beginning: what had been handed out as a fencing token stays below what will be; passwords prove what they proved;
  * sequence numbers go on; sessions, and with them ephemerals, are over.
  */
-import { type Disk, loadSnapshot, type Place, type Recovered, readOnly, recover, type SnapshotRecord, SnapshotStore } from "@copse/log";
+import { type Disk, loadSnapshot, type Place, type Recovered, readOnly, type SnapshotRecord, SnapshotStore } from "@copse/log";
 import { emptyConfiguration, type MemberId } from "@copse/raft";
-import { apply, decodeTxns, SnapshotWriter, Tree } from "@copse/tree";
+import { apply, decodeTxns, SnapshotWriter, type Tree } from "@copse/tree";
 import { History } from "../following/history.ts";
 import { orderedEntry } from "../order/order-raft.ts";
 import { txnsOf } from "../order/proposals.ts";
 import { pieceUnits, SnapshotRestorer } from "./compaction.ts";
+import { recoverState } from "./recovered-state.ts";
 
 /** How far the zxid of a new beginning is above the old one: more writes than a cluster makes between a snapshot and its loss. */
 export const zxidStep = 1_000_000_000;
@@ -41,10 +42,8 @@ export interface DirectoryState extends StoredState {
  * @throws CorruptLogError
  */
 export function readDirectory(disk: Disk, directory: string): DirectoryState {
-  const restorer = new SnapshotRestorer(new History(0, 0));
-  const recovered = recover(readOnly(disk), directory, (piece) => restorer.take(piece));
+  const { tree, recovered } = recoverState(readOnly(disk), directory, () => new History(0, 0));
   const { snapshot, entries, hardState } = recovered;
-  const tree = restorer.finish() ?? new Tree();
   for (const entry of entries) {
     const { payload, time, term } = orderedEntry(entry);
     if (payload !== "") for (const txn of decodeTxns(txnsOf(payload))) apply(tree, txn, time, term);

@@ -23,6 +23,8 @@ export interface DirectorySummary {
   readonly uncommitted: number;
   /** Bytes of a write that was cut short at the end of the log; they were never acknowledged. */
   readonly tornBytes: number;
+  /** Snapshots that are damaged; the one before and the log hold the same state. */
+  readonly damaged: readonly string[];
   readonly znodes: number;
   readonly sessions: number;
 }
@@ -54,6 +56,7 @@ export function verifyDirectory(directory: string): Promise<DirectorySummary> {
       lastIndex: place.index,
       uncommitted,
       tornBytes: recovered.tornBytes,
+      damaged: recovered.damaged,
       znodes: tree.root.descendants + 1,
       sessions: tree.sessions.size,
     };

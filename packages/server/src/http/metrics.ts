@@ -5,6 +5,7 @@
 import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AuditLog } from "../audit-log.ts";
+import type { ScheduledSnapshots } from "../backup/scheduled-snapshots.ts";
 import type { Doors } from "../clients/doors.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
 import { type HeapWatch, heapUse } from "../heap-watch.ts";
@@ -14,6 +15,7 @@ interface Sources {
   readonly prover: CredentialProver;
   readonly heap: HeapWatch;
   readonly audit: AuditLog | null;
+  readonly scheduled: ScheduledSnapshots | null;
   readonly transport: "ws" | "uws";
 }
 
@@ -23,7 +25,11 @@ interface Bounds {
   readonly budgets: Readonly<Record<string, number>>;
 }
 
-export function createMetrics(member: Member, { limits, budgets }: Bounds, { doors, prover, heap, audit, transport }: Sources): Registry {
+export function createMetrics(
+  member: Member,
+  { limits, budgets }: Bounds,
+  { doors, prover, heap, audit, scheduled, transport }: Sources,
+): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
   let taken: Member["figures"] | null = null;
@@ -75,6 +81,10 @@ export function createMetrics(member: Member, { limits, budgets }: Bounds, { doo
   gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
   total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
   total("audit_dropped", "Lines of the audit log that could not be written", () => audit?.dropped ?? 0);
+  total("scheduled_snapshots_failed", "Scheduled snapshots that could not be saved", () => scheduled?.failures ?? 0);
+  gauge("scheduled_snapshot_time_seconds", "When the newest scheduled snapshot was saved, 0 for none since start", () => {
+    return (scheduled?.savedAt ?? 0) / 1_000;
+  });
   total("proposals_unreadable", "Proposals of other members that were dropped because they can't be read", () => figures().unreadable);
   total("log_commits", "Group commits: one write and one sync each", () => figures().wal.commits);
   total("log_entries", "Entries appended to the log", () => figures().wal.entries);

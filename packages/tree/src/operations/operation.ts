@@ -26,7 +26,7 @@ import {
   type WriteResult,
 } from "@copse/protocol";
 import { type Acl, type Caller, expandAcl, mayDo } from "../access/acl.ts";
-import { permits } from "../access/permission.ts";
+import { isAdmin, permits } from "../access/permission.ts";
 import type { CreatorBudget } from "../creators.ts";
 import type { Tree } from "../tree.ts";
 import { type Kind, kindOf, pathOf, persistent, statOf, Znode } from "../znode.ts";
@@ -51,18 +51,22 @@ export class Work {
   ancestors = 0;
   /** Whose what it creates is, and how much of that they may have. */
   readonly budget: CreatorBudget | null;
+  /** Whether what the root's ACL grants to everyone makes an admin. */
+  readonly isWorldAdmin: boolean;
 
-  constructor(tree: Tree, format = 1, budget: CreatorBudget | null = null) {
+  constructor(tree: Tree, format = 1, budget: CreatorBudget | null = null, isWorldAdmin = false) {
     this.budget = budget;
+    this.isWorldAdmin = isWorldAdmin;
     this.tree = tree;
     this.zxid = tree.zxid + 1;
     this.format = format;
   }
 
-  create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }): Stat {
+  create(path: string, parent: Znode, born: { value: Value | null; acl: Acl; kind: Kind }, counter = 0): Stat {
     const { tree, zxid } = this;
     const creator = this.budget === null ? null : tree.creators.of(this.budget.creator);
     const znode = new Znode({ name: nameOf(path), parent, zxid, time: tree.time, creator, ...born });
+    if (counter > 0) znode.becomeParent().creations = counter;
     tree.attach(znode, path, zxid);
     this.#touched(path, parent);
     return this.#note("created", path, znode);
@@ -150,6 +154,9 @@ function create(work: Work, write: Create, caller: Caller, session: string): Wri
   if (path === "/" || (missing.length === 0 && parent.child(nameOf(path)) !== undefined))
     return refuse("NODE_EXISTS", "the znode exists", path);
   if (parent.kind.owner !== null) return refuse("NO_CHILDREN_FOR_EPHEMERALS", "an ephemeral has no children", path);
+  if (write.counter !== undefined && !isAdmin(tree, caller, work.isWorldAdmin)) {
+    return refuse("NO_AUTH", "counter is for those who may administer the root", path);
+  }
   const ephemerals = tree.sessions.get(session)?.ephemerals.size ?? 0;
   if (write.isEphemeral && ephemerals >= tree.limits.ephemerals) {
     return refuse("QUOTA_EXCEEDED", `a session has at most ${tree.limits.ephemerals} ephemerals`, path);
@@ -179,7 +186,7 @@ function create(work: Work, write: Create, caller: Caller, session: string): Wri
   const acl = given === null ? inherited : tree.acls.of(given, null);
   const { value, isEphemeral, isContainer, ttl } = write;
   const kind = kindOf(isEphemeral ? session : null, ttl ?? 0, isContainer);
-  return new StatReply(work.zxid, path, work.create(path, parent, { value, acl, kind }));
+  return new StatReply(work.zxid, path, work.create(path, parent, { value, acl, kind }, write.counter));
 }
 
 function set(work: Work, write: SetValue, caller: Caller): WriteResult | Refusal {
