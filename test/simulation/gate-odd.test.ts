@@ -1,4 +1,5 @@
-/** Half of the gate. */
-import { gate } from "./gate.ts";
+/** Half of the gate, and the seeds of today. */
+import { gate, gateOfDay } from "./gate.ts";
 
 gate(1);
+gateOfDay();

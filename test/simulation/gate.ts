@@ -8,12 +8,27 @@ const seedsMax = process.env["COPSE_FULL"] === "1" ? 2_000 : 300;
 /** Seeds of one test: a failure names its seed, and the report stays short. */
 const batch = 25;
 const firstSeed = 10_000;
+/** Seeds that are others each day: what is rare is met sooner, and the test's name says which to run again. */
+const seedsOfDay = 10;
 
 export async function expectNoFailure(seeds: readonly number[]): Promise<void> {
   for (const seed of seeds) {
     const { failure } = await runSeed(seed);
     expect([seed, failure]).toEqual([seed, null]);
   }
+}
+
+/** Seeds of today, in UTC. */
+export function gateOfDay(): void {
+  const first = 1_000_000 + Math.floor(Date.now() / 86_400_000) * 100;
+  describe("simulated ensembles of today", () => {
+    const seeds = Array.from({ length: seedsOfDay }, (_, step) => first + step);
+    const last = first + seedsOfDay - 1;
+    it(`keep every invariant under faults: seeds ${first} to ${last} (pnpm simulate --seed N)`, async () => {
+      console.log(`seeds of today: ${first} to ${last}`);
+      await expectNoFailure(seeds);
+    });
+  });
 }
 
 /** One half of the gate. */

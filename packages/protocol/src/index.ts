@@ -4,6 +4,7 @@ export * from "./limits.ts";
 export * from "./path.ts";
 export * from "./replies/error-code.ts";
 export * from "./replies/event.ts";
+export * from "./replies/op-names.ts";
 export * from "./replies/reply.ts";
 export * from "./replies/reply-writer.ts";
 export * from "./replies/result.ts";

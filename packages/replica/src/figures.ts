@@ -15,12 +15,18 @@ export interface Figures {
   readonly zxid: number;
   readonly index: number;
   readonly pending: number;
+  /** Txns that were proposed again because they seemed lost. */
+  readonly proposedAgain: number;
+  /** How long those that are pending have waited without any being settled, in milliseconds. */
+  readonly stalledMs: number;
   /** The state's time, in milliseconds since the epoch, and how far this machine's wall clock is ahead of it. */
   readonly time: number;
   readonly wallOffsetMs: number;
   /** Quotas past one of their soft bounds. */
   readonly quotasOverSoftBound: number;
   readonly snapshots: number;
+  /** The state's time in the newest snapshot, in milliseconds since the epoch; 0 for none. */
+  readonly snapshotTime: number;
   readonly requests: ReadonlyMap<string, number>;
   /** By error code. */
   readonly refusals: ReadonlyMap<string, number>;
@@ -53,12 +59,12 @@ export interface OrderFigures {
 export interface Counted {
   readonly tree: Tree;
   readonly time: StateTime;
-  readonly compaction: { readonly snapshots: number };
+  readonly compaction: { readonly snapshots: number; readonly newestTime: number };
   /** How many. */
   readonly connections: number;
   readonly watches: { readonly size: number };
   readonly subscriptions: { readonly size: number };
-  readonly proposals: { readonly size: number };
+  readonly proposals: { readonly size: number; readonly proposedAgain: number; readonly stalledMs: number };
   readonly requests: { readonly counts: ReadonlyMap<string, number>; readonly refusals: ReadonlyMap<string, number> };
   readonly budgets: Budgets;
 }
@@ -74,12 +80,15 @@ export function figuresOf(counted: Counted): Figures {
     zxid: tree.zxid,
     index: tree.index,
     pending: proposals.size,
+    proposedAgain: proposals.proposedAgain,
+    stalledMs: proposals.stalledMs,
     time: Math.floor(time.peek()),
     wallOffsetMs: Math.round(time.wallOffsetMs),
     get quotasOverSoftBound() {
       return tree.quotas.overSoftBound;
     },
     snapshots: compaction.snapshots,
+    snapshotTime: compaction.newestTime,
     requests: requests.counts,
     refusals: requests.refusals,
     receivedBytes: budgets.receivedBytes,

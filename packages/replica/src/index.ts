@@ -25,6 +25,7 @@ export {
   type PeerPlace,
   type Random,
 } from "./ports.ts";
+export type { Check } from "./readiness.ts";
 export type { Audit, AuditRecord, Denial } from "./requests/audit.ts";
 export { type Anonymous, openPolicy, type PolicySettings, retentionMsDefault } from "./sessions/policy.ts";
 export {
@@ -36,3 +37,4 @@ export {
   writeState,
   zxidStep,
 } from "./snapshots/stored-state.ts";
+export { type Histogram, histogramBoundsMs, type Tally } from "./tally.ts";

@@ -21,10 +21,12 @@ import type { OrderEvent } from "./order/order.ts";
 import { RaftOrder } from "./order/order-raft.ts";
 import { foundingPlace, startOf } from "./order/raft-settings.ts";
 import { StateTime } from "./order/state-time.ts";
+import type { Check } from "./readiness.ts";
 import { Replica } from "./replica.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 import { Downloads } from "./snapshots/downloads.ts";
 import { recoverState } from "./snapshots/recovered-state.ts";
+import { Tally } from "./tally.ts";
 
 /** How often connections, sessions and the table are looked at, and peers are told how far this member is, in milliseconds. */
 const lookMs = 250;
@@ -44,6 +46,7 @@ export class Member {
   readonly #wal: Wal;
   readonly #tree: Tree;
   readonly #time: StateTime;
+  readonly #tally: Tally;
   readonly #deliveries: Deliveries;
   /** What start-up found in the data directory. */
   readonly recovered: Pick<Recovered, "snapshot" | "tornBytes" | "damaged"> & { readonly entries: number };
@@ -82,6 +85,8 @@ export class Member {
     const newest = recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
     this.#store = new SnapshotStore(disk, recovered.snapshotNames, newest, directory, onFatal);
     const deliver = (event: OrderEvent): void => this.submit({ kind: "ordered", event });
+    const tally = new Tally();
+    this.#tally = tally;
     this.#order = new RaftOrder(
       {
         id: Number(options.member),
@@ -99,6 +104,7 @@ export class Member {
         takeSnapshot: () => this.#compaction.take(),
         touch: (sessions) => this.#replica.touch(sessions),
         isReadable: (payload) => this.#replica.isReadable(payload),
+        tally,
         restorer: () => {
           const fresh = newHistory();
           const pieces = new SnapshotRestorer(fresh);
@@ -135,6 +141,7 @@ export class Member {
       order: this.#order,
       consensus: this.#order,
       compaction: this.#compaction,
+      tally,
       downloads: new Downloads({ compaction: this.#compaction, clock, defer: (run) => this.#defer(run) }),
       found: (voters) => this.#found(voters, applier),
       unsent: (connection) => this.#deliveries.unsent(connection),
@@ -163,9 +170,9 @@ export class Member {
     return this.#replica.isServing;
   }
 
-  /** Why this member had better be asked nothing now, in words for operators; null where it is ready. */
-  get unready(): string | null {
-    return this.#replica.unready;
+  /** What has to hold before clients are sent here. */
+  get checks(): readonly Check[] {
+    return this.#replica.checks;
   }
 
   /** What this member waits for before it has a cluster, in words; null where it has one. */
@@ -257,6 +264,17 @@ export class Member {
   get figures(): Figures & OrderFigures & { readonly wal: Readonly<Wal["counts"]> } {
     const { coordinates, unreadable, raft } = this.#order;
     return { ...this.#replica.figures, coordinates, unreadable, term: raft.term, committed: raft.log.committed, wal: this.#wal.counts };
+  }
+
+  /** What it has counted and measured since it started. */
+  get tally(): Tally {
+    return this.#tally;
+  }
+
+  /** The other members, as far as the table names them: whether they are linked, and how far they have said they are. */
+  get peers(): readonly { readonly id: string; readonly isUp: boolean; readonly zxid: number }[] {
+    const { members } = this.#replica.ensemble.shown(true);
+    return members.filter(({ id }) => id !== this.#options.member).map(({ id, state, zxid }) => ({ id, isUp: state === "up", zxid }));
   }
 
   /** The longest that one piece of our own work has held the loop since the last call, garbage collection within it included, in milliseconds. */

@@ -13,6 +13,7 @@ import type { AdmissionOptions } from "./sessions/admission.ts";
 import type { PolicySettings } from "./sessions/policy.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
 import type { Downloads } from "./snapshots/downloads.ts";
+import type { Tally } from "./tally.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
   /** Differs each time the member starts. */
@@ -42,6 +43,7 @@ export interface ReplicaState {
   readonly consensus: Consensus;
   readonly compaction: Compaction;
   readonly downloads: Downloads;
+  readonly tally: Tally;
   readonly found: EnsembleState["found"];
   /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
   readonly unsent: (connection: number) => number | null;

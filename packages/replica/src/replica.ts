@@ -22,6 +22,7 @@ import { Coordinator } from "./order/coordinator.ts";
 import type { OrderEvent } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
+import { type Check, checksOf } from "./readiness.ts";
 import type { ReplicaOptions, ReplicaState } from "./replica-options.ts";
 import { Queues } from "./requests/queues.ts";
 import { Requests } from "./requests/requests.ts";
@@ -29,11 +30,7 @@ import { Waits } from "./requests/waits.ts";
 import { Admission } from "./sessions/admission.ts";
 import { Lapses } from "./sessions/lapses.ts";
 import { holderKeyOf, Policy } from "./sessions/policy.ts";
-import { removed, Sessions } from "./sessions/sessions.ts";
-
-/** Txns that a member may be behind and still be asked, and how long a write may take before others had better go elsewhere. */
-const lagMax = 500;
-const stalledMsMax = 5_000;
+import { Sessions } from "./sessions/sessions.ts";
 
 export class Replica {
   readonly #options: ReplicaOptions;
@@ -106,6 +103,7 @@ export class Replica {
       effects: this.#effects,
       clock,
       audit: options.audit,
+      tally: state.tally,
     };
     const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
@@ -242,13 +240,10 @@ export class Replica {
     return this.#coordinator.member !== null && this.#sessions.cluster !== "" && !this.ensemble.isRemoved;
   }
 
-  /** Why this member had better be asked nothing now, in words for operators; null where it is ready. */
-  get unready(): string | null {
+  /** What has to hold before clients are sent here. */
+  get checks(): readonly Check[] {
     const behind = Math.max(this.ensemble.lag, this.#state.committed() - this.#state.tree.index);
-    if (this.ensemble.isRemoved) return removed.message;
-    if (!this.isServing) return this.ensemble.waitsFor ?? "no quorum";
-    if (behind > lagMax) return `behind by ${behind} txns`;
-    return this.#proposals.stalledMs > stalledMsMax ? "no write was confirmed for a while" : null;
+    return checksOf(this.ensemble, { isServing: this.isServing, behind, stalledMs: this.#proposals.stalledMs });
   }
 
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */

@@ -14,6 +14,12 @@ export class ClockAlarm {
     this.#logger = logger;
   }
 
+  /** What is wrong with the clock, in words; null where it is near. */
+  get why(): string | null {
+    if (this.#clock === "near") return null;
+    return `the wall clock is more than ${offsetMsMax / 1_000} s ${this.#clock === "ahead" ? "ahead of" : "behind"} the state's time`;
+  }
+
   /** @param offsetMs how far the wall clock is ahead of the state's time */
   look(offsetMs: number): void {
     const clock = offsetMs > offsetMsMax ? "ahead" : offsetMs < -offsetMsMax ? "behind" : "near";

@@ -18,10 +18,12 @@ import { WsListener } from "./clients/ws-listener.ts";
 import { ClockAlarm } from "./clock-alarm.ts";
 import { anonymousOf, isTrusting, isWildcard, lockedRoot, type ServerConfig } from "./config.ts";
 import { ConfigError } from "./config-error.ts";
+import { CertificateEnds } from "./credentials/certificate-ends.ts";
 import { IdentitySource } from "./credentials/identity-source.ts";
 import { PageLogins } from "./credentials/page-login.ts";
 import { CredentialProver } from "./credentials/prover.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
+import { diskUse } from "./disk/disk-use.ts";
 import { FileDisk } from "./disk/file-disk.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
 import { HeapWatch } from "./heap-watch.ts";
@@ -104,6 +106,8 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   let member: Member | null = null;
   let advertised = "";
   let metrics: Registry | null = null;
+  let scheduled: ScheduledSnapshots | null = null;
+  const clockAlarm = new ClockAlarm(logger);
   let isReady = true;
   const submit = (input: Input): void => member?.submit(input);
   const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
@@ -131,8 +135,15 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     files: config.files,
     metrics: () => metrics,
     logins: new PageLogins(() => identity.settings),
-    unready: () => (!isReady ? "stopping" : member === null ? "starting" : member.unready),
-    warnings: () => (heap.isPressed ? ["heap: nearly full, growing requests are refused"] : []),
+    checks: () => [
+      { name: "process", why: !isReady ? "stopping" : member === null ? "starting" : null },
+      ...(member === null ? [] : member.checks),
+    ],
+    pressures: () => [
+      { name: "heap", why: heap.isPressed ? "nearly full, growing requests are refused" : null },
+      { name: "clock", why: clockAlarm.why },
+      { name: "snapshots", why: scheduled?.hasFailed === true ? "the newest scheduled snapshot could not be saved" : null },
+    ],
   };
   const listening: ListenerOptions = {
     limits,
@@ -234,12 +245,22 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const { waitsFor } = running;
   if (waitsFor !== null && config.peers.length > 1) logger.info({ why: waitsFor }, newEnsemble);
   const { tlsFiles, peerTlsFiles } = config;
+  const ends = new CertificateEnds({ clients: config.tls, peers: config.peerTls });
+  const renewClients = (): void => {
+    const pair = tlsFiles!.read();
+    listener.renew(pair);
+    ends.note("clients", pair);
+  };
+  const renewPeers = (): void => {
+    const pair = peerTlsFiles!.read();
+    mesh.renew(pair);
+    ends.note("peers", pair);
+  };
   const certificates = [
-    new ReloadedFiles("certificate for clients", tlsFiles?.files ?? [], () => listener.renew(tlsFiles!.read()), logger),
-    new ReloadedFiles("certificate for peers", peerTlsFiles?.files ?? [], () => mesh.renew(peerTlsFiles!.read()), logger),
+    new ReloadedFiles("certificate for clients", tlsFiles?.files ?? [], renewClients, logger),
+    new ReloadedFiles("certificate for peers", peerTlsFiles?.files ?? [], renewPeers, logger),
   ];
   let isRootLookedAt = false;
-  const clockAlarm = new ClockAlarm(logger);
   const timer = setInterval(() => {
     running.submit({ kind: "tick" });
     clockAlarm.look(running.time.wallOffsetMs);
@@ -251,12 +272,13 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     warnOfOpenRoot(running, trusts, logger);
   }, config.times.tickMs);
   const { snapshots, dataDirectory } = config;
-  const scheduled = snapshots === null ? null : new ScheduledSnapshots(snapshots, running, dataDirectory, logger);
+  scheduled = snapshots === null ? null : new ScheduledSnapshots(snapshots, running, dataDirectory, logger);
+  const use = diskUse(dataDirectory);
   const transport = config.uws === null ? "ws" : "uws";
   metrics = createMetrics(
     running,
     { limits: { ...limits }, budgets: { ...budgets, connections } },
-    { doors, prover, heap, audit, scheduled, transport },
+    { doors, prover, heap, audit, scheduled, disk: use, certificates: () => ends.all, transport },
   );
   const { damaged } = running.recovered;
   if (damaged.length > 0)

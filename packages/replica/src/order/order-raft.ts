@@ -26,6 +26,7 @@ import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Clock } from "../ports.ts";
 import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
+import type { Tally } from "../tally.ts";
 import { Barriers } from "./barriers.ts";
 import type { Order, OrderEvent, OrderedEntry } from "./order.ts";
 import { type ElectionTimes, type RaftSizes, raftOptions } from "./raft-settings.ts";
@@ -54,6 +55,7 @@ export interface RaftOrderOptions {
   /** Counts signs of life, as the coordinator. False where one of the sessions is being expired. */
   readonly touch: (sessions: readonly string[]) => boolean;
   readonly restorer: () => Restorer;
+  readonly tally?: Tally;
   /** True for an entry that can be applied: what another member proposes is asked for before it is appended. */
   readonly isReadable?: (payload: string) => boolean;
   /** Takes a snapshot of the state as it is now, unless one is under way. */
@@ -79,6 +81,9 @@ export class RaftOrder implements Order, Consensus {
   /** Entries up to this index have been given out. */
   #given: number;
   #announced = "";
+  /** The last leader that was known, and the newest term in which this member stood: for metrics. */
+  #ledBy: MemberId = nobody;
+  #stoodIn = 0;
   readonly #exchange: SnapshotExchange;
   /** Ticks until an early election, or null. */
   #earlyTicks: number | null = null;
@@ -282,7 +287,9 @@ export class RaftOrder implements Order, Consensus {
     this.#storing.push({ number, isStored, messages });
     const from = clock.now();
     const stored = (): void => {
-      this.syncTimes.note(clock.now() - from);
+      const ms = clock.now() - from;
+      this.syncTimes.note(ms);
+      this.#options.tally?.syncs.note(ms);
       defer(() => this.#stored(number));
     };
     if (isStored) wal.append(ready.entries, this.#raft.hardState, stored, ready.snapshot);
@@ -346,6 +353,20 @@ export class RaftOrder implements Order, Consensus {
     this.#options.deliver({ kind: "restored", index, term, install: () => restorer.install() });
   }
 
+  #count(): void {
+    const { tally } = this.#options;
+    const { lead, term, role } = this.#raft;
+    if (tally === undefined) return;
+    if (lead !== nobody && lead !== this.#ledBy) {
+      tally.leaderChanges++;
+      this.#ledBy = lead;
+    }
+    if ((role === "candidate" || role === "leader") && term > this.#stoodIn) {
+      tally.elections++;
+      this.#stoodIn = term;
+    }
+  }
+
   #announce(): void {
     const { lead, term } = this.#raft;
     const isHere = this.coordinates;
@@ -353,6 +374,7 @@ export class RaftOrder implements Order, Consensus {
     const said = `${member} ${isHere} ${term}`;
     if (said === this.#announced) return;
     this.#announced = said;
+    this.#count();
     if (member !== null) this.#earlyTicks = null;
     if (this.#raft.role !== "leader") this.#exchange.stopSending();
     this.#barriers.again();

@@ -68,6 +68,9 @@ export class Proposals {
     this.#prefix = `#${author}:`;
   }
 
+  /** Txns that were proposed again because they seemed lost: for metrics. */
+  proposedAgain = 0;
+
   /** How long those that wait have heard of none that was settled, in milliseconds; 0 where none waits. */
   get stalledMs(): number {
     return this.#inFlight.size === 0 ? 0 : this.#clock.now() - this.#settledAt;
@@ -187,6 +190,7 @@ export class Proposals {
     this.#inFlight.clear();
     this.#size = 0;
     this.#empty();
+    this.proposedAgain += older.length;
     for (const proposal of [...older, ...newest]) {
       if (proposal.isWanted()) this.propose(proposal, encodeTxn(proposal.txn));
       else proposal.lost();

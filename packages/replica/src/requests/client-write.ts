@@ -9,6 +9,8 @@ import type { Applied, Tree, WriteTxn } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Slot } from "../connections/slot.ts";
 import type { PendingTxn } from "../order/proposals.ts";
+import type { Clock } from "../ports.ts";
+import type { Tally } from "../tally.ts";
 import { type Audit, auditOf, type Denied, denialOf, permissionOf } from "./audit.ts";
 
 /** What all writes of a member share. */
@@ -18,6 +20,8 @@ export interface WriteHost {
   /** Counts a refusal. */
   readonly refused: (code: ErrorCode) => void;
   readonly denied: Denied | null;
+  readonly tally: Tally;
+  readonly clock: Clock;
 }
 
 export class ClientWrite implements PendingTxn {
@@ -25,16 +29,21 @@ export class ClientWrite implements PendingTxn {
   readonly #connection: Connection;
   readonly #slot: Slot;
   readonly #host: WriteHost;
+  /** When its client was heard, on the member's clock. */
+  readonly #heardAt: number;
 
   constructor(txn: WriteTxn, connection: Connection, slot: Slot, host: WriteHost) {
     this.txn = txn;
     this.#connection = connection;
     this.#slot = slot;
     this.#host = host;
+    this.#heardAt = connection.heardAt;
   }
 
   settle(applied: Applied): void {
     const { outcome, code, reply } = applied;
+    const { tally, clock } = this.#host;
+    tally.answered(this.txn.write.op, clock.now() - this.#heardAt);
     const body = this.#connection.replies.written(reply!);
     if (outcome !== "repeated") this.#audit(applied);
     if (code !== null) this.#host.refused(code);

@@ -10,6 +10,7 @@ import {
   decodeRequest,
   type Follow,
   type Limits,
+  type Op,
   type RawMessage,
   type Read,
   type Refusal,
@@ -48,6 +49,7 @@ import type { Clock, Hash } from "../ports.ts";
 import type { Policy } from "../sessions/policy.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Downloads } from "../snapshots/downloads.ts";
+import type { Tally } from "../tally.ts";
 import { type Audit, type Denied, denialOf } from "./audit.ts";
 import { Authentication, credentialPrint } from "./authentication.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
@@ -83,6 +85,7 @@ export interface RequestsState {
   /** A connection may go on with what it held back. */
   readonly release: (connection: Connection) => void;
   readonly downloads: Downloads;
+  readonly tally: Tally;
   readonly audit: Audit | null;
   /** Is told of each request that was refused for want of a permission; null where nobody listens. */
   readonly denied: Denied | null;
@@ -103,7 +106,8 @@ export class Requests {
 
   constructor(state: RequestsState) {
     this.#state = state;
-    this.#writeHost = { audit: state.audit, tree: state.tree, refused: (code) => increment(this.refusals, code), denied: state.denied };
+    const { audit, tree, denied, tally, clock } = state;
+    this.#writeHost = { audit, tree, denied, tally, clock, refused: (code) => increment(this.refusals, code) };
     this.authentication = new Authentication(state, {
       propose: (connection, slot, request, write) => this.#propose(connection, slot, request, write),
       error: (connection, refusal) => this.#error(connection, refusal),
@@ -213,8 +217,10 @@ export class Requests {
     if (read.op === "snapshot") return this.#download(connection, id, read.offset);
     const barrier = request.isLinearizable || read.op === "sync" ? waits.barrier() : null;
     // Most reads have nothing to wait for: they need no place in the queue.
-    if (barrier === null && atLeast <= tree.zxid && connection.isFree) connection.reply(id, this.#answer(connection, read));
-    else this.#run(connection, id, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
+    if (barrier === null && atLeast <= tree.zxid && connection.isFree) {
+      connection.reply(id, this.#answer(connection, read));
+      this.#answered(connection, read.op);
+    } else this.#run(connection, id, read.op, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
   }
 
   /** Reads the disk: what comes after it on the connection waits. */
@@ -249,13 +255,17 @@ export class Requests {
   }
 
   /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
-  #run(connection: Connection, id: number, atLeast: number, barrier: ReadBarrier | null, answer: () => Answer): void {
+  #run(connection: Connection, id: number, op: Op, atLeast: number, barrier: ReadBarrier | null, give: () => Answer): void {
     const { waits, tree, clock } = this.#state;
+    const answer = (): Answer => {
+      this.#answered(connection, op);
+      return give();
+    };
     const isOver = (zxid: number): boolean => zxid >= atLeast && (barrier === null || barrier.isConfirmed);
     const run = (slot: Slot): Answer | null => {
       if (isOver(tree.zxid)) return answer();
-      const settle = (give: () => Answer): void => {
-        if (!connection.isClosed) connection.answer(slot, give());
+      const settle = (outcome: () => Answer): void => {
+        if (!connection.isClosed) connection.answer(slot, outcome());
       };
       const tooLong = (): Answer => ({ body: this.#error(connection, refuse("UNAVAILABLE", "the wait took too long; nothing was done")) });
       const deadline = clock.now() + connection.timeoutMs / 3;
@@ -277,7 +287,10 @@ export class Requests {
     if (!sessions.touch(connection)) return;
     const barrier = waits.barrier();
     barrier.touched.add(connection.session.id);
-    const answer = (): void => connection.reply(id, this.#done(connection));
+    const answer = (): void => {
+      this.#answered(connection, "ping");
+      connection.reply(id, this.#done(connection));
+    };
     waits.until(
       () => barrier.isConfirmed,
       tree.zxid,
@@ -292,10 +305,10 @@ export class Requests {
   #follow(connection: Connection, { id, follow, atLeast }: Of<"follow">): void {
     if (follow.op === "subscribe") {
       const least = Math.max(atLeast, follow.since ?? 0);
-      this.#run(connection, id, least, null, () => this.#subscribe(connection, follow));
+      this.#run(connection, id, follow.op, least, null, () => this.#subscribe(connection, follow));
     } else {
       const least = follow.op === "restoreWatches" ? Math.max(atLeast, follow.since) : atLeast;
-      this.#run(connection, id, least, null, () => ({ body: this.#followNow(connection, follow) }));
+      this.#run(connection, id, follow.op, least, null, () => ({ body: this.#followNow(connection, follow) }));
     }
   }
 
@@ -358,6 +371,10 @@ export class Requests {
   #error(connection: Connection, refusal: Refusal): Body {
     increment(this.refusals, refusal.code);
     return connection.replies.refused(this.#state.tree.zxid, refusal);
+  }
+
+  #answered(connection: Connection, op: Op): void {
+    this.#state.tally.answered(op, this.#state.clock.now() - connection.heardAt);
   }
 
   #count(request: Request): void {

@@ -35,6 +35,7 @@ import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash, Random } from "../ports.ts";
 import { type Audit, authFailure } from "../requests/audit.ts";
 import type { Waits } from "../requests/waits.ts";
+import type { Tally } from "../tally.ts";
 import { holderKeyOf, type Policy } from "./policy.ts";
 import { noCoordinator, type Sessions } from "./sessions.ts";
 
@@ -69,6 +70,7 @@ export interface AdmissionState {
   readonly canUse: (format: number) => boolean;
   readonly role: () => ShownRole;
   readonly audit: Audit | null;
+  readonly tally: Tally;
   readonly policy: Policy;
   /** A connection is in, with what it has proved. */
   readonly admitted: (connection: Connection) => void;
@@ -280,6 +282,7 @@ export class Admission {
     const { replies } = connection;
     connection.reply(id, replies.body(this.#state.tree.zxid, replies.result("connect", { ...rest, ...readOnly, ...proved })));
     this.#connecting.delete(connection);
+    this.#state.tally.answered("connect", this.#state.clock.now() - connection.heardAt);
     connection.release();
     this.#state.admitted(connection);
     this.#state.release(connection);

@@ -13,6 +13,7 @@ import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
 import type { Waits } from "../requests/waits.ts";
+import type { Tally } from "../tally.ts";
 import type { Lapses } from "./lapses.ts";
 import { SessionExpiry } from "./session-expiry.ts";
 
@@ -28,6 +29,7 @@ export interface SessionsState {
   readonly connections: () => Iterable<Connection>;
   /** True for a member that was taken out of the ensemble. */
   readonly isRemoved: () => boolean;
+  readonly tally: Tally;
 }
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
@@ -98,6 +100,9 @@ export class Sessions {
     if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire" || txn.kind === "evict")
       this.#state.budgets.releaseSession(txn.session);
     if ("session" in txn && txn.kind !== "write") this.#state.lapses.changed(txn.session);
+    const { tally } = this.#state;
+    if (txn.kind === "open") tally.sessionsOpened++;
+    else if (txn.kind === "expire") tally.sessionsExpired++;
     switch (txn.kind) {
       case "open":
       case "move":

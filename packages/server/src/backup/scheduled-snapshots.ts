@@ -30,6 +30,8 @@ export class ScheduledSnapshots {
   #isSaving = false;
   /** Snapshots that could not be saved: for metrics. */
   failures = 0;
+  /** True while the newest attempt has failed. */
+  hasFailed = false;
   /** When the newest was saved, in milliseconds since the epoch; 0 for none since start. */
   savedAt = 0;
 
@@ -53,6 +55,7 @@ export class ScheduledSnapshots {
       this.#save(file, zxid)
         .catch((error: Error) => {
           this.failures++;
+          this.hasFailed = true;
           this.#logger.error({ why: error.message, folder: this.#schedule.folder }, "the scheduled snapshot can't be saved");
         })
         .finally(() => {
@@ -77,6 +80,7 @@ export class ScheduledSnapshots {
     }
     await fs.rename(`${saved}.part`, saved);
     this.savedAt = now.getTime();
+    this.hasFailed = false;
     const all = (await fs.readdir(folder)).filter((one) => name.test(one)).sort();
     for (const old of all.slice(0, Math.max(0, all.length - keep))) await fs.unlink(join(folder, old));
     this.#logger.info({ file: saved, zxid }, "saved a snapshot");

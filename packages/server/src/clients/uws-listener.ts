@@ -110,7 +110,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const isElsewhere = request.getUrl() !== endpoint && request.getHeader("upgrade").toLowerCase() === "websocket";
     if (isElsewhere) return refuse(response, this.#options.doors.refused("path", 404));
     const method = request.getMethod().toUpperCase();
-    const answer = this.#options.http(method, request.getUrl());
+    const query = request.getQuery() ?? "";
+    const answer = this.#options.http(method, query === "" ? request.getUrl() : `${request.getUrl()}?${query}`);
     if (!(answer instanceof Promise)) return write(response, method, answer);
     let isAborted = false;
     response.onAborted(() => {

@@ -3,6 +3,7 @@
  *
  * It gives answers and writes none: how they leave is the transport's. Invariant: no path of a request ever reaches the file system.
  */
+import type { Check } from "@copse/replica";
 import type { Registry } from "prom-client";
 import { type Rate, TokenBucket } from "../clients/token-bucket.ts";
 import type { StaticFile } from "../config.ts";
@@ -15,11 +16,11 @@ export interface HttpOptions {
   readonly files: ReadonlyMap<string, StaticFile>;
   /** The metrics, once there is a member. */
   readonly metrics: () => Registry | null;
-  /** Why the member had better be asked nothing now; null where it is ready. */
-  readonly unready: () => string | null;
+  /** What has to hold before clients are sent here. */
+  readonly checks: () => readonly Check[];
   readonly logins: PageLogins;
-  /** What is wrong, though the member serves: a line for each in the answer of `/readyz`. */
-  readonly warnings: () => readonly string[];
+  /** What is well or not, though the member serves either way: what is not is a line in the answer of `/readyz`. */
+  readonly pressures: () => readonly Check[];
 }
 
 /** What one port answers: health and figures are the operator's, the page is its users'. */
@@ -62,7 +63,7 @@ const scrapes: Rate = { perSecond: 10, burst: 50 };
 const scrapeMs = 1_000;
 
 /** @param parts what this port answers; all of them where there is no other port for some */
-export function createHttp({ files, metrics, unready, warnings, logins }: HttpOptions, parts: HttpParts): Http {
+export function createHttp({ files, metrics, checks, pressures, logins }: HttpOptions, parts: HttpParts): Http {
   const fresh = new TokenBucket(scrapes);
   let scraped: { readonly at: number; readonly answer: Promise<HttpAnswer> } | null = null;
   const scrape = (): Promise<HttpAnswer> => {
@@ -79,7 +80,7 @@ export function createHttp({ files, metrics, unready, warnings, logins }: HttpOp
       case "/healthz":
         return text(200, "ok\n");
       case "/readyz":
-        return readiness(unready(), warnings());
+        return readiness(checks(), pressures(), new URLSearchParams(url.split("?", 2)[1]).has("verbose"));
       case "/metrics":
         return scrape();
       default:
@@ -88,8 +89,18 @@ export function createHttp({ files, metrics, unready, warnings, logins }: HttpOp
   };
 }
 
-function readiness(unready: string | null, warnings: readonly string[]): HttpAnswer {
-  return unready === null ? text(200, ["ready", ...warnings, ""].join("\n")) : text(503, `not ready: ${unready}\n`);
+/** Ready where all checks hold; with `isVerbose` each is a line, as is each pressure. */
+function readiness(checks: readonly Check[], pressures: readonly Check[], isVerbose: boolean): HttpAnswer {
+  const failed = checks.find(({ why }) => why !== null);
+  const status = failed === undefined ? 200 : 503;
+  const head = failed === undefined ? "ready" : `not ready: ${failed.why}`;
+  if (!isVerbose) {
+    const warnings = failed === undefined ? pressures.filter(({ why }) => why !== null).map(({ name, why }) => `${name}: ${why}`) : [];
+    return text(status, [head, ...warnings, ""].join("\n"));
+  }
+  const line = ({ name, why }: Check, sign: string): string => (why === null ? `[+] ${name}` : `[${sign}] ${name}: ${why}`);
+  const lines = [...checks.map((check) => line(check, "-")), ...pressures.map((check) => line(check, "!"))];
+  return text(status, [...lines, head, ""].join("\n"));
 }
 
 async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {

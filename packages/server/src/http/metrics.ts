@@ -2,13 +2,17 @@
  * The figures of a member as Prometheus text. Names begin with `copse_`; nothing that a client sent appears in them
  * but the names of known ops.
  */
+import { opNames } from "@copse/protocol";
 import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AuditLog } from "../audit-log.ts";
 import type { ScheduledSnapshots } from "../backup/scheduled-snapshots.ts";
 import type { Doors } from "../clients/doors.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
+import type { DiskUse } from "../disk/disk-use.ts";
 import { type HeapWatch, heapUse } from "../heap-watch.ts";
+import { version } from "../version.ts";
+import { registerHistogram } from "./histogram-metric.ts";
 
 interface Sources {
   readonly doors: Doors;
@@ -16,6 +20,9 @@ interface Sources {
   readonly heap: HeapWatch;
   readonly audit: AuditLog | null;
   readonly scheduled: ScheduledSnapshots | null;
+  readonly disk: () => DiskUse;
+  /** When each certificate ends, in milliseconds since the epoch, by what it is for. */
+  readonly certificates: () => ReadonlyMap<string, number>;
   readonly transport: "ws" | "uws";
 }
 
@@ -28,7 +35,7 @@ interface Bounds {
 export function createMetrics(
   member: Member,
   { limits, budgets }: Bounds,
-  { doors, prover, heap, audit, scheduled, transport }: Sources,
+  { doors, prover, heap, audit, scheduled, disk, certificates, transport }: Sources,
 ): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
@@ -101,7 +108,53 @@ export function createMetrics(
       },
     });
   };
-  counts("requests", "Requests taken, by op", "op", () => figures().requests);
+  total("sessions_opened", "Sessions of the ensemble that were opened since this member started", () => member.tally.sessionsOpened);
+  total("sessions_expired", "Sessions of the ensemble that expired since this member started", () => member.tally.sessionsExpired);
+  total("leader_changes", "How often this member heard of another leader than before", () => member.tally.leaderChanges);
+  total("elections", "Elections in which this member stood", () => member.tally.elections);
+  total("proposals_repeated", "Txns proposed again because they seemed lost", () => figures().proposedAgain);
+  gauge("pending_oldest_seconds", "How long pending txns have waited without any being settled", () => figures().stalledMs / 1_000);
+  gauge("snapshot_age_seconds", "Age of the newest snapshot by the state's time, 0 for none", () => {
+    const { snapshotTime, time } = figures();
+    return snapshotTime === 0 ? 0 : Math.max(0, time - snapshotTime) / 1_000;
+  });
+  gauge("disk_free_bytes", "Bytes that are free on the disk of the data directory", () => disk().freeBytes);
+  gauge("disk_bytes", "Bytes of the disk of the data directory", () => disk().totalBytes);
+  gauge("log_disk_bytes", "Bytes of the log's files", () => disk().logBytes);
+  gauge("snapshot_disk_bytes", "Bytes of the snapshots' files", () => disk().snapshotBytes);
+  const labelled = <Label extends string>(
+    name: string,
+    help: string,
+    label: Label,
+    read: () => Iterable<readonly [string, number]>,
+  ): void => {
+    const metric: Gauge<Label> = new Gauge({
+      name: `copse_${name}`,
+      help,
+      labelNames: [label],
+      registers: [registry],
+      collect: () => {
+        metric.reset();
+        for (const [value, count] of read()) metric.set({ [label]: value } as Record<Label, string>, count);
+      },
+    });
+  };
+  labelled("peer_up", "1 while the link to a member stands", "peer", () => member.peers.map(({ id, isUp }) => [id, isUp ? 1 : 0]));
+  labelled("peer_lag_txns", "Txns that this member has applied and a member has not said it has", "peer", () => {
+    return member.peers.map(({ id, isUp, zxid }) => [id, isUp ? Math.max(0, figures().zxid - zxid) : 0]);
+  });
+  labelled("certificate_expires_seconds", "When a certificate ends, in seconds since the epoch", "use", () => {
+    return [...certificates()].map(([use, at]) => [use, at / 1_000]);
+  });
+  registerHistogram(registry, "copse_request_seconds", "From a request's arrival until its answer, by op", () => {
+    return [...member.tally.requests].map(([op, histogram]) => [{ op }, histogram]);
+  });
+  registerHistogram(registry, "copse_sync_seconds", "One write of the log, its sync included", () => [[{}, member.tally.syncs]]);
+  new Gauge({ name: "copse_build_info", help: "This build", labelNames: ["version", "node"], registers: [registry] }).set(
+    { version, node: process.versions.node },
+    1,
+  );
+  counts("requests", "Requests taken, by op", "op", () => new Map([...opNames.map((op) => [op, 0] as const), ...figures().requests]));
   counts("refusals", "Requests refused, by error code", "code", () => figures().refusals);
   counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
   counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {

@@ -1,0 +1,47 @@
+/** The names of all ops, for whoever has to know them before the first is asked for. */
+import type { Op } from "./result.ts";
+
+/** One that is missing does not compile. */
+const all: Readonly<Record<Op, true>> = {
+  connect: true,
+  create: true,
+  set: true,
+  setAcl: true,
+  delete: true,
+  check: true,
+  multi: true,
+  reconfig: true,
+  stepTime: true,
+  auth: true,
+  logout: true,
+  revoke: true,
+  endSession: true,
+  get: true,
+  exists: true,
+  children: true,
+  snapshot: true,
+  read: true,
+  getAcl: true,
+  count: true,
+  ephemerals: true,
+  whoami: true,
+  explain: true,
+  revoked: true,
+  quotas: true,
+  ensemble: true,
+  sync: true,
+  sessions: true,
+  queues: true,
+  watchers: true,
+  search: true,
+  stats: true,
+  subscribe: true,
+  addWatch: true,
+  removeWatch: true,
+  restoreWatches: true,
+  unsubscribe: true,
+  ping: true,
+  close: true,
+};
+
+export const opNames: readonly Op[] = Object.keys(all) as Op[];
