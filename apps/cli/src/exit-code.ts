@@ -19,7 +19,7 @@ Exit codes:
   1  failed (the message says why)
   2  wrong usage
   3  the znode does not exist
-  4  conflict: it exists, has another version, has children, or a guard failed
+  4  conflict: it exists, has another version, has children, is held by another, or a guard failed
   5  no server answered in time, or the session was lost
   6  not allowed`;
 
@@ -28,10 +28,16 @@ export class UsageError extends Error {
   override readonly name: string = "UsageError";
 }
 
+/** A lock that somebody else held for as long as it was waited for. */
+export class HeldError extends Error {
+  override readonly name: string = "HeldError";
+}
+
 /** The exit code and the one line that explain an error. */
 export function explain(error: unknown, url: string): { readonly code: number; readonly message: string } {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) return { code: exitCode.usage, message };
+  if (error instanceof HeldError) return { code: exitCode.conflict, message };
   if (!isCopseError(error)) return { code: exitCode.failed, message };
   switch (error.code) {
     case "NO_NODE":

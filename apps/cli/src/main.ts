@@ -1,40 +1,20 @@
 /**
  * The command line: names, flags and help; each subcommand's work is in a file of its own.
  */
-import { Command, InvalidArgumentError, Option } from "commander";
-import {
-  checkRules,
-  explain as explainAccess,
-  getRules,
-  listRevoked,
-  type RevokeFlags,
-  removeRules,
-  revoke,
-  setRules,
-  whoAmI,
-} from "./commands/access.ts";
+import { isCopseError } from "@copse/client";
+import { version } from "@copse/server";
+import { Command, Option } from "commander";
 import { getAcl, type SetAclFlags, setAcl } from "./commands/acls.ts";
 import { campaign, holdLock } from "./commands/holding.ts";
-import { type AddFlags, addMember, listMembers, removeMember } from "./commands/members.ts";
-import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./commands/quotas.ts";
-import { type ServeFlags, serve } from "./commands/serve.ts";
-import { offline, printLog, recover, restore, saveSnapshot, showSnapshot, verify } from "./commands/snapshot.ts";
-import { showTime, stepTime } from "./commands/time.ts";
+import { checkConfig, type ServeFlags, serve } from "./commands/serve.ts";
 import { exportTree, importTree } from "./commands/transfer.ts";
 import { create, get, list, remove, set, stat, tree, watch } from "./commands/znodes.ts";
+import { printCompletion } from "./completion.ts";
 import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
+import { collect, integer } from "./flags.ts";
+import { addOperatorCommands, heldToken } from "./operator-commands.ts";
 import { printPasswordHash } from "./password.ts";
-import { note, type Shared } from "./terminal.ts";
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError("not an integer");
-  return value;
-}
-
-function collect(value: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), value];
-}
+import { note, print, type Shared } from "./terminal.ts";
 
 interface Opts {
   readonly url: string;
@@ -57,7 +37,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--token <jwt>", "prove a token of an issuer that the hub knows (COPSE_TOKEN)", process.env["COPSE_TOKEN"])
     .option("--token-file <file>", "read the token from a file, anew at each connect", process.env["COPSE_TOKEN_FILE"])
     .option("--timeout <ms>", "how long to wait for a connection", integer, 5_000)
-    .addHelpText("after", exitCodeHelp)
+    .addHelpText("after", `\ncopse --version prints ${version}.\n${exitCodeHelp}`)
     .showHelpAfterError("(copse --help lists the commands, copse COMMAND --help its flags)")
     .exitOverride();
   const shared = (): Shared => {
@@ -110,6 +90,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action((flags: ServeFlags) => serve(flags));
 
   program
+    .command("check-config <file>")
+    .description("read a file for --config as serve would, and say what is wrong with it; exit code 2 where something is")
+    .action((file: string) => checkConfig(file));
+  program
     .command("hash-password")
     .description("read a password from standard input and print the line for --super-file")
     .action(() => printPasswordHash());
@@ -160,45 +144,6 @@ export async function main(argv: readonly string[]): Promise<void> {
       return setAcl(path, items, given, shared());
     });
   program
-    .command("whoami")
-    .description("print the identities that the hub sees, and whether they make an admin")
-    .action(() => whoAmI(shared()));
-  program
-    .command("explain <perm> <path>")
-    .description("say whether read, write, create, delete or admin is allowed at a path, and why")
-    .option("--as <identity>", 'for another caller, such as "token acme:ada" (admins); may be repeated', collect)
-    .action((perm: string, path: string, flags: { as?: readonly string[] }) => explainAccess(perm, path, flags, shared()));
-  program
-    .command("revoke <identity>")
-    .description('take an identity, such as "token acme:ada", from whoever has it, and end their sessions (admins)')
-    .option("--before <time>", "only credentials issued before this time")
-    .option("--keep-sessions", "their sessions go on without it")
-    .option("--lift", "accept such credentials again")
-    .action((identity: string, flags: RevokeFlags) => revoke(identity, flags, shared()));
-  program
-    .command("revoked")
-    .description("list the revocations that hold (admins)")
-    .action(() => listRevoked(shared()));
-  const rules = program.command("rules").description("grants for whole subtrees: read, write and check the rules (admins)");
-  rules
-    .command("get")
-    .description("print the rules")
-    .action(() => getRules(shared()));
-  rules
-    .command("set <file>")
-    .description("replace the rules; - reads standard input")
-    .option("--version <n>", "only if their znode has this version", integer)
-    .action((file: string, flags: { version?: number }) => setRules(file, flags, shared()));
-  rules
-    .command("remove")
-    .description("remove the rules: ACLs alone decide")
-    .action(() => removeRules(shared()));
-  rules
-    .command("check <file>")
-    .description("compare the hub with a file of cases: [{identity, perm, path, expected}]; exit code 1 where one differs")
-    .action((file: string) => checkRules(file, shared()));
-
-  program
     .command("ls [path]")
     .description("list children")
     .option("-l, --long", "with stats")
@@ -247,96 +192,42 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--once", "exit after the first term")
     .action((path: string, command: string[], flags) => campaign(path, command, flags, shared()));
 
-  const snapshot = program.command("snapshot").description("save the whole state to a file, and make a data directory of such a file");
-  snapshot
-    .command("save <file>")
-    .description("save a snapshot of the whole state from the member that answers (admins); replaces the file once it is whole")
-    .action((file: string) => saveSnapshot(file, shared()));
-  snapshot
-    .command("status <file>")
-    .description("say what a snapshot holds")
-    .action((file: string) => offline(() => showSnapshot(file, shared())));
-  snapshot
-    .command("verify <file>")
-    .description("read a whole snapshot; exit code 1 where it was cut or altered")
-    .action((file: string) => offline(() => showSnapshot(file, shared())));
-  snapshot
-    .command("restore <file>")
-    .description("make a data directory of a snapshot: a new cluster with one member; sessions and ephemerals are left out")
-    .requiredOption("--data <dir>", "the data directory, missing or empty")
-    .option("--id <n>", "the member's id (default 1)")
-    .action((file: string, flags: { data: string; id?: string }) => offline(() => restore(file, flags, shared())));
+  addOperatorCommands(program, shared);
   program
-    .command("recover")
-    .description("after the loss of a majority: let one member go on alone, as a new cluster, with what its data directory holds")
-    .requiredOption("--data <dir>", "its data directory; no hub runs on it")
-    .requiredOption("--alone", "the other members are lost")
-    .action((flags: { data: string; alone: true }) => offline(() => recover(flags, shared())));
-  program
-    .command("verify <dir>")
-    .description("read a data directory as a start would, without changing it; exit code 1 where it can't be believed")
-    .action((directory: string) => offline(() => verify(directory, shared())));
-  program
-    .command("log <dir>")
-    .description("print the entries of a data directory's log as JSON, one a line")
-    .action((directory: string) => offline(() => printLog(directory)));
+    .command("completion <shell>")
+    .description("print a completion script for bash, zsh or fish")
+    .action((shell: string) => printCompletion(program, shell));
 
-  const quota = program.command("quota").description("limit the znodes and bytes of a subtree");
-  quota
-    .command("list")
-    .description("list the quotas and their usage")
-    .action(() => listQuotas(shared()));
-  quota
-    .command("set <path>")
-    .description("limit a subtree: hard limits refuse, soft limits only warn")
-    .option("--count <n>", "znodes, the path itself included", integer)
-    .option("--bytes <n>", "bytes of data", integer)
-    .option("--soft-count <n>", "warn above N znodes", integer)
-    .option("--soft-bytes <n>", "warn above N bytes", integer)
-    .action((path: string, flags: QuotaFlags) => setQuota(path, flags, shared()));
-  quota
-    .command("remove <path>")
-    .description("remove a quota")
-    .action((path: string) => removeQuota(path, shared()));
-
-  const member = program.command("member").description("list, add and remove members of the ensemble");
-  member
-    .command("list")
-    .description("list the members, their roles and their zxids")
-    .action(() => listMembers(shared()));
-  member
-    .command("add <id>")
-    .description("add a member, or change its role or address")
-    .requiredOption("--peer <host:port>", "the address for its peers")
-    .option("--client-url <url>", "the URL for its clients; by default the one that it advertises")
-    .option("--observer", "it replicates and serves reads, but does not vote")
-    .option("--hub-peer <host:port>", "where a single hub should listen for peers (default: its port + 100)")
-    .action((id: string, flags: AddFlags) => addMember(id, flags, shared()));
-  member
-    .command("remove <id>")
-    .description("remove a member")
-    .action((id: string) => removeMember(id, shared()));
-
-  const time = program
-    .command("time")
-    .description("show the state's time and its offset from the clock of the member that answers")
-    .action(() => showTime(shared()));
-  time
-    .command("step")
-    .description("move the state's time ahead to that member's clock: TTLs that have passed by then expire")
-    .action(() => stepTime(shared()));
-
+  // As an option of the program it would be taken from the commands that have one of that name.
+  if (argv.length === 3 && argv[2] === "--version") return print(version);
+  // Whoever reads what is printed may stop reading.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(exitCode.done);
+  });
   try {
-    await program.parseAsync(argv);
+    await program.parseAsync(withHeldToken(argv));
   } catch (error) {
     if (isCommanderError(error)) {
       process.exitCode = error.exitCode === 0 ? exitCode.done : exitCode.usage;
       return;
     }
     const { code, message } = explain(error, shared().url);
-    note(`copse: ${message}`);
+    note(shared().output === "json" ? JSON.stringify({ error: { ...named(error), message } }) : `copse: ${message}`);
     process.exitCode = code;
   }
+}
+
+/** After `unlock`, --token is what a lock's holder has, and no credential. */
+function withHeldToken(argv: readonly string[]): readonly string[] {
+  const at = argv.indexOf("unlock");
+  return at < 0 ? argv : argv.map((word, index) => (index > at ? word.replace(/^--token(?==|$)/, heldToken) : word));
+}
+
+/** What a script may want to know of an error of the protocol. */
+function named(error: unknown): { readonly code?: string; readonly path?: string } {
+  if (!isCopseError(error)) return {};
+  return error.path === undefined ? { code: error.code } : { code: error.code, path: error.path };
 }
 
 function isCommanderError(error: unknown): error is { readonly exitCode: number } {

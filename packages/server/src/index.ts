@@ -8,3 +8,4 @@ export { ConfigError } from "./config-error.ts";
 export { hashPassword } from "./credentials/passwords.ts";
 export { FileDisk } from "./disk/file-disk.ts";
 export { type Server, startServer } from "./server.ts";
+export { version } from "./version.ts";

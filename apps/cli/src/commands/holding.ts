@@ -5,9 +5,11 @@
  * SIGTERM, because what it does is no longer protected.
  */
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { isCopseError } from "@copse/client";
 import { election } from "@copse/recipes/election";
 import { lock } from "@copse/recipes/lock";
-import { exitCode, UsageError } from "../exit-code.ts";
+import { exitCode, HeldError, UsageError } from "../exit-code.ts";
 import { interrupted, note, print, type Shared, withClient } from "../terminal.ts";
 
 interface Held {
@@ -19,7 +21,9 @@ interface Held {
 export async function holdLock(path: string, command: readonly string[], options: { wait?: number }, shared: Shared): Promise<void> {
   const signal = interrupted();
   await withClient(shared, {}, async (copse) => {
-    const held = await lock(copse, path, { waitMs: options.wait, signal, data: `${process.pid}` });
+    const held = await lock(copse, path, { waitMs: options.wait, signal, data: `${process.pid}` }).catch((error: unknown) => {
+      throw isCopseError(error, "TIMEOUT") ? new HeldError(`${path} is held: copse locks ${path} shows by whom`) : error;
+    });
     try {
       await whileHeld(held, command, signal, shared, "locked");
     } finally {
@@ -67,9 +71,14 @@ async function whileHeld(
       reject(error.code === "ENOENT" ? new UsageError(`${program}: no such command`) : error),
     );
     child.once("exit", (code, killed) => {
-      process.exitCode = lost.aborted ? exitCode.unavailable : (code ?? (killed === null ? 0 : exitCode.failed));
+      process.exitCode = lost.aborted ? exitCode.unavailable : (code ?? signalCode(killed));
       resolve();
     });
   });
   if (lost.aborted) note(`lost while ${program} ran: it was stopped`);
+}
+
+/** As shells say that a signal ended a command. */
+function signalCode(signal: NodeJS.Signals | null): number {
+  return signal === null ? exitCode.done : 128 + constants.signals[signal];
 }

@@ -15,7 +15,7 @@ import {
 } from "@copse/server";
 import { type Logger, pino } from "pino";
 import { readConfigFile } from "../config-file.ts";
-import { exitCode } from "../exit-code.ts";
+import { exitCode, UsageError } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
 import { note, print } from "../terminal.ts";
 
@@ -108,6 +108,17 @@ export async function serve(given: ServeFlags): Promise<void> {
   if (isEnding) ending();
   if (given.welcome === true) welcome(server, flags);
   else print(`copse serves ${server.url}, the page is at ${server.page}/`);
+}
+
+/** Reads a file for --config, and the files that it names, as `serve` would. Nothing is opened or made. */
+export function checkConfig(file: string): void {
+  const flags = readConfigFile(file) as ConfigFile;
+  try {
+    toConfig(flags, pino({ level: "silent" }));
+  } catch (error) {
+    throw error instanceof ConfigError ? new UsageError(`${file}: ${error.message}`) : error;
+  }
+  print(`${file}: ok`);
 }
 
 /** How long a stop may take, in milliseconds. */
