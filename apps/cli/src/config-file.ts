@@ -57,6 +57,7 @@ const settings: Readonly<Record<string, Kind>> = {
   historyBytes: "number",
   snapshotLogBytes: "number",
   segmentBytes: "number",
+  diskReserveBytes: "number",
   silenceMs: "number",
   limits: "numbers",
   handshakes: "numbers",

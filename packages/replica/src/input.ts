@@ -3,6 +3,7 @@
  */
 
 import type { Proof } from "@copse/tree";
+import type { Pressure } from "./connections/growth.ts";
 import type { AuthOutcome } from "./connections/proof.ts";
 import type { PeerFacts } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
@@ -30,5 +31,5 @@ export type Input =
   /** This member stops: where it leads, another is to lead at once. */
   | { readonly kind: "hand-over" }
   /** The heap is nearly full, or has room again. */
-  | { readonly kind: "pressure"; readonly isPressed: boolean }
+  | { readonly kind: "pressure"; readonly of: Pressure; readonly isPressed: boolean }
   | { readonly kind: "tick" };

@@ -216,9 +216,10 @@ export class Replica {
         for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message);
         return;
       case "pressure":
-        this.#budgets.isPressed = input.isPressed;
+        if (input.isPressed) this.#budgets.pressures.add(input.of);
+        else this.#budgets.pressures.delete(input.of);
         // The log in memory goes once a snapshot has it.
-        if (input.isPressed) this.#state.compaction.take();
+        if (input.isPressed && input.of === "heap") this.#state.compaction.take();
         return;
       case "tick":
         return this.#tick();

@@ -124,6 +124,8 @@ export interface ServerConfig {
   readonly snapshotLogBytes: number;
   /** Bytes of one segment of the log. */
   readonly segmentBytes: number;
+  /** Bytes of the disk that are left alone: below them writes that grow are refused. Null for the smaller of 256 MiB and 5 % of the disk. */
+  readonly diskReserveBytes: number | null;
   /** The inspector, by URL path. Nothing else is ever served from disk. */
   readonly files: ReadonlyMap<string, StaticFile>;
   readonly logger: Logger;
@@ -204,6 +206,7 @@ export function completeConfig(given: Given): ServerConfig {
     historyBytes: 67_108_864,
     snapshotLogBytes: 67_108_864,
     segmentBytes: 67_108_864,
+    diskReserveBytes: null,
     files: new Map(),
     ...given,
   };

@@ -25,6 +25,7 @@ import { CredentialProver } from "./credentials/prover.ts";
 import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
 import { diskUse } from "./disk/disk-use.ts";
 import { FileDisk } from "./disk/file-disk.ts";
+import { SpaceWatch } from "./disk/space-watch.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import { AdminListener } from "./http/admin-listener.ts";
@@ -107,6 +108,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   let advertised = "";
   let metrics: Registry | null = null;
   let scheduled: ScheduledSnapshots | null = null;
+  let space: SpaceWatch | null = null;
   const clockAlarm = new ClockAlarm(logger);
   let isReady = true;
   const submit = (input: Input): void => member?.submit(input);
@@ -128,7 +130,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     const said = { usedBytes: used, limitBytes: limit };
     if (isPressed) logger.error(said, "the heap is nearly full: requests that need more are refused");
     else logger.info(said, "the heap has room again");
-    submit({ kind: "pressure", isPressed });
+    submit({ kind: "pressure", of: "heap", isPressed });
   });
   const hasAdminPort = config.adminListen !== null;
   const httpOptions = {
@@ -141,6 +143,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     ],
     pressures: () => [
       { name: "heap", why: heap.isPressed ? "nearly full, growing requests are refused" : null },
+      { name: "space", why: space?.isPressed === true ? "the disk is nearly full, writes that grow are refused" : null },
       { name: "clock", why: clockAlarm.why },
       { name: "snapshots", why: scheduled?.hasFailed === true ? "the newest scheduled snapshot could not be saved" : null },
     ],
@@ -274,11 +277,17 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const { snapshots, dataDirectory } = config;
   scheduled = snapshots === null ? null : new ScheduledSnapshots(snapshots, running, dataDirectory, logger);
   const use = diskUse(dataDirectory);
+  const watched = new SpaceWatch(use, config.diskReserveBytes, (isPressed, left) => {
+    if (isPressed) logger.error(left, "the disk is nearly full: writes that grow are refused");
+    else logger.info(left, "the disk has room again");
+    submit({ kind: "pressure", of: "disk", isPressed });
+  });
+  space = watched;
   const transport = config.uws === null ? "ws" : "uws";
   metrics = createMetrics(
     running,
     { limits: { ...limits }, budgets: { ...budgets, connections } },
-    { doors, prover, heap, audit, scheduled, disk: use, certificates: () => ends.all, transport },
+    { doors, prover, heap, space: watched, audit, scheduled, disk: use, certificates: () => ends.all, transport },
   );
   const { damaged } = running.recovered;
   if (damaged.length > 0)
@@ -306,6 +315,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
     clearInterval(timer);
     scheduled?.stop();
+    watched.stop();
     heap.stop();
     for (const files of [identity, ...certificates]) files.stop();
     await admin.stop();

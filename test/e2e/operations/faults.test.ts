@@ -1,5 +1,5 @@
 /** What an operator has seen go wrong: each ends, says so, or goes on, as it must. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { EnsembleProcesses, metric } from "../../support/ensemble.ts";
@@ -38,6 +38,34 @@ describe("a disk that is full", () => {
     for (let at = 0; at < 60; at++) client.sendAll([{ op: "create", path: `/n${at}`, data: "x".repeat(100_000) }]);
     expect(await exitCodeOf(hub.process, 2_000)).toBe(1);
     expect(hub.process.err).toContain("ENOSPC");
+  });
+
+  it("refuses writes that grow before it is, and goes on with what needs no more; with room it takes them again", {
+    timeout: 120_000,
+  }, async () => {
+    if (!mayUse("a full disk", ["mount", "mount"])) return;
+    const disk = smallDisk(32);
+    const hub = await serve(join(disk, "data"), await freePort());
+    const client = await RawClient.connect(`${hub.url}/v1`);
+    await client.ask({ op: "create", path: "/old", data: "value" });
+    const filler = join(disk, "filler");
+    writeFileSync(filler, Buffer.alloc(31 * 1_048_576 - 400_000));
+    await hub.process.printed(/the disk is nearly full/);
+    expect(await client.ask({ op: "create", path: "/new" })).toMatchObject({
+      error: { code: "QUOTA_EXCEEDED", message: expect.stringContaining("disk") },
+    });
+    expect(await client.ask({ op: "set", path: "/old", data: "a longer value" })).toMatchObject({ error: { code: "QUOTA_EXCEEDED" } });
+    expect((await client.ask({ op: "set", path: "/old", data: "less" })).error).toBeUndefined();
+    expect((await client.ask({ op: "get", path: "/old" }))["data"]).toBe("less");
+    const answer = await fetch(`http://127.0.0.1:${hub.port}/readyz?verbose`);
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining("[!] space: ")]);
+    expect(await metric(hub.port, "copse_disk_pressed")).toBe(1);
+    expect((await client.ask({ op: "delete", path: "/old" })).error).toBeUndefined();
+    rmSync(filler);
+    await hub.process.printed(/the disk has room again/);
+    expect((await client.ask({ op: "create", path: "/new" })).error).toBeUndefined();
+    // A session that ends needs no room, and neither does one that begins.
+    expect((await RawClient.connect(`${hub.url}/v1`)).session["error"]).toBeUndefined();
   });
 
   it("of the audit log alone stops the hub, or loses lines that are counted, as it was told", { timeout: 120_000 }, async () => {

@@ -60,7 +60,14 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
   Partial<
     Pick<
       ServerConfig,
-      "timeoutMsMin" | "timeoutMsMax" | "timeoutMsDefault" | "reapMs" | "historyBytes" | "snapshotLogBytes" | "segmentBytes"
+      | "timeoutMsMin"
+      | "timeoutMsMax"
+      | "timeoutMsDefault"
+      | "reapMs"
+      | "historyBytes"
+      | "snapshotLogBytes"
+      | "segmentBytes"
+      | "diskReserveBytes"
     >
   > & {
     readonly limits?: Partial<ServerConfig["limits"]>;
@@ -137,12 +144,9 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw new ConfigError("tls: --tls-cert and --tls-key must be given together");
-  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = flags;
-  const numbers = Object.fromEntries(
-    Object.entries({ timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  );
+  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes } = flags;
+  const given = { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes };
+  const numbers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const config = completeConfig({
     member: flags.id ?? "1",
     host,

@@ -4,7 +4,9 @@
  * One account for each address keeps the books of all its connections; the sums are those of the process. Invariants: what is held is
  * on the books from where it is taken until it is let go; past a budget the one who asks is told so, or waits, and nobody else notices.
  */
+
 import { type Refusal, refuse } from "@copse/protocol";
+import type { Pressure } from "./growth.ts";
 
 /** Bounds of one member, from its configuration. Infinity where there is none. */
 export interface BudgetLimits {
@@ -73,8 +75,8 @@ export class Budgets {
   unsentBytes = 0;
   followedBytes = 0;
   #connections = 0;
-  /** The heap is nearly full: nothing is taken that would make it grow. */
-  isPressed = false;
+  /** What is nearly full: nothing is taken that would need more of it. */
+  readonly pressures: Set<Pressure> = new Set();
   /** What was refused or closed, by the name of the bound: for metrics. */
   readonly refusals: Map<string, number> = new Map();
 

@@ -1,14 +1,27 @@
 /**
- * What would make the heap grow: refused where there is hardly room left.
+ * What would take more of the heap or the disk: refused where there is hardly room left.
  */
 import type { Request, SingleWrite, Write } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
+
+/** What there is hardly any left of. */
+export type Pressure = "heap" | "disk";
+
+/**
+ * What there is too little of for a request, or null. A disk is filled by writes alone.
+ * @param lastWriteId ids up to this one may have been done before
+ */
+export function pressureOn(request: Request, pressures: ReadonlySet<Pressure>, lastWriteId: number, tree: Tree): Pressure | null {
+  if (pressures.size === 0 || !grows(request, lastWriteId, tree)) return null;
+  if (pressures.has("heap")) return "heap";
+  return request.kind === "write" ? "disk" : null;
+}
 
 /**
  * True for a request that leaves more than it finds, and is known to be new.
  * @param lastWriteId ids up to this one may have been done before
  */
-export function grows(request: Request, lastWriteId: number, tree: Tree): boolean {
+function grows(request: Request, lastWriteId: number, tree: Tree): boolean {
   switch (request.kind) {
     case "write":
       return request.id > lastWriteId && growsBy(request.write, tree);

@@ -36,7 +36,7 @@ import {
 } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
-import { grows } from "../connections/growth.ts";
+import { pressureOn } from "../connections/growth.ts";
 import type { Answer, Slot } from "../connections/slot.ts";
 import type { Effects } from "../effect.ts";
 import type { History } from "../following/history.ts";
@@ -125,13 +125,13 @@ export class Requests {
     if (message.members["op"] === "connect") return connection.close(closeCode.malformed, "a second connect");
     const request = decodeRequest(message.members, message.id, this.#state.limits);
     this.#count(request);
-    if (this.#state.budgets.isPressed && grows(request, connection.lastWriteId, this.#state.tree)) {
-      this.#state.budgets.refused("heap");
-      return this.#refuse(
-        connection,
-        request.id,
-        refuse("QUOTA_EXCEEDED", "the member's memory is nearly full: requests that need more are refused"),
-      );
+    const { budgets, tree } = this.#state;
+    const pressure = pressureOn(request, budgets.pressures, connection.lastWriteId, tree);
+    if (pressure !== null) {
+      budgets.refused(pressure);
+      const what = pressure === "heap" ? "memory" : "disk";
+      const refusal = refuse("QUOTA_EXCEEDED", `the member's ${what} is nearly full: requests that need more are refused`);
+      return this.#refuse(connection, request.id, refusal);
     }
     switch (request.kind) {
       case "write":

@@ -198,7 +198,7 @@ export class Admission {
     }
     const isResumed = connect.session !== null;
     if (!isResumed) {
-      if (budgets.isPressed) {
+      if (budgets.pressures.has("heap")) {
         budgets.refused("heap");
         const refusal = refuse("UNAVAILABLE", "the member's memory is nearly full: no new sessions are opened");
         return this.#refuse(connection, id, refusal, closeCode.unavailable);

@@ -10,9 +10,9 @@ export interface DiskUse {
 }
 
 /** How long a look is good for, in milliseconds. */
-const lookMs = 5_000;
+const lookMs = 500;
 
-/** @returns gives the newest look, which is at most a few seconds old */
+/** @returns gives the newest look, which is at most half a second old */
 export function diskUse(directory: string): () => DiskUse {
   let lookedAt = Number.NEGATIVE_INFINITY;
   let use: DiskUse = { freeBytes: 0, totalBytes: 0, logBytes: 0, snapshotBytes: 0 };

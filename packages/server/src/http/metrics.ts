@@ -10,6 +10,7 @@ import type { ScheduledSnapshots } from "../backup/scheduled-snapshots.ts";
 import type { Doors } from "../clients/doors.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
 import type { DiskUse } from "../disk/disk-use.ts";
+import type { SpaceWatch } from "../disk/space-watch.ts";
 import { type HeapWatch, heapUse } from "../heap-watch.ts";
 import { version } from "../version.ts";
 import { registerHistogram } from "./histogram-metric.ts";
@@ -20,6 +21,7 @@ interface Sources {
   readonly heap: HeapWatch;
   readonly audit: AuditLog | null;
   readonly scheduled: ScheduledSnapshots | null;
+  readonly space: SpaceWatch;
   readonly disk: () => DiskUse;
   /** When each certificate ends, in milliseconds since the epoch, by what it is for. */
   readonly certificates: () => ReadonlyMap<string, number>;
@@ -35,7 +37,7 @@ interface Bounds {
 export function createMetrics(
   member: Member,
   { limits, budgets }: Bounds,
-  { doors, prover, heap, audit, scheduled, disk, certificates, transport }: Sources,
+  { doors, prover, heap, space, audit, scheduled, disk, certificates, transport }: Sources,
 ): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: "copse_" });
@@ -84,6 +86,7 @@ export function createMetrics(
   total("derivations", "Passwords derived since start", () => prover.passwords.derived);
   gauge("derivations_waiting", "Credentials that wait to be derived", () => prover.passwords.waiting);
   gauge("heap_pressed", "1 while the heap is nearly full and growing requests are refused", () => (heap.isPressed ? 1 : 0));
+  gauge("disk_pressed", "1 while the disk is nearly full and writes that grow are refused", () => (space.isPressed ? 1 : 0));
   gauge("heap_limit_bytes", "Bytes of heap at which the process would end", () => heapUse().limit);
   gauge("root_open", "1 while everyone may change what is below the root", () => (member.isRootOpen ? 1 : 0));
   total("handshakes_refused", "New connections refused because too many came at once", () => doors.refusals.get("handshakes") ?? 0);
