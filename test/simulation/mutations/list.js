@@ -376,7 +376,8 @@ export const mutations = [
   {
     name: "M35",
     what: "a leader that leaves hands over to another that leaves",
-    seed: 516,
+    // It takes a removal of two while the third is far behind: packages/replica/test/upkeep.test.ts holds it without chance.
+    seed: null,
     patches: [
       {
         file: `${replica}/ensemble/upkeep.ts`,
