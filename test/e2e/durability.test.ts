@@ -99,7 +99,9 @@ describe("kill -9", () => {
       expect((await client.get("/n")).stat.version).toBe(written);
     }
     const files = (suffix: string): string[] => readdirSync(folder).filter((name) => name.endsWith(suffix));
-    await until(async () => files(".snap").length === 1 && files(".wal").length < 3);
+    // The newest two, and the log since the older; all that was written would be several times as many.
+    await until(async () => files(".snap").length === 2);
+    expect(files(".wal").length).toBeLessThan(12);
     hub.process.child.kill("SIGKILL");
     await hub.process.exited;
     await serve(folder, port, "--log-level", "error", "--config", config);

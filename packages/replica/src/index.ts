@@ -38,3 +38,4 @@ export {
   zxidStep,
 } from "./snapshots/stored-state.ts";
 export { type Histogram, histogramBoundsMs, type Tally } from "./tally.ts";
+export type { Trace, TraceEvent } from "./trace.ts";

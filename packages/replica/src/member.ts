@@ -12,6 +12,7 @@ import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
 import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
+import { traceMembers } from "./ensemble/upkeep.ts";
 import type { Figures, OrderFigures } from "./figures.ts";
 import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
@@ -21,23 +22,14 @@ import type { OrderEvent } from "./order/order.ts";
 import { RaftOrder } from "./order/order-raft.ts";
 import { foundingPlace, startOf } from "./order/raft-settings.ts";
 import { StateTime } from "./order/state-time.ts";
+import { entryWeight, inputsPerLook, lookMs, turnMsMax, waitingMsMax } from "./pace.ts";
 import type { Check } from "./readiness.ts";
 import { Replica } from "./replica.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 import { Downloads } from "./snapshots/downloads.ts";
 import { recoverState } from "./snapshots/recovered-state.ts";
 import { Tally } from "./tally.ts";
-
-/** How often connections, sessions and the table are looked at, and peers are told how far this member is, in milliseconds. */
-const lookMs = 250;
-/** A turn takes inputs for so long, then lets the host breathe, in milliseconds. */
-const turnMsMax = 8;
-/** Those who have more to do than a turn allows get so long after it, all together, in milliseconds. */
-const waitingMsMax = 4;
-/** Inputs between two looks at the clock. */
-const inputsPerLook = 64;
-/** How much an entry counts among them: it may carry thousands of txns. */
-const entryWeight = 64;
+import { slowTurnMs } from "./trace.ts";
 
 export class Member {
   readonly #options: MemberOptions;
@@ -73,7 +65,7 @@ export class Member {
     this.#tree = tree;
     this.#time = new StateTime(clock, tree);
     const time = this.#time;
-    const applier = new Applier(tree, history, recovered.snapshot.term);
+    const applier = new Applier(tree, history, recovered.snapshot.term, options.trace);
     const start = startOf(recovered, Number(options.member));
     const lastIndex = recovered.snapshot.index + recovered.entries.length;
     this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
@@ -105,6 +97,7 @@ export class Member {
         touch: (sessions) => this.#replica.touch(sessions),
         isReadable: (payload) => this.#replica.isReadable(payload),
         tally,
+        trace: options.trace,
         restorer: () => {
           const fresh = newHistory();
           const pieces = new SnapshotRestorer(fresh);
@@ -129,6 +122,7 @@ export class Member {
       replayedIndex: lastIndex,
       newestTime: tree.time,
       measure: (work) => this.#measure(work),
+      trace: options.trace,
     });
     this.#deliveries = new Deliveries(options.gateway, options.deliveriesMax, (connection, backlog) =>
       this.#replica.backlog(connection, backlog),
@@ -218,6 +212,7 @@ export class Member {
   /** Writes the first state that all founders share, and begins from it. */
   #found(voters: readonly MemberId[], applier: Applier): void {
     const configuration = { ...emptyConfiguration, voters };
+    this.#options.trace?.tell({ kind: "founded", voters: voters.map(String) });
     this.#tree.index = foundingPlace.index;
     applier.term = foundingPlace.term;
     this.#compaction.take(configuration, () => {
@@ -301,7 +296,9 @@ export class Member {
   #measure<T>(work: () => T): T {
     const startedAt = this.#options.clock.now();
     const result = work();
-    this.#longestTurnMs = Math.max(this.#longestTurnMs, this.#options.clock.now() - startedAt);
+    const ms = this.#options.clock.now() - startedAt;
+    this.#longestTurnMs = Math.max(this.#longestTurnMs, ms);
+    if (ms >= slowTurnMs) this.#options.trace?.tell({ kind: "slow-turn", ms: Math.round(ms) });
     return result;
   }
 
@@ -388,6 +385,7 @@ export class Member {
   #sendToPeers(): void {
     const { mesh } = this.#options;
     if (this.#meshed !== this.#tree.ensemble) {
+      traceMembers(this.#options.trace, this.#meshed, this.#tree.ensemble);
       this.#meshed = this.#tree.ensemble;
       mesh.connect(this.#replica.ensemble.places, this.#replica.ensemble.ownAddress);
     }

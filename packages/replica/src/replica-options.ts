@@ -14,6 +14,7 @@ import type { PolicySettings } from "./sessions/policy.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
 import type { Downloads } from "./snapshots/downloads.ts";
 import type { Tally } from "./tally.ts";
+import type { Trace } from "./trace.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
   /** Differs each time the member starts. */
@@ -24,6 +25,8 @@ export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, 
   readonly audit: Audit | null;
   /** Is told of each request that was refused for want of a permission; null where nobody listens. */
   readonly denied: Denied | null;
+  /** Is told what happens; null where nobody listens. */
+  readonly trace: Trace | null;
   readonly budgets: BudgetLimits;
   /** What one identity, or one address, may hold and ask for. */
   readonly classes: ClassBudgets;

@@ -18,7 +18,7 @@ import { Sight } from "./following/sight.ts";
 import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
-import { Coordinator } from "./order/coordinator.ts";
+import { Coordinator, traceCoordinator } from "./order/coordinator.ts";
 import type { OrderEvent } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
@@ -60,7 +60,7 @@ export class Replica {
     this.#state = state;
     const { tree, time, history, order, consensus, compaction, found } = state;
     const { clock, random, hash, limits, isReadOnly } = options;
-    this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`);
+    this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`, options.trace);
     this.#waits = new Waits(order);
     this.#turn = new Turn(clock);
     this.#budgets = new Budgets(options.budgets);
@@ -104,6 +104,7 @@ export class Replica {
       clock,
       audit: options.audit,
       tally: state.tally,
+      trace: options.trace,
     };
     const { ephemerals, recursiveDeletes, identities } = limits;
     this.ensemble = new Ensemble(
@@ -365,6 +366,7 @@ export class Replica {
       case "confirmed":
         return this.#waits.confirmed(event.ticket, tree.zxid);
       case "coordinator": {
+        traceCoordinator(this.#options.trace, this.#coordinator, event);
         const isAnother = this.#coordinator.become(event);
         this.#sessions.coordinated();
         this.ensemble.coordinated();
@@ -388,6 +390,7 @@ export class Replica {
     }
     this.#proposals.forget();
     install();
+    this.#options.trace?.tell({ kind: "snapshot-installed", index });
     applier.term = term;
     this.#sessions.restored();
     this.#queues.restored();

@@ -35,6 +35,7 @@ import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
 import { ReloadedFiles } from "./reloaded-files.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
+import { traceLog } from "./trace-log.ts";
 
 export interface Server {
   /** The WebSocket URL, the path included. */
@@ -45,6 +46,8 @@ export interface Server {
   /** The cluster's id, or "" where the ensemble has not agreed on one yet. */
   readonly cluster: string;
   readonly member: Member;
+  /** What each line of the log says of this member. */
+  readonly names: { readonly member: string; readonly cluster: string; readonly term: number };
   /** Reads again what may change while it runs: the identity file, and certificates. */
   reload(): void;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
@@ -216,6 +219,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),
       denied: denials(config, audit),
+      trace: traceLog(logger),
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
       peer: config.peerListen ?? "",
@@ -294,8 +298,6 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     logger.warn({ damaged }, "a snapshot is damaged: the one before it and the log were used instead. Look at the disk");
   logger.info(
     {
-      member: config.member,
-      cluster: running.cluster,
       port,
       transport,
       recoveryMs: Math.round(performance.now() - startedAt),
@@ -334,6 +336,9 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       return running.cluster;
     },
     member: running,
+    get names() {
+      return { member: config.member, cluster: running.cluster, term: running.order.raft.term };
+    },
     reload: () => {
       for (const files of [identity, ...certificates]) files.reload();
     },

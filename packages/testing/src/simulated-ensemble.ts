@@ -149,6 +149,7 @@ export class SimulatedEnsemble {
       reapMs,
       audit: null,
       denied: null,
+      trace: null,
       budgets: openBudgets,
       classes: openClassBudgets,
       policy: openPolicy,

@@ -94,7 +94,7 @@ export const mutations = [
   {
     name: "M8",
     what: "a higher term in a reply is ignored",
-    seed: 21,
+    seed: 171,
     patches: [
       {
         file: `${raft}/raft.ts`,

@@ -17,6 +17,7 @@ import { type Logger, pino } from "pino";
 import { readConfigFile } from "../config-file.ts";
 import { exitCode, UsageError } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
+import { LogStream } from "../log-stream.ts";
 import { note, print } from "../terminal.ts";
 
 export interface ServeFlags {
@@ -79,10 +80,11 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
 
 export async function serve(given: ServeFlags): Promise<void> {
   const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : (readConfigFile(given.config) as ConfigFile)), ...given };
-  const logger = pino(
-    { level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null },
-    pino.destination({ fd: 2, sync: true }),
-  );
+  let server: Server | null = null;
+  const who = (): object => (server === null ? { member: flags.id ?? "1" } : server.names);
+  const lines = new LogStream(2);
+  process.on("exit", () => lines.end());
+  const logger = pino({ level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null, mixin: who }, lines);
   // A signal that comes while it starts is not lost, and none that has another use elsewhere ends it or opens a debugger.
   let isEnding = false;
   let ending = (): void => {};
@@ -93,7 +95,6 @@ export async function serve(given: ServeFlags): Promise<void> {
     });
   }
   for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => logger.debug({ signal }, "a signal"));
-  let server: Server;
   try {
     const config = toConfig(flags, logger);
     process.on("uncaughtException", (error) => fatal(logger, error));
@@ -104,17 +105,18 @@ export async function serve(given: ServeFlags): Promise<void> {
     note(`copse: ${error.message}`);
     process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
   }
-  process.on("SIGHUP", () => server.reload());
+  const serving = server;
+  process.on("SIGHUP", () => serving.reload());
   ending = () => {
     setTimeout(() => fatal(logger, new Error(`the hub did not stop in ${stopMsMax} ms`)), stopMsMax).unref();
-    server.stop().then(
+    serving.stop().then(
       () => process.exit(exitCode.done),
       (error: unknown) => fatal(logger, error),
     );
   };
   if (isEnding) ending();
-  if (given.welcome === true) welcome(server, flags);
-  else print(`copse serves ${server.url}, the page is at ${server.page}/`);
+  if (given.welcome === true) welcome(serving, flags);
+  else print(`copse serves ${serving.url}, the page is at ${serving.page}/`);
 }
 
 /** Reads a file for --config, and the files that it names, as `serve` would. Nothing is opened or made. */

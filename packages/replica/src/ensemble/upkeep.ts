@@ -6,6 +6,7 @@
  */
 import type { MemberChange, MemberId } from "@copse/raft";
 import { type EnsembleTable, isStaying, type MemberRow } from "@copse/tree";
+import type { Trace } from "../trace.ts";
 import type { EnsembleOptions, EnsembleState } from "./ensemble-options.ts";
 import type { Peer, PeerFacts } from "./peer-facts.ts";
 
@@ -183,4 +184,14 @@ function readsOf(seen: PeerFacts | undefined, row: MemberRow): Pick<MemberRow, "
 
 function withoutProgress({ members, ...rest }: EnsembleTable): string {
   return JSON.stringify([rest, members.map(({ acknowledged: _, ...row }) => row)]);
+}
+
+/** Says who was added to the table and who was taken out of it. */
+export function traceMembers(trace: Trace | null, before: EnsembleTable | null, now: EnsembleTable): void {
+  if (trace === null || before === null || before.version === 0 || before.version === now.version) return;
+  const idsOf = (table: EnsembleTable): readonly string[] => table.members.filter(isStaying).map(({ id }) => id);
+  const [old, all] = [idsOf(before), idsOf(now)];
+  const { version } = now;
+  for (const id of all) if (!old.includes(id)) trace.tell({ kind: "member-added", id, version });
+  for (const id of old) if (!all.includes(id)) trace.tell({ kind: "member-removed", id, version });
 }

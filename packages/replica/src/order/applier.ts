@@ -9,6 +9,7 @@ import type { History } from "../following/history.ts";
 import type { Subscriptions } from "../following/subscriptions.ts";
 import type { WatchTable } from "../following/watch-table.ts";
 import type { Queues } from "../requests/queues.ts";
+import type { Trace } from "../trace.ts";
 import type { OrderedEntry } from "./order.ts";
 import type { Proposals, Taken } from "./proposals.ts";
 
@@ -17,10 +18,13 @@ const nothing: Taken = { proposals: [], settle: null };
 export class Applier {
   readonly #tree: Tree;
   readonly #history: History;
+  readonly #trace: Trace | null;
   /** Term of the last entry applied. */
   term: number;
 
-  constructor(tree: Tree, history: History, term: number) {
+  /** @param trace is told of each write that is applied, where it follows them */
+  constructor(tree: Tree, history: History, term: number, trace: Trace | null = null) {
+    this.#trace = trace?.follows === true ? trace : null;
     this.#tree = tree;
     this.#history = history;
     this.term = term;
@@ -42,6 +46,10 @@ export class Applier {
       const { txn } = ordered[at]!;
       const applied = apply(this.#tree, txn, entry.time, entry.term);
       this.#history.add(applied.zxid, applied.changes);
+      if (this.#trace !== null && txn.kind === "write") {
+        const { session, id, write } = txn;
+        this.#trace.tell({ kind: "applied", session, id, op: write.op, zxid: applied.zxid, outcome: applied.code ?? applied.outcome });
+      }
       if (told !== null) {
         told.queues.note(applied.changes);
         told.watches.fire(applied.changes, applied.zxid);

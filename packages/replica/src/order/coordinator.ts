@@ -1,6 +1,8 @@
 /**
  * The member that decides expiry and reaping, as this one knows. Invariant: there is one such object in a member; whatever asks reads it.
  */
+import type { Trace } from "../trace.ts";
+
 export interface CoordinatorFacts {
   /** Null while there is none. */
   readonly member: string | null;
@@ -34,4 +36,16 @@ export class Coordinator implements CoordinatorFacts {
     this.#facts = facts;
     return facts.member !== null && (facts.member !== member || facts.term !== term);
   }
+}
+
+/** Says that another member coordinates than before, or none. */
+export function traceCoordinator(trace: Trace | null, before: Coordinator, now: CoordinatorFacts): void {
+  if (trace === null) return;
+  const { member, isHere, term } = now;
+  if (before.isHere && !isHere) trace.tell({ kind: "stepped-down", term });
+  if (isHere) {
+    if (!before.isHereIn(term)) trace.tell({ kind: "elected", term });
+  } else if (member === null) {
+    if (before.member !== null) trace.tell({ kind: "quorum-lost", term });
+  } else if (member !== before.member || term !== before.term) trace.tell({ kind: "following", leader: member, term });
 }

@@ -27,6 +27,7 @@ import type { Clock } from "../ports.ts";
 import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
 import type { Tally } from "../tally.ts";
+import { slowSyncMs, type Trace } from "../trace.ts";
 import { Barriers } from "./barriers.ts";
 import type { Order, OrderEvent, OrderedEntry } from "./order.ts";
 import { type ElectionTimes, type RaftSizes, raftOptions } from "./raft-settings.ts";
@@ -56,6 +57,7 @@ export interface RaftOrderOptions {
   readonly touch: (sessions: readonly string[]) => boolean;
   readonly restorer: () => Restorer;
   readonly tally?: Tally;
+  readonly trace?: Trace | null;
   /** True for an entry that can be applied: what another member proposes is asked for before it is appended. */
   readonly isReadable?: (payload: string) => boolean;
   /** Takes a snapshot of the state as it is now, unless one is under way. */
@@ -290,6 +292,7 @@ export class RaftOrder implements Order, Consensus {
       const ms = clock.now() - from;
       this.syncTimes.note(ms);
       this.#options.tally?.syncs.note(ms);
+      if (ms >= slowSyncMs) this.#options.trace?.tell({ kind: "slow-sync", ms: Math.round(ms) });
       defer(() => this.#stored(number));
     };
     if (isStored) wal.append(ready.entries, this.#raft.hardState, stored, ready.snapshot);

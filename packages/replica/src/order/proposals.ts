@@ -8,6 +8,7 @@
  */
 import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } from "@copse/tree";
 import type { Clock } from "../ports.ts";
+import type { Trace } from "../trace.ts";
 import type { Order } from "./order.ts";
 
 /** A txn on its way, and what waits for it. */
@@ -44,6 +45,7 @@ export class Proposals {
   readonly #order: Order;
   readonly #clock: Clock;
   readonly #prefix: string;
+  readonly #trace: Trace | null;
   #gathered: PendingTxn[] = [];
   /** Of what is gathered. What is in flight keeps none: it is encoded anew where it has to be proposed again. */
   #texts: string[] = [];
@@ -62,7 +64,8 @@ export class Proposals {
   #patienceMs = patienceMsMin;
 
   /** @param author differs from every other member's, and from this member's before it started again */
-  constructor(order: Order, clock: Clock, author: string) {
+  constructor(order: Order, clock: Clock, author: string, trace: Trace | null = null) {
+    this.#trace = trace;
     this.#order = order;
     this.#clock = clock;
     this.#prefix = `#${author}:`;
@@ -92,10 +95,14 @@ export class Proposals {
 
   /** @param text the txn's, from `encodeTxn` */
   propose(proposal: PendingTxn, text: string): void {
+    const { txn } = proposal;
+    if (this.#trace?.follows === true && txn.kind === "write") {
+      this.#trace.tell({ kind: "proposed", session: txn.session, id: txn.id, op: txn.write.op });
+    }
     this.#gathered.push(proposal);
     this.#texts.push(text);
     this.#units += text.length;
-    this.#format = Math.max(this.#format, formatOf(proposal.txn));
+    this.#format = Math.max(this.#format, formatOf(txn));
     if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
@@ -191,6 +198,7 @@ export class Proposals {
     this.#size = 0;
     this.#empty();
     this.proposedAgain += older.length;
+    if (older.length > 0) this.#trace?.tell({ kind: "proposed-again", txns: older.length });
     for (const proposal of [...older, ...newest]) {
       if (proposal.isWanted()) this.propose(proposal, encodeTxn(proposal.txn));
       else proposal.lost();

@@ -14,6 +14,7 @@ import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
 import type { Waits } from "../requests/waits.ts";
 import type { Tally } from "../tally.ts";
+import type { Trace } from "../trace.ts";
 import type { Lapses } from "./lapses.ts";
 import { SessionExpiry } from "./session-expiry.ts";
 
@@ -30,6 +31,7 @@ export interface SessionsState {
   /** True for a member that was taken out of the ensemble. */
   readonly isRemoved: () => boolean;
   readonly tally: Tally;
+  readonly trace: Trace | null;
 }
 
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
@@ -91,7 +93,7 @@ export class Sessions {
   }
 
   /** Every applied txn passes here, whoever proposed it. */
-  applied(txn: Txn, { outcome }: Applied): void {
+  applied(txn: Txn, { outcome, zxid }: Applied): void {
     const { clock } = this.#state;
     if (txn.kind === "write" && (outcome === "done" || outcome === "refused")) this.#expiry.touch(txn.session, clock.now());
     if (txn.kind === "expire" && outcome === "refused") this.#goOn(txn.session);
@@ -100,9 +102,7 @@ export class Sessions {
     if (txn.kind === "move" || txn.kind === "close" || txn.kind === "expire" || txn.kind === "evict")
       this.#state.budgets.releaseSession(txn.session);
     if ("session" in txn && txn.kind !== "write") this.#state.lapses.changed(txn.session);
-    const { tally } = this.#state;
-    if (txn.kind === "open") tally.sessionsOpened++;
-    else if (txn.kind === "expire") tally.sessionsExpired++;
+    this.#note(txn, zxid);
     switch (txn.kind) {
       case "open":
       case "move":
@@ -121,6 +121,17 @@ export class Sessions {
       case "write":
         return this.#written(txn.session, txn.write);
     }
+  }
+
+  #note(txn: Txn, zxid: number): void {
+    const { tally, trace } = this.#state;
+    if (txn.kind === "open") {
+      tally.sessionsOpened++;
+      trace?.tell({ kind: "session-opened", session: txn.session, zxid });
+    } else if (txn.kind === "expire") {
+      tally.sessionsExpired++;
+      trace?.tell({ kind: "session-expired", session: txn.session, zxid });
+    } else if (txn.kind === "close" || txn.kind === "evict") trace?.tell({ kind: "session-closed", session: txn.session, zxid });
   }
 
   #written(session: string, write: WriteTxn["write"]): void {

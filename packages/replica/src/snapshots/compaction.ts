@@ -11,6 +11,7 @@ import { SnapshotLoader, SnapshotWriter, snapshotFormatOf, type Tree } from "@co
 import type { History } from "../following/history.ts";
 import type { Applier } from "../order/applier.ts";
 import type { Order, OrderedEntry } from "../order/order.ts";
+import type { Trace } from "../trace.ts";
 
 /** UTF-16 units of one piece: about a millisecond of work. */
 export const pieceUnits = 131_072;
@@ -29,6 +30,7 @@ export interface CompactionOptions {
   readonly newestTime: number;
   /** Measures a piece of work that holds the loop. */
   readonly measure: <T>(work: () => T) => T;
+  readonly trace?: Trace | null;
 }
 
 export class Compaction {
@@ -96,6 +98,7 @@ export class Compaction {
       writer.close();
       this.#snapshotBytes = bytes;
       this.snapshots++;
+      this.#options.trace?.tell({ kind: "snapshot-taken", index });
       this.newestTime = time;
       if (done === undefined) order.trim(index);
       else done();
