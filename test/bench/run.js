@@ -32,7 +32,7 @@ const seconds = isQuick ? 0.5 : 5;
 const warmSeconds = isQuick ? 3 : 8;
 const port = 7_291;
 const starts = {
-  copse: (...where) => startCopse(command, ...where, ["--transport", transport]),
+  copse: (members, folder, firstPort, more = []) => startCopse(command, members, folder, firstPort, ["--transport", transport, ...more]),
   zookeeper: startZooKeeper,
   etcd: startEtcd,
 };
