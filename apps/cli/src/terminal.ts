@@ -47,9 +47,11 @@ export async function withClient(shared: Shared, options: { readOnly?: boolean }
   const all = (): readonly Credential[] =>
     tokenFile === undefined ? credentials : [...credentials, { scheme: "token", credential: tokenIn(tokenFile) }];
   const auth = all().length === 0 ? {} : { auth: all };
-  const copse = await connect(url.split(","), { ...options, ...auth, connectTimeoutMs: waitMs }).catch((error: unknown) => {
-    throw isCopseError(error, "TIMEOUT") ? new CopseError("UNAVAILABLE", error.message.replace(/^TIMEOUT: /, "")) : error;
-  });
+  const copse = await connect(url.split(","), { ...options, ...auth, name: "copse command", connectTimeoutMs: waitMs }).catch(
+    (error: unknown) => {
+      throw isCopseError(error, "TIMEOUT") ? new CopseError("UNAVAILABLE", error.message.replace(/^TIMEOUT: /, "")) : error;
+    },
+  );
   try {
     await work(copse);
   } finally {

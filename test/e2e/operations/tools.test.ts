@@ -6,6 +6,7 @@ import { lock } from "@copse/recipes/lock";
 import { afterEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../support/hub.ts";
 import { command, copse, freePort, killAll, Process, root, type ServedHub, serve, until } from "../../support/processes.ts";
+import { RawClient } from "../../support/raw-client.ts";
 
 afterEach(killAll);
 
@@ -69,7 +70,7 @@ COMP_WORDS=(copse ${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${w
 describe("locks and sessions", { timeout: 60_000 }, () => {
   it("are listed and broken, and who held them is told; a busy lock says so by its exit code", async () => {
     const hub = await started();
-    const client = await connect(hub.url);
+    const client = await connect(hub.url, { name: "billing worker" });
     const held = await lock(client, "/locks/a");
     const busy = await copse(hub.url, "lock", "/locks/a", "--wait", "200", "true");
     expect([busy.code, busy.err]).toEqual([4, expect.stringContaining("is held")]);
@@ -85,7 +86,9 @@ describe("locks and sessions", { timeout: 60_000 }, () => {
     await until(async () => held.signal.aborted);
     expect(await copse(hub.url, "lock", "/locks/a", "--wait", "5000", "--", "sh", "-c", "kill -TERM $$")).toMatchObject({ code: 143 });
     const id = client.sessionId!;
-    expect((await copse(hub.url, "session", "list")).out).toContain(id);
+    expect((await copse(hub.url, "session", "list")).out).toMatch(new RegExp(`${id}.*billing worker.*127\\.0\\.0\\.1`));
+    const odd = await RawClient.open(`${hub.url}/v1`);
+    expect(await odd.ask({ op: "connect", name: "x".repeat(129) })).toMatchObject({ error: { code: "BAD_ARGUMENTS" } });
     expect(await copse(hub.url, "session", "kill", id)).toMatchObject({ code: 0 });
     expect((await copse(hub.url, "session", "list")).out).not.toContain(id);
     await client.close().catch(() => {});

@@ -17,11 +17,12 @@ export async function listSessions(shared: Shared): Promise<void> {
       id,
       `${timeout / 1_000} s`,
       String(ephemerals),
+      connection?.name ?? "–",
       connection?.address ?? "another member",
       connection === null ? "–" : `${Math.round(connection.silentMs / 1_000)} s`,
       identities.map(({ scheme, id: name }) => `${scheme}:${name}`).join(" ") || "–",
     ]);
-    printTable([["id", "timeout", "ephemerals", "address", "silent", "identities"], ...rows]);
+    printTable([["id", "timeout", "ephemerals", "name", "address", "silent", "identities"], ...rows]);
   });
 }
 

@@ -9,6 +9,7 @@ export interface SessionOptions {
   /** Milliseconds after which the server gives the session up; it may clamp it. */
   readonly timeoutMs: number;
   readonly isReadOnly: boolean;
+  readonly name: string | undefined;
   /** Another cluster at a URL that was given is taken for a new beginning. */
   readonly allowsClusterChange: boolean;
   /** Asked anew at each connect, and before what was proved ends. */

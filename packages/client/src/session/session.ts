@@ -185,11 +185,12 @@ export class ClientSession {
     }
     if (this.#phase !== asking) return;
     const connectId = this.#outbox.nextId();
-    const { timeoutMs, isReadOnly } = this.#options;
+    const { timeoutMs, isReadOnly, name } = this.#options;
     const message = {
       id: connectId,
       op: "connect",
       timeout: timeoutMs,
+      name,
       ...(this.#credentials === null ? {} : { session: this.#credentials }),
       ...(this.#cluster === null ? {} : { cluster: this.#cluster, lastZxid: this.zxid }),
       ...(auth.length === 0 ? {} : { auth }),

@@ -33,6 +33,8 @@ export interface ShownSession {
   readonly identities: readonly Pick<Identity, "scheme" | "id">[];
   readonly connection: {
     readonly address: string;
+    /** What the client calls itself, where it says so: its word alone. */
+    readonly name?: string;
     readonly ageMs: number;
     readonly silentMs: number;
     readonly watches: number;

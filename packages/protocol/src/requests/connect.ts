@@ -20,12 +20,16 @@ export interface Connect {
   readonly cluster: string | null;
   readonly auth: readonly Credential[];
   readonly isReadOnly: boolean;
+  /** What the client calls itself, for operators; "" where it says nothing. */
+  readonly name: string;
 }
 
 /** Credentials in one connect. */
 export const credentialsMax = 16;
 /** Length of a credential, a scheme or a session's id and secret, in UTF-16 units. */
 export const credentialLengthMax = 4_096;
+/** Length of what a client calls itself, in UTF-16 units. */
+export const clientNameLengthMax = 128;
 /** Length of a token that is looked at at all: one over `tokenBytesMax` is refused as a credential, not as a message. */
 const tokenLengthMax = 1_048_576;
 /** Bytes of a token. */
@@ -37,6 +41,8 @@ export function decodeConnect(message: Record<string, unknown>, limits: Limits):
   const lastZxid = reader.optionalInteger("lastZxid", 0);
   const cluster = reader.optionalText("cluster");
   const isReadOnly = reader.flag("readOnly");
+  const name = reader.optionalText("name") ?? "";
+  if (name.length > clientNameLengthMax) reader.blame("name", `must have at most ${clientNameLengthMax} characters`);
   let session: Connect["session"] = null;
   const given = reader.optional("session");
   if (given !== null) {
@@ -60,7 +66,7 @@ export function decodeConnect(message: Record<string, unknown>, limits: Limits):
       }
     }
   }
-  return reader.fault ?? { timeoutMs, session, lastZxid, cluster, auth, isReadOnly };
+  return reader.fault ?? { timeoutMs, session, lastZxid, cluster, auth, isReadOnly, name };
 }
 
 /** The scheme and credential of a message, or null where they are missing, too long or not text. */

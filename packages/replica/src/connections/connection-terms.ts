@@ -21,6 +21,8 @@ export interface Terms {
   readonly isReadOnly: boolean;
   /** Milliseconds. */
   readonly timeoutMs: number;
+  /** What the client calls itself, or "". */
+  readonly name: string;
 }
 
 export interface Allowances {

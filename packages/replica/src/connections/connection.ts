@@ -34,7 +34,7 @@ export class Connection {
   readonly address: string;
   readonly account: Account;
   #phase: Phase;
-  #terms: Terms = { isReadOnly: false, timeoutMs: 30_000 };
+  #terms: Terms = { isReadOnly: false, timeoutMs: 30_000, name: "" };
   #session: SessionHeld | null = null;
   readonly identities: ProvedIdentities;
   /** The session's secret: tells a credential that comes again. */
@@ -125,6 +125,11 @@ export class Connection {
   /** The timeout agreed at connect, in milliseconds: a third of it bounds every wait. */
   get timeoutMs(): number {
     return this.#terms.timeoutMs;
+  }
+
+  /** What the client calls itself, or "". */
+  get name(): string {
+    return this.#terms.name;
   }
 
   get caller(): Caller {

@@ -88,8 +88,8 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
     const named = identities.map((identity) => ({ scheme: identity.scheme, id: shownId(identity) }));
     const of = { id, timeout: timeoutMs, ephemerals: ephemerals.size, identities: named };
     if (connection === undefined) return { ...of, connection: null };
-    const { address, openedAt, heardAt, watches, unsentBytes } = connection;
-    const at = { address, ageMs: Math.round(now() - openedAt), silentMs: Math.round(now() - heardAt) };
+    const { address, name, openedAt, heardAt, watches, unsentBytes } = connection;
+    const at = { address, ...(name === "" ? {} : { name }), ageMs: Math.round(now() - openedAt), silentMs: Math.round(now() - heardAt) };
     return { ...of, connection: { ...at, watches, subscriptions: subscriptionsOf(connection), queueBytes: unsentBytes } };
   };
   const { items, ...more } = selected(tree.sessions.values(), ({ id }) => id, paged);

@@ -113,7 +113,7 @@ export class Admission {
     const connect = decodeConnect(message.members, this.#options.limits);
     if (isRefusal(connect)) return this.#refuse(connection, message.id, connect, closeCode.malformed);
     this.#connecting.set(connection, { id: message.id, connect, isOpening: false });
-    connection.agree({ isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs) });
+    connection.agree({ isReadOnly: connect.isReadOnly, timeoutMs: this.#clamp(connect.timeoutMs), name: connect.name });
     const refusal = this.#state.sessions.refusal(connect.isReadOnly);
     if (refusal !== null) return this.#refuse(connection, message.id, refusal, closeCode.unavailable);
     // Credentials are proved with the cluster's id, and every reply says it; nobody comes in before it says whose the root is; and what a
