@@ -98,10 +98,13 @@ describe("an older copy of a data directory", { timeout: 180_000 }, () => {
     await ensemble.restart(member);
     await member.process.printed(/has an older copy of its data directory/);
     // Another leader, which never saw what the member had acknowledged, knows it from the table.
+    await member.process.kill9();
     const leader = await ensemble.leader();
     await leader.process.kill9();
     await ensemble.restart(leader);
     await ensemble.leader();
+    await isReady(leader.port);
+    await ensemble.restart(member);
     await leader.process.printed(/has an older copy of its data directory/);
     await client.set("/a", "after");
     expect(await readiness(member.port)).toMatch(/^503/);
