@@ -1,8 +1,8 @@
 /**
- * Where lines of the log go: written behind the loop's back, so that a reader who has stopped reading stops nobody else.
+ * Writes the lines of the log without blocking the event loop, so a reader that stops reading does not stop the hub.
  *
- * Invariants: one write is under way at a time; what waits has a bound, and lines past it are dropped and counted, which a line says once
- * there is room again. At the end what waits is written at once, unless the reader stands still: an end does not wait for it.
+ * Invariants: one write is in progress at a time. The queue is bounded; lines that do not fit are dropped and counted, and a later line gives
+ * the count. When the process ends, the queue is written at once, unless the reader has stalled: the process does not wait for it.
  */
 import { constants, fstatSync, openSync, write, writeSync } from "node:fs";
 
@@ -76,8 +76,8 @@ export class LogStream {
 }
 
 /**
- * A pipe is opened anew in a form in which a write never stands still: one that did would hold up the end of the process, too. Files and
- * terminals are taken as they are; so is what can't be opened, as a socket.
+ * Opens a pipe again in non-blocking mode: a write that blocks would also delay the end of the process. Files and terminals are used as they
+ * are, and so is anything that can't be opened again, such as a socket.
  */
 function neverBlocking(fd: number): number {
   try {

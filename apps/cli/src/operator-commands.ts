@@ -1,4 +1,4 @@
-/** The commands of operators: who may do what, members, sessions, locks, quotas, time, and the state as a whole. */
+/** The commands for operators: access, members, sessions, locks, quotas, time, snapshots and data directories. */
 import { type Command, Option } from "commander";
 import {
   checkRules,

@@ -1,5 +1,5 @@
 /**
- * session, locks and unlock: who is there, who holds what, and how either is ended by an operator.
+ * session, locks and unlock: operators list sessions and locks, end a session, and break a lock.
  */
 import { type Copse, CopseError, type ShownQueue, type ShownSession } from "@copse/client";
 import { print, printTable, type Shared, withClient } from "../terminal.ts";
@@ -62,7 +62,7 @@ export async function unlock(path: string, token: number, shared: Shared): Promi
       throw new CopseError("GUARD_FAILED", `nobody has token ${token} there: ${now}`, { path });
     }
     const at = `${path === "/" ? "" : path}/${place.name}`;
-    // A place of that name which somebody took since has another token.
+    // If another client has taken the place since, its token differs and the guard refuses.
     await copse.delete(at, { guard: { path: at, czxid: token } });
     print(shared.output === "json" ? JSON.stringify({ path: at, token }) : `broke ${at}: session ${place.session} is told`);
   });
