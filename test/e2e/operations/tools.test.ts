@@ -87,8 +87,10 @@ describe("locks and sessions", { timeout: 60_000 }, () => {
     expect(await copse(hub.url, "lock", "/locks/a", "--wait", "5000", "--", "sh", "-c", "kill -TERM $$")).toMatchObject({ code: 143 });
     const id = client.sessionId!;
     expect((await copse(hub.url, "session", "list")).out).toMatch(new RegExp(`${id}.*billing worker.*127\\.0\\.0\\.1`));
-    const odd = await RawClient.open(`${hub.url}/v1`);
-    expect(await odd.ask({ op: "connect", name: "x".repeat(129) })).toMatchObject({ error: { code: "BAD_ARGUMENTS" } });
+    for (const name of ["x".repeat(129), "red \u001b[31m", "two\nlines", "\ud800"]) {
+      const odd = await RawClient.open(`${hub.url}/v1`);
+      expect([name, await odd.ask({ op: "connect", name })]).toMatchObject([name, { error: { code: "BAD_ARGUMENTS" } }]);
+    }
     expect(await copse(hub.url, "session", "kill", id)).toMatchObject({ code: 0 });
     expect((await copse(hub.url, "session", "list")).out).not.toContain(id);
     await client.close().catch(() => {});

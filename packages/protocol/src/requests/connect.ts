@@ -42,7 +42,10 @@ export function decodeConnect(message: Record<string, unknown>, limits: Limits):
   const cluster = reader.optionalText("cluster");
   const isReadOnly = reader.flag("readOnly");
   const name = reader.optionalText("name") ?? "";
-  if (name.length > clientNameLengthMax) reader.blame("name", `must have at most ${clientNameLengthMax} characters`);
+  // It is shown on operators' terminals, which obey control characters.
+  if (name.length > clientNameLengthMax || /\p{Cc}/u.test(name) || !name.isWellFormed()) {
+    reader.blame("name", `must have at most ${clientNameLengthMax} characters, and no control characters`);
+  }
   let session: Connect["session"] = null;
   const given = reader.optional("session");
   if (given !== null) {
