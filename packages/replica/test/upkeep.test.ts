@@ -20,6 +20,7 @@ function said(voters: readonly number[], roles: Readonly<Record<string, MemberRo
     members: { voters, outgoing: [], learners: [], learnersNext: [], autoLeave: false },
     needsSnapshot: false,
     lastIndex: 1,
+    committedAtStart: 1,
     isCaughtUp: (id) => caughtUp.includes(id),
     acknowledged: () => 0,
     change: (changes) => heard.push(["change", changes]),

@@ -293,6 +293,7 @@ export class SimulatedEnsemble {
     const isStill = a.isUp && b.isUp && `${a.life} ${b.life}` === lives;
     const isQuiet = this.#world.now <= (this.#quietUntil.get(name) ?? 0);
     if (!isStill || isQuiet || this.#links.has(name) || !this.#reaches(a.id, b.id) || !this.#reaches(b.id, a.id)) return;
+    const { linkMs } = this.#settings.delays;
     const { facts: one } = a.member!;
     const { facts: other } = b.member!;
     const refusals = [
@@ -301,6 +302,8 @@ export class SimulatedEnsemble {
     ] as const;
     if (refusals.some(([, why]) => why !== null)) {
       for (const [node, why] of refusals) {
+        // A mesh dials again soon.
+        if (why?.kind === "replaying") this.#world.after(this.#world.random.between(...linkMs), () => this.#link(a, b, lives));
         if (why?.kind === "not-a-member") node.within(node.life, () => node.member?.submit({ kind: "removed", version: why.version }));
       }
       return;

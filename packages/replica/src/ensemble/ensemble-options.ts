@@ -41,6 +41,8 @@ export interface Consensus {
   acknowledged(member: MemberId): number;
   /** The newest entry of this member's log. */
   readonly lastIndex: number;
+  /** The newest entry that this member knew as committed when it started. */
+  readonly committedAtStart: number;
   change(changes: readonly MemberChange[]): void;
   /** Hands over to that one of these voters that lacks least. */
   handOver(to: readonly MemberId[]): void;

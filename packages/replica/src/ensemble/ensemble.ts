@@ -87,7 +87,10 @@ export class Ensemble {
     if (this.#cluster !== "" && facts.cluster !== "" && facts.cluster !== this.#cluster) {
       return { kind: "other-cluster", member, cluster: facts.cluster, own: this.#cluster };
     }
-    const { members, version } = this.#state.tree.ensemble;
+    const { tree, consensus } = this.#state;
+    // The table of the snapshot may not know yet what a copy of a directory lacks.
+    if (tree.index < consensus.committedAtStart) return { kind: "replaying", member };
+    const { members, version } = tree.ensemble;
     if (members.length > 0) return refusalByTable(members, version, facts) ?? this.#refusalOfCopy(members, facts);
     const { founders, founding } = this.#options;
     if (founding === "never") return null;

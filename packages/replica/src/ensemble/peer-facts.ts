@@ -28,7 +28,7 @@ export interface PeerFacts {
 
 /** Why a member does not speak with a peer; its host has the words. */
 export type PeerRefusal =
-  | { readonly kind: "own-id" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
+  | { readonly kind: "own-id" | "replaying" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
   /** `version`: of the table that lacks it. */
   | { readonly kind: "not-a-member"; readonly member: string; readonly version: number }
   /** `acknowledged`: the newest entry that it is known to have held; `lastIndex`: where its log ends. */

@@ -80,6 +80,7 @@ export class RaftOrder implements Order, Consensus {
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
   /** The configurations after the entries at which they changed, oldest first. */
   #configurations: { readonly index: number; readonly configuration: Configuration }[];
+  readonly committedAtStart: number;
   /** Entries up to this index have been given out. */
   #given: number;
   #announced = "";
@@ -105,6 +106,7 @@ export class RaftOrder implements Order, Consensus {
       start,
     );
     this.#configurations = [{ index: start.base.index, configuration: start.configuration }];
+    this.committedAtStart = start.hardState.commit;
     this.#given = start.base.index;
   }
 

@@ -6,6 +6,8 @@ export function refusalText(refusal: PeerRefusal): string {
   switch (kind) {
     case "own-id":
       return `both sides say that they are member ${member}`;
+    case "replaying":
+      return "the log is still being read after a start";
     case "other-cluster":
       return `member ${member} is of another cluster (${refusal.cluster}; this one is ${refusal.own})`;
     case "not-a-founder":
