@@ -6,8 +6,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { UsageError } from "./exit-code.ts";
-
-type Kind = "text" | "texts" | "flag" | "number" | "numbers" | "object";
+import { type Kind, type Setting, settingOf, settings } from "./settings.ts";
 
 const said: Readonly<Record<Kind, string>> = {
   text: "text",
@@ -16,53 +15,6 @@ const said: Readonly<Record<Kind, string>> = {
   number: "a positive integer",
   numbers: "an object of positive numbers",
   object: "an object",
-};
-
-/** Every setting that a file may hold. */
-const settings: Readonly<Record<string, Kind>> = {
-  id: "text",
-  listen: "text",
-  data: "text",
-  advertise: "text",
-  origin: "texts",
-  peers: "text",
-  peerListen: "text",
-  join: "flag",
-  found: "flag",
-  peerSecretFile: "text",
-  peerTlsCert: "text",
-  peerTlsKey: "text",
-  peerTlsCa: "text",
-  transport: "text",
-  superFile: "text",
-  identity: "text",
-  auditFile: "text",
-  auditDenials: "flag",
-  auditOnError: "text",
-  tlsCert: "text",
-  tlsKey: "text",
-  tlsClientCa: "text",
-  readOnly: "flag",
-  snapshotEvery: "text",
-  snapshotKeep: "number",
-  snapshotTo: "text",
-  insecure: "flag",
-  trustProxy: "texts",
-  adminListen: "text",
-  logLevel: "text",
-  timeoutMsMin: "number",
-  timeoutMsMax: "number",
-  timeoutMsDefault: "number",
-  reapMs: "number",
-  historyBytes: "number",
-  snapshotLogBytes: "number",
-  segmentBytes: "number",
-  diskReserveBytes: "number",
-  silenceMs: "number",
-  limits: "numbers",
-  handshakes: "numbers",
-  budgets: "numbers",
-  classes: "object",
 };
 
 /** @throws UsageError where there is no such file, or naming the setting that is wrong */
@@ -76,9 +28,10 @@ export function readConfigFile(file: string): Record<string, unknown> {
   }
   if (!isObject(config)) throw new UsageError(`${file}: must be an object`);
   for (const [name, value] of Object.entries(config)) {
-    const kind = Object.hasOwn(settings, name) ? settings[name]! : null;
-    if (kind === null) throw new UsageError(`${file}: ${name}: there is no such setting${meant(name)}`);
-    if (!fits(value, kind)) throw new UsageError(`${file}: ${name}: must be ${said[kind]}`);
+    const setting = settingOf(name);
+    if (setting === null) throw new UsageError(`${file}: ${name}: there is no such setting${meant(name)}`);
+    if (!fits(value, setting.kind)) throw new UsageError(`${file}: ${name}: must be ${said[setting.kind]}`);
+    if (!isChosen(value, setting)) throw new UsageError(`${file}: ${name}: must be one of ${setting.choices!.join(", ")}`);
   }
   return config;
 }
@@ -100,10 +53,14 @@ function fits(value: unknown, kind: Kind): boolean {
   }
 }
 
+function isChosen(value: unknown, { choices }: Setting): boolean {
+  return choices === undefined || choices.includes(value as string);
+}
+
 /** The setting that a name with dashes, or in other letters, means. */
 function meant(name: string): string {
   const plain = (text: string): string => text.replace(/[^a-z0-9]/gi, "").toLowerCase();
-  const right = Object.keys(settings).find((known) => plain(known) === plain(name));
+  const right = settings.map(({ name: known }) => known).find((known) => plain(known) === plain(name));
   return right === undefined ? "" : `; it is ${right}`;
 }
 

@@ -14,6 +14,7 @@ import { exitCode, exitCodeHelp, explain } from "./exit-code.ts";
 import { collect, integer } from "./flags.ts";
 import { addOperatorCommands, heldToken } from "./operator-commands.ts";
 import { printPasswordHash } from "./password.ts";
+import { configSchema, flagOf, type Setting, settings } from "./settings.ts";
 import { note, print, type Shared } from "./terminal.ts";
 
 interface Opts {
@@ -52,39 +53,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   // What a flag says stands in the list of processes: not for longer than it takes to read it.
   if (argv.some((word) => /^--(auth|super|token)(=|$)/.test(word))) process.title = "copse";
 
-  program
-    .command("serve")
-    .description("serve one member")
-    .option("--id <n>", "this member's id")
-    .option("--listen <host:port>", "address for clients and the page (default 127.0.0.1:7181)")
-    .option("--data <dir>", "data directory (default .copse)")
-    .option("--advertise <url>", "the URL advertised to clients")
-    .option("--origin <origin>", "a further origin whose pages may connect; may be repeated", collect)
-    .option("--peers <list>", "all members and where their peers reach them: 1=HOST:PORT,2=…")
-    .option("--peer-listen <host:port>", "address for peers")
-    .option("--join", "wait to be added to the ensemble that --peers names; later starts need it no more")
-    .option("--found", "let a majority of --peers found a new ensemble: those that are missing have no data")
-    .option("--peer-secret-file <file>", "a secret that all members share")
-    .option("--peer-tls-cert <file>", "certificate for peers, its name copse-member-ID")
-    .option("--peer-tls-key <file>", "its key")
-    .option("--peer-tls-ca <file>", "the CA of the members' certificates")
-    .option("--super-file <file>", "the output of copse hash-password: that password allows everything")
-    .option("--identity <file>", "JSON file: trusted token issuers, admins, what anonymous clients may do (reloaded when it changes)")
-    .option("--audit-file <file>", "a line of JSON for each write, failed authentication and change of the ensemble")
-    .option("--audit-on-error <what>", "stop the hub where the audit log can't be written (the default), or drop its lines")
-    .option("--audit-denials", "a line for each read that is refused for want of a permission, too")
-    .option("--transport <name>", "auto, ws or uws; auto is ws where strangers may come, else uWebSockets.js if it is installed")
-    .option("--tls-cert <file>", "certificate: serve wss and https")
-    .option("--tls-key <file>", "its key")
-    .option("--tls-client-ca <file>", "clients may prove who they are with certificates of this CA (x509)")
-    .option("--read-only", "allow no writes")
-    .option("--snapshot-every <time>", "save a snapshot of the whole state by itself, such as every 6h")
-    .option("--snapshot-to <dir>", "the folder for them")
-    .option("--snapshot-keep <n>", "how many stay (default 7)", integer)
-    .option("--trust-proxy <network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", collect)
-    .option("--admin-listen <host:port>", "address for /metrics, /healthz and /readyz, apart from the clients' port")
-    .option("--insecure", "anyone who reaches the port may do anything")
-    .option("--log-level <level>", "trace, debug, info, warn, error or silent")
+  const serving = program.command("serve").description("serve one member");
+  for (const setting of settings.filter(({ value }) => value !== null)) serving.addOption(optionOf(setting));
+  serving
     .option("--config <file>", "settings as JSON, by the names of these flags")
     .addOption(new Option("--welcome").hideHelp())
     .action((flags: ServeFlags) => serve(flags));
@@ -93,6 +64,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .command("check-config <file>")
     .description("read a file for --config as serve would, and say what is wrong with it; exit code 2 where something is")
     .action((file: string) => checkConfig(file));
+  program
+    .command("config-schema")
+    .description("print the JSON schema of a file for --config")
+    .action(() => print(JSON.stringify(configSchema(), null, 2)));
   program
     .command("hash-password")
     .description("read a password from standard input and print the line for --super-file")
@@ -216,6 +191,15 @@ export async function main(argv: readonly string[]): Promise<void> {
     note(shared().output === "json" ? JSON.stringify({ error: { ...named(error), message } }) : `copse: ${message}`);
     process.exitCode = code;
   }
+}
+
+/** A setting as a flag. */
+function optionOf(setting: Setting): Option {
+  const { words, kind, choices, default: given } = setting;
+  const option = new Option(flagOf(setting), given === "" ? words : `${words} (default: ${given})`);
+  if (kind === "texts") return option.argParser(collect);
+  if (kind === "number") return option.argParser(integer);
+  return choices === undefined ? option : option.choices(choices);
 }
 
 /** After `unlock`, --token is what a lock's holder has, and no credential. */

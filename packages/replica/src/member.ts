@@ -245,10 +245,11 @@ export class Member {
     this.#compaction.fresh((reading) => this.#defer(() => open(snapshotName(reading.place.index), zxid, () => reading.close())));
   }
 
-  /** Closes every connection. What was proposed still becomes durable. */
-  dismiss(): void {
-    this.#replica.dismiss();
+  /** Closes so many connections, and says how many are left. What was proposed still becomes durable. */
+  dismiss(most: number): number {
+    const left = this.#replica.dismiss(most);
     this.#deliveries.take(this.#replica.endTurn());
+    return left;
   }
 
   /** Requests whose outcome is not known yet. */

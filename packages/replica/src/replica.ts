@@ -300,9 +300,11 @@ export class Replica {
     this.#connections.get(connection)?.backlog(bytes);
   }
 
-  /** Closes every connection: this member stops. */
-  dismiss(): void {
-    for (const connection of this.#connections.values()) connection.close(closeCode.stopping, "the server is stopping");
+  /** Closes so many connections, because this member stops; says how many are left. */
+  dismiss(most: number): number {
+    const open = [...this.#connections.values()].filter(({ isClosed }) => !isClosed);
+    for (const connection of open.slice(0, most)) connection.close(closeCode.stopping, "the server is stopping");
+    return Math.max(0, open.length - most);
   }
 
   /** Requests whose outcome is not known yet. */

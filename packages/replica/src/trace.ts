@@ -27,7 +27,7 @@ export type TraceEvent =
     };
 
 export interface Trace {
-  /** True where each single write is followed, which costs. */
+  /** True while each single write is followed, which costs. */
   readonly follows: boolean;
   readonly tell: (event: TraceEvent) => void;
 }

@@ -43,8 +43,8 @@ export interface ClientTls {
   readonly clientCa?: Buffer;
 }
 
-/** Where certificates stand, and how they are read again. */
-export interface ReloadedTls<T> {
+/** What stands in files that may change, and how it is read again. */
+export interface Reloaded<T> {
   readonly files: readonly string[];
   readonly read: () => T;
 }
@@ -104,8 +104,11 @@ export interface ServerConfig {
   readonly uws: UwsModule | null;
   readonly tls: ClientTls | null;
   /** Reads `tls`, and `peerTls`, again from these files, on SIGHUP and when one of them changes; null where they stay. */
-  readonly tlsFiles: ReloadedTls<ClientTls> | null;
-  readonly peerTlsFiles: ReloadedTls<PeerTls> | null;
+  readonly tlsFiles: Reloaded<ClientTls> | null;
+  readonly peerTlsFiles: Reloaded<PeerTls> | null;
+  /** Reads `peerSecret` again in the same way, and `superHash`. */
+  readonly peerSecretFiles: Reloaded<string> | null;
+  readonly superFiles: Reloaded<string> | null;
   readonly isReadOnly: boolean;
   /** Snapshots that the hub saves by itself; null for none. */
   readonly snapshots: SnapshotSchedule | null;
@@ -162,6 +165,9 @@ export function anonymousOf(config: ServerConfig): Anonymous {
   return isPrivate(config) && config.identityFile === null ? "session" : "deny";
 }
 
+/** New connections of one address. */
+export const defaultHandshakes: Rate = { perSecond: 2_000, burst: 10_000 };
+
 type Given = Partial<ServerConfig> & Pick<ServerConfig, "dataDirectory" | "logger" | "onFatal">;
 
 /** Fills in the defaults. @throws ConfigError naming what is wrong */
@@ -185,7 +191,7 @@ export function completeConfig(given: Given): ServerConfig {
     auditFile: null,
     auditsDenials: false,
     auditOnError: "stop",
-    handshakes: { perSecond: 2_000, burst: 10_000 },
+    handshakes: defaultHandshakes,
     budgets: {},
     classes: {},
     trustProxy: [],
@@ -195,6 +201,8 @@ export function completeConfig(given: Given): ServerConfig {
     tls: null,
     tlsFiles: null,
     peerTlsFiles: null,
+    peerSecretFiles: null,
+    superFiles: null,
     isReadOnly: false,
     snapshots: null,
     isInsecure: false,
@@ -221,8 +229,7 @@ export function completeConfig(given: Given): ServerConfig {
     );
   }
   checkDoors(config);
-  if (config.superHash !== null && !isPasswordHash(config.superHash))
-    throw new ConfigError("super: must be a hash printed by copse hash-password");
+  if (config.superHash !== null) checkSuperHash(config.superHash);
   if (config.uws !== null && config.tls !== null) throw new ConfigError("transport: uWebSockets.js does not support TLS here; use ws");
   checkPeers(config);
   for (const [name, limit] of Object.entries(config.limits)) {
@@ -230,6 +237,12 @@ export function completeConfig(given: Given): ServerConfig {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
   }
   return config;
+}
+
+/** @throws ConfigError where it is none */
+export function checkSuperHash(hash: string): string {
+  if (!isPasswordHash(hash)) throw new ConfigError("super: must be a hash printed by copse hash-password");
+  return hash;
 }
 
 function checkDoors({ handshakes, budgets, classes, trustProxy, silenceMs, peerSecret, limits }: ServerConfig): void {

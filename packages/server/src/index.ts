@@ -1,9 +1,10 @@
 export { CorruptLogError } from "@copse/log";
+export { defaultLimits } from "@copse/protocol";
 export { describeSnapshot, type NewBeginning, restoreSnapshot, type SnapshotSummary } from "./backup/snapshot-file.ts";
 export { type DirectorySummary, type LogRecord, logRecords, recoverAlone, verifyDirectory } from "./backup/stopped-directory.ts";
-export type { ServerBudgets } from "./budgets.ts";
+export { defaultBudgets, defaultClassBudgets, type ServerBudgets } from "./budgets.ts";
 export { findUws, type UwsModule } from "./clients/uws.ts";
-export { completeConfig, isLoopback, isTrusting, type ServerConfig, type StaticFile } from "./config.ts";
+export { completeConfig, defaultHandshakes, isLoopback, isTrusting, type ServerConfig, type StaticFile } from "./config.ts";
 export { ConfigError } from "./config-error.ts";
 export { hashPassword } from "./credentials/passwords.ts";
 export { FileDisk } from "./disk/file-disk.ts";

@@ -4,9 +4,9 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import { type Denial, defaultRaftSizes, deliveriesMaxDefault, type FoundingRule, type Input, Member } from "@copse/replica";
+import { defaultRaftSizes, deliveriesMaxDefault, type FoundingRule, type Input, Member } from "@copse/replica";
 import type { Registry } from "prom-client";
-import { AuditLog } from "./audit-log.ts";
+import { type AuditLog, denialLog, openAuditLog } from "./audit-log.ts";
 import { ScheduledSnapshots } from "./backup/scheduled-snapshots.ts";
 import { budgetsOf, classBudgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
@@ -33,7 +33,7 @@ import { createHttp } from "./http/http.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
-import { ReloadedFiles } from "./reloaded-files.ts";
+import { Reloads } from "./reloads.ts";
 import { systemClock, systemHash, systemRandom } from "./system-clock.ts";
 import { traceLog } from "./trace-log.ts";
 
@@ -48,7 +48,7 @@ export interface Server {
   readonly member: Member;
   /** What each line of the log says of this member. */
   readonly names: { readonly member: string; readonly cluster: string; readonly term: number };
-  /** Reads again what may change while it runs: the identity file, and certificates. */
+  /** Reads again what may change while it runs: the identity file, certificates and secrets; and opens the audit log anew. */
   reload(): void;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
   stop(): Promise<void>;
@@ -59,6 +59,10 @@ const newEnsemble =
 
 /** How long a stop waits for connections to close, in milliseconds. */
 const drainMs = 3_000;
+/** Connections that a stop closes together, at least, and how long until the next; the last slice leaves time for the rest of the stop. */
+const dismissedAtOnce = 200;
+const sliceMs = 100;
+const slicesMax = 25;
 
 /**
  * Starts a member and serves.
@@ -218,7 +222,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       policy: identity.policy,
       rootAcl: trusts ? null : lockedRoot,
       audit: audit === null ? null : (record) => audit.write(record),
-      denied: denials(config, audit),
+      denied: denialLog(config, audit),
       trace: traceLog(logger),
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
@@ -251,22 +255,8 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   running.start();
   const { waitsFor } = running;
   if (waitsFor !== null && config.peers.length > 1) logger.info({ why: waitsFor }, newEnsemble);
-  const { tlsFiles, peerTlsFiles } = config;
   const ends = new CertificateEnds({ clients: config.tls, peers: config.peerTls });
-  const renewClients = (): void => {
-    const pair = tlsFiles!.read();
-    listener.renew(pair);
-    ends.note("clients", pair);
-  };
-  const renewPeers = (): void => {
-    const pair = peerTlsFiles!.read();
-    mesh.renew(pair);
-    ends.note("peers", pair);
-  };
-  const certificates = [
-    new ReloadedFiles("certificate for clients", tlsFiles?.files ?? [], renewClients, logger),
-    new ReloadedFiles("certificate for peers", peerTlsFiles?.files ?? [], renewPeers, logger),
-  ];
+  const reloads = new Reloads(config, { identity, listener, mesh, ends, prover, audit });
   let isRootLookedAt = false;
   const timer = setInterval(() => {
     running.submit({ kind: "tick" });
@@ -311,7 +301,10 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     isReady = false;
     logger.info("stopping");
     running.handOver();
-    running.dismiss();
+    doors.shut();
+    // In slices, so that those who come to the other members don't all come at once; meanwhile `/readyz` says no.
+    const slice = Math.max(dismissedAtOnce, Math.ceil(running.figures.connections / slicesMax));
+    while (running.dismiss(slice) > 0) await new Promise((resolve) => setTimeout(resolve, sliceMs));
     await listener.stop(drainMs);
     const until = performance.now() + drainMs;
     while (running.pending > 0 && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 5));
@@ -319,7 +312,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     scheduled?.stop();
     watched.stop();
     heap.stop();
-    for (const files of [identity, ...certificates]) files.stop();
+    reloads.stop();
     await admin.stop();
     await mesh.stop();
     await disk.close();
@@ -339,9 +332,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     get names() {
       return { member: config.member, cluster: running.cluster, term: running.order.raft.term };
     },
-    reload: () => {
-      for (const files of [identity, ...certificates]) files.reload();
-    },
+    reload: () => reloads.reload(),
     stop: once(stop),
   };
 }
@@ -353,29 +344,6 @@ function warnOfOpenRoot(member: Member, trusts: boolean, logger: ServerConfig["l
     { command: "copse --super PASSWORD setacl / world:anyone:read" },
     "the root is open: any client may create, change and delete znodes; the command locks it",
   );
-}
-
-/** Refusals for want of a permission go to the log at level debug, and those of reads to the audit log where that is wanted. */
-function denials({ logger, auditsDenials }: ServerConfig, audit: AuditLog | null): ((denial: Denial) => void) | null {
-  const isLogged = logger.isLevelEnabled("debug");
-  const isAudited = auditsDenials && audit !== null;
-  if (!isLogged && !isAudited) return null;
-  return ({ isWrite, rules, ...record }) => {
-    if (isLogged) logger.debug({ ...record, rules }, "refused");
-    if (isAudited && !isWrite) audit.write(record);
-  };
-}
-
-function openAuditLog(file: string, { member, auditOnError, logger, onFatal }: ServerConfig): AuditLog {
-  const onError = (error: Error): void => {
-    if (auditOnError === "stop") onFatal(new Error(`the audit log can't be written, and the hub stops for that: ${error.message}`));
-    else logger.error({ why: error.message }, "lines of the audit log are lost: it can't be written");
-  };
-  try {
-    return new AuditLog(file, member, onError);
-  } catch (error) {
-    throw new ConfigError(`audit-file: ${file} can't be written (${(error as NodeJS.ErrnoException).code})`);
-  }
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

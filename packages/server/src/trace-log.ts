@@ -39,7 +39,9 @@ export function traceLog(logger: Logger): Trace {
   const toldAt = new Map<Kind, number>();
   const untold = new Map<Kind, number>();
   return {
-    follows: logger.isLevelEnabled("debug"),
+    get follows() {
+      return logger.isLevelEnabled("debug");
+    },
     tell: ({ kind, ...fields }) => {
       const [level, words] = lines[kind];
       if (oftenTold.has(kind)) {

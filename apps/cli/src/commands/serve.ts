@@ -2,6 +2,7 @@
  * serve: one member in this process, until SIGTERM or Ctrl-C.
  */
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { resolve } from "node:path";
 import {
   ConfigError,
@@ -18,6 +19,7 @@ import { readConfigFile } from "../config-file.ts";
 import { exitCode, UsageError } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
 import { LogStream } from "../log-stream.ts";
+import { ServiceManager } from "../service-manager.ts";
 import { note, print } from "../terminal.ts";
 
 export interface ServeFlags {
@@ -81,7 +83,8 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
 export async function serve(given: ServeFlags): Promise<void> {
   const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : (readConfigFile(given.config) as ConfigFile)), ...given };
   let server: Server | null = null;
-  const who = (): object => (server === null ? { member: flags.id ?? "1" } : server.names);
+  let member = flags.id ?? "1";
+  const who = (): object => (server === null ? { member } : server.names);
   const lines = new LogStream(2);
   process.on("exit", () => lines.end());
   const logger = pino({ level: flags.logLevel ?? (given.welcome === true ? "error" : "info"), base: null, mixin: who }, lines);
@@ -97,6 +100,7 @@ export async function serve(given: ServeFlags): Promise<void> {
   for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => logger.debug({ signal }, "a signal"));
   try {
     const config = toConfig(flags, logger);
+    member = config.member;
     process.on("uncaughtException", (error) => fatal(logger, error));
     process.on("unhandledRejection", (error) => fatal(logger, error));
     server = await startServer(completeConfig({ ...config, uws: await transportOf(flags, logger, isTrusting(config)) }));
@@ -106,8 +110,14 @@ export async function serve(given: ServeFlags): Promise<void> {
     process.exit(error instanceof ConfigError ? exitCode.usage : exitCode.failed);
   }
   const serving = server;
-  process.on("SIGHUP", () => serving.reload());
+  process.on("SIGHUP", () => {
+    serving.reload();
+    relevel(logger, given);
+  });
+  const manager = new ServiceManager();
+  manager.ready();
   ending = () => {
+    manager.stopping();
     setTimeout(() => fatal(logger, new Error(`the hub did not stop in ${stopMsMax} ms`)), stopMsMax).unref();
     serving.stop().then(
       () => process.exit(exitCode.done),
@@ -117,6 +127,19 @@ export async function serve(given: ServeFlags): Promise<void> {
   if (isEnding) ending();
   if (given.welcome === true) welcome(serving, flags);
   else print(`copse serves ${serving.url}, the page is at ${serving.page}/`);
+}
+
+/** The level of the log as the file of --config says it now, where no flag says it. */
+function relevel(logger: Logger, { config, logLevel }: ServeFlags): void {
+  if (config === undefined || logLevel !== undefined) return;
+  try {
+    const level = (readConfigFile(config) as ConfigFile).logLevel ?? "info";
+    if (level === logger.level) return;
+    logger.level = level;
+    logger.info({ level }, "the log has another level");
+  } catch (error) {
+    logger.error({ why: (error as Error).message }, "the file of --config can't be read again: the level of the log stays");
+  }
 }
 
 /** Reads a file for --config, and the files that it names, as `serve` would. Nothing is opened or made. */
@@ -149,8 +172,11 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes } = flags;
   const given = { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes };
   const numbers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const { peerSecretFile, superFile } = flags;
+  const peerSecretFiles = filesOf([peerSecretFile], () => readFile("peer-secret-file", peerSecretFile!).toString("utf8"));
+  const superFiles = filesOf([superFile], () => readFile("super-file", superFile!).toString("utf8").trim());
   const config = completeConfig({
-    member: flags.id ?? "1",
+    member: memberOf(flags.id ?? "1"),
     host,
     port,
     dataDirectory: resolve(flags.data ?? ".copse"),
@@ -160,9 +186,11 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     peerListen: flags.peerListen ?? null,
     isJoining: flags.join ?? false,
     isFounding: flags.found ?? false,
-    peerSecret: flags.peerSecretFile === undefined ? null : readFile("peer-secret-file", flags.peerSecretFile).toString("utf8"),
+    peerSecret: peerSecretFiles?.read() ?? null,
+    peerSecretFiles,
     peerTls: peerTls(flags),
-    superHash: flags.superFile === undefined ? null : readFile("super-file", flags.superFile).toString("utf8").trim(),
+    superHash: superFiles?.read() ?? null,
+    superFiles,
     identityFile: flags.identity === undefined ? null : resolve(flags.identity),
     auditFile: flags.auditFile === undefined ? null : resolve(flags.auditFile),
     auditsDenials: flags.auditDenials ?? false,
@@ -198,6 +226,14 @@ async function transportOf({ transport = "auto", tlsCert }: ConfigFile, logger: 
   if (transport === "uws") throw new ConfigError(`transport: ${found}; auto and ws use ws`);
   logger.info({ why: found }, "using the ws transport for clients");
   return null;
+}
+
+/** The id, or, of `hostname`, the number at the end of the host's name and one: pods of a set are counted from 0. */
+function memberOf(id: string): string {
+  if (id !== "hostname") return id;
+  const ordinal = /-(\d{1,8})$/.exec(hostname())?.[1];
+  if (ordinal === undefined) throw new ConfigError(`id: the host's name, ${hostname()}, does not end with a number, as copse-0 does`);
+  return String(Number(ordinal) + 1);
 }
 
 function parsePeers(list: string): { id: string; address: string }[] {

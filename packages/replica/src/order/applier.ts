@@ -22,9 +22,9 @@ export class Applier {
   /** Term of the last entry applied. */
   term: number;
 
-  /** @param trace is told of each write that is applied, where it follows them */
+  /** @param trace is told of each write that is applied, while it follows them */
   constructor(tree: Tree, history: History, term: number, trace: Trace | null = null) {
-    this.#trace = trace?.follows === true ? trace : null;
+    this.#trace = trace;
     this.#tree = tree;
     this.#history = history;
     this.term = term;
@@ -46,7 +46,7 @@ export class Applier {
       const { txn } = ordered[at]!;
       const applied = apply(this.#tree, txn, entry.time, entry.term);
       this.#history.add(applied.zxid, applied.changes);
-      if (this.#trace !== null && txn.kind === "write") {
+      if (this.#trace?.follows === true && txn.kind === "write") {
         const { session, id, write } = txn;
         this.#trace.tell({ kind: "applied", session, id, op: write.op, zxid: applied.zxid, outcome: applied.code ?? applied.outcome });
       }

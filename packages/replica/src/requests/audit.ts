@@ -29,7 +29,8 @@ export interface Denial extends AuditRecord {
   readonly rules: ReturnType<Rules["explain"]>;
 }
 
-export type Denied = (denial: Denial) => void;
+/** Is told of what was refused; what is known of it is worked out only where it is asked for. */
+export type Denied = (denial: () => Denial) => void;
 
 /** What was refused at a path, after which the state is that of `tree`. */
 export function denialOf(connection: Connection, op: string, path: string, permission: Permission, isWrite: boolean, tree: Tree): Denial {

@@ -49,7 +49,7 @@ export class ClientWrite implements PendingTxn {
     if (code !== null) this.#host.refused(code);
     if (code === "NO_AUTH" && this.#host.denied !== null) {
       const { write } = this.txn;
-      this.#host.denied(
+      this.#host.denied(() =>
         denialOf(this.#connection, write.op, "path" in write ? write.path : "/", permissionOf(write), true, this.#host.tree),
       );
     }

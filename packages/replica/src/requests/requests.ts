@@ -228,7 +228,7 @@ export class Requests {
     const { sight, downloads, tree } = this.#state;
     const run = (slot: Slot): Answer | null => {
       if (!sight.isAdmin(connection.caller)) {
-        this.#state.denied?.(denialOf(connection, "snapshot", "/", "admin", false, tree));
+        this.#state.denied?.(() => denialOf(connection, "snapshot", "/", "admin", false, tree));
         return { body: this.#error(connection, refuse("NO_AUTH", "needs the permission to administer the root", "/")) };
       }
       downloads.read(connection, offset, (result) => {
@@ -250,7 +250,7 @@ export class Requests {
   #answer(connection: Connection, read: Exclude<Read, { readonly op: "snapshot" }>): Body {
     const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
     if (typeof members !== "string" && members.code === "NO_AUTH")
-      this.#state.denied?.(denialOf(connection, read.op, members.path ?? "/", "read", false, this.#state.tree));
+      this.#state.denied?.(() => denialOf(connection, read.op, members.path ?? "/", "read", false, this.#state.tree));
     return typeof members === "string" ? connection.replies.body(this.#state.tree.zxid, members) : this.#error(connection, members);
   }
 

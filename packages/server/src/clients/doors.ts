@@ -27,6 +27,7 @@ export class Doors {
   /** Sockets that are no WebSocket, or none yet, by address. */
   readonly #plain: Map<string, number> = new Map();
   #size = 0;
+  #isShut = false;
   /** New connections that were refused, by reason: for metrics. */
   readonly refusals: Map<string, number> = new Map();
   /** Those that no report has said yet, and when the newest report was. */
@@ -39,12 +40,18 @@ export class Doors {
 
   /** The HTTP status with which a new connection is refused, or null; it is counted once it is `opened`. */
   refusal(address: string): 429 | 503 | null {
+    if (this.#isShut) return this.refused("stopping", 503);
     const key = accountKey(address);
     const { connections, connectionsPerAddress } = this.limits;
     if (!this.#bucket(key).take()) return this.refused("handshakes", 503);
     if (this.#size >= connections) return this.refused("connections", 503);
     if ((this.#open.get(key) ?? 0) >= connectionsPerAddress) return this.refused("connectionsPerAddress", 429);
     return null;
+  }
+
+  /** Nobody comes in any more: this member stops. */
+  shut(): void {
+    this.#isShut = true;
   }
 
   refused<Status extends number>(reason: string, status: Status): Status {

@@ -33,7 +33,6 @@ export class UwsListener extends ClientSockets implements ClientListener {
   readonly #uws: UwsModule;
   readonly #app: UwsApp;
   #listening: unknown = null;
-  #isStopping = false;
 
   constructor(options: ListenerOptions, uws: UwsModule) {
     super(options);
@@ -76,7 +75,6 @@ export class UwsListener extends ClientSockets implements ClientListener {
   renew(): void {}
 
   async stop(waitMs: number): Promise<void> {
-    this.#isStopping = true;
     this.rest();
     if (this.#listening !== null) this.#uws.us_listen_socket_close(this.#listening);
     this.#listening = null;
@@ -93,7 +91,7 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const address = this.#options.proxies.clientOf(addressOf(response.getRemoteAddress()), headers);
     const upgrade = { path: request.getUrl(), query: request.getQuery() ?? "", address, origin: header("origin"), offered };
     const isLong = headerBytes(request) > headerBytesMax;
-    const refusal = this.#isStopping ? 503 : isLong ? 431 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
+    const refusal = isLong ? 431 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
     if (refusal !== null) return refuse(response, refusal);
     const upgraded: Upgraded = { address, client: null, closed: () => {} };
     response.upgrade(upgraded, key, offered === undefined ? "" : subprotocol, "", context);

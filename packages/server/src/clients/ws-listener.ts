@@ -43,7 +43,6 @@ export class WsListener extends ClientSockets implements ClientListener {
   readonly #upgrades: WebSocketServer;
   /** What is to be called once a plain socket is one no more. */
   readonly #plain: WeakMap<object, () => void> = new WeakMap();
-  #isStopping = false;
 
   constructor(options: ListenerOptions) {
     super(options);
@@ -80,7 +79,6 @@ export class WsListener extends ClientSockets implements ClientListener {
   }
 
   async stop(waitMs: number): Promise<void> {
-    this.#isStopping = true;
     this.rest();
     const closed = new Promise<void>((resolve) => this.#web.close(() => resolve()));
     await drained(() => this.size, waitMs);
@@ -116,7 +114,7 @@ export class WsListener extends ClientSockets implements ClientListener {
     const [path = "", query = ""] = (request.url ?? "").split("?", 2);
     const headers = { forwarded: joined(forwarded), xForwardedFor: joined(forwardedFor) };
     const address = this.#options.proxies.clientOf(plainAddress(request.socket.remoteAddress), headers);
-    const refusal = this.#isStopping ? 503 : refusalOf({ path, query, address, origin, offered }, this.#options);
+    const refusal = refusalOf({ path, query, address, origin, offered }, this.#options);
     if (refusal !== null) return refuseUpgrade(socket, refusal);
     const certificate = this.#options.tls?.clientCa === undefined ? null : certificateProof(request.socket as TLSSocket);
     if (certificate === "wrong") return refuseUpgrade(socket, this.#options.doors.refused("certificate", 403));

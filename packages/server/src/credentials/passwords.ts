@@ -77,7 +77,8 @@ const wrong: AuthOutcome = { wrong: "refused" };
 const rememberedMax = 10_000;
 
 export class PasswordProver {
-  readonly #superHash: string | null;
+  /** See `hashPassword`; null where nobody is super. */
+  superHash: string | null;
   readonly #limits: ProverLimits;
   /** What waits to be derived, by address: for sessions that come back, and for all others. */
   readonly #resuming: Turns<Derivation> = new Turns();
@@ -92,9 +93,8 @@ export class PasswordProver {
   /** Derivations that were refused because too many waited, and super passwords that were not looked at: for metrics. */
   readonly refusals: Map<string, number> = new Map();
 
-  /** @param superHash see `hashPassword`; null where nobody is super */
   constructor(superHash: string | null, limits: ProverLimits) {
-    this.#superHash = superHash;
+    this.superHash = superHash;
     this.#limits = limits;
   }
 
@@ -120,7 +120,7 @@ export class PasswordProver {
   }
 
   #proveSuper(password: string, asking: Asking, done: (outcome: AuthOutcome) => void): void {
-    const [, salt, wanted] = hashPattern.exec(this.#superHash ?? "") ?? [];
+    const [, salt, wanted] = hashPattern.exec(this.superHash ?? "") ?? [];
     if (salt === undefined || wanted === undefined) return done(wrong);
     const failures = this.#failuresOf(asking.address);
     if (failures.isEmpty) {

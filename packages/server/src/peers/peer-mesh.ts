@@ -76,6 +76,11 @@ export class PeerMesh implements Mesh {
     this.#tls = options.tls;
   }
 
+  /** New links are proved with these secrets; those that stand go on. */
+  rotate(secrets: PeerSecrets): void {
+    this.#proved = { secrets };
+  }
+
   /** New links go by these certificates; those that stand go on. */
   renew(pair: PeerTls): void {
     if (this.#server instanceof tls.Server) this.#server.setSecureContext({ ...pair });
