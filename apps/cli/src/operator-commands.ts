@@ -11,7 +11,18 @@ import {
   setRules,
   whoAmI,
 } from "./commands/access.ts";
-import { type AddFlags, addMember, listMembers, removeMember } from "./commands/members.ts";
+import {
+  type AddFlags,
+  addMember,
+  changeRole,
+  compareMembers,
+  drain,
+  handOver,
+  listMembers,
+  removeMember,
+  showMembers,
+} from "./commands/members.ts";
+import { measure, type PerfFlags } from "./commands/perf.ts";
 import { listQuotas, type QuotaFlags, removeQuota, setQuota } from "./commands/quotas.ts";
 import { killSession, listLocks, listSessions, unlock } from "./commands/sessions.ts";
 import { offline, printLog, recover, restore, saveSnapshot, showSnapshot, verify } from "./commands/snapshot.ts";
@@ -133,6 +144,39 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .command("remove <id>")
     .description("remove a member")
     .action((id: string) => removeMember(id, shared()));
+
+  member
+    .command("promote <id>")
+    .description("make an observer a voter")
+    .action((id: string) => changeRole(id, "voter", shared()));
+  member
+    .command("demote <id>")
+    .description("make a voter an observer")
+    .action((id: string) => changeRole(id, "observer", shared()));
+  member
+    .command("hand-over [id]")
+    .description("have another member lead: the one that is named, or the one that is furthest")
+    .action((id: string | undefined) => handOver(id, shared()));
+  member
+    .command("status")
+    .description("ask each member for its own figures (admins)")
+    .action(() => showMembers(shared()));
+  program
+    .command("drain <id>")
+    .description("take a member out of traffic: it does not lead, and its clients go elsewhere; it goes on voting (admins)")
+    .option("--off", "let it take clients again")
+    .action((id: string, flags: { off?: boolean }) => drain(id, flags.off === true, shared()));
+  program
+    .command("hash")
+    .description("compare the trees of all members at one zxid; exit code 1 where they differ (admins)")
+    .action(() => compareMembers(shared()));
+  program
+    .command("perf")
+    .description("measure how fast the hub answers this machine, with a load of this command's own")
+    .option("--seconds <n>", "how long", integer, 6)
+    .option("--outstanding <n>", "requests at once", integer, 100)
+    .option("--bytes <n>", "data of each znode", integer, 100)
+    .action((flags: PerfFlags) => measure(flags, shared()));
 
   const session = program.command("session").description("list and end sessions (admins)");
   session

@@ -145,6 +145,7 @@ export const settings: readonly Setting[] = [
   inFile("timeoutMsDefault", "times", "number", "the timeout of a session that asks for none, in milliseconds", "30000"),
   inFile("silenceMs", "times", "number", "a connection that says nothing for so long is asked, and closed after as long again", "30000"),
   inFile("reapMs", "times", "number", "how often containers and TTL znodes that are due are looked for, in milliseconds", "60000"),
+  inFile("compareMs", "times", "number", "how often all members compare their trees, in milliseconds", "3600000"),
   inFile("historyBytes", "times", "number", "bytes of changes kept for clients that come back", "67108864"),
   inFile("snapshotLogBytes", "times", "number", "bytes of log after which a snapshot is taken", "67108864"),
   inFile("segmentBytes", "times", "number", "bytes of one file of the log", "67108864"),

@@ -12,6 +12,7 @@ import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
 import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
+import { PeerOutbox } from "./ensemble/peer-outbox.ts";
 import { traceMembers } from "./ensemble/upkeep.ts";
 import type { Figures, OrderFigures } from "./figures.ts";
 import { History } from "./following/history.ts";
@@ -49,7 +50,7 @@ export class Member {
   readonly #store: SnapshotStore;
   readonly #compaction: Compaction;
   /** What leaves for each peer at the end of the turn. */
-  #outgoing: Map<MemberId, PeerMessage[]> = new Map();
+  readonly #outbox: PeerOutbox = new PeerOutbox();
   /** The table that the mesh was last told. */
   #meshed: Tree["ensemble"] | null = null;
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -138,6 +139,7 @@ export class Member {
       tally,
       downloads: new Downloads({ compaction: this.#compaction, clock, defer: (run) => this.#defer(run) }),
       found: (voters) => this.#found(voters, applier),
+      tellPeers: (message) => this.#tellPeers(message),
       unsent: (connection) => this.#deliveries.unsent(connection),
       committed: () => this.#order.raft.log.committed,
       syncMsP99: () => this.#order.syncTimes.p99(),
@@ -364,23 +366,21 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
-    for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
+    this.#tellPeers({ kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+  }
+
+  #tellPeers(message: PeerMessage): void {
+    for (const { id } of this.#replica.ensemble.places) this.#outbox.add(id, message);
   }
 
   #sayStatus(member: string): void {
-    this.#post(Number(member), { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+    this.#outbox.add(member, { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
   }
 
   /** A vote says the time with it: who is elected by it, and has not heard the time from anyone, would begin it anew. */
   #sendRaft(to: MemberId, sent: PeerMessage): void {
     if (sent.kind === "raft" && sent.message.kind === "vote-reply") this.#sayStatus(String(to));
-    this.#post(to, sent);
-  }
-
-  #post(to: MemberId, message: PeerMessage): void {
-    const messages = this.#outgoing.get(to);
-    if (messages === undefined) this.#outgoing.set(to, [message]);
-    else messages.push(message);
+    this.#outbox.add(String(to), sent);
   }
 
   #sendToPeers(): void {
@@ -390,9 +390,6 @@ export class Member {
       this.#meshed = this.#tree.ensemble;
       mesh.connect(this.#replica.ensemble.places, this.#replica.ensemble.ownAddress);
     }
-    if (this.#outgoing.size === 0) return;
-    const outgoing = this.#outgoing;
-    this.#outgoing = new Map();
-    for (const [to, messages] of outgoing) mesh.send(String(to), messages);
+    for (const [to, messages] of this.#outbox.take()) mesh.send(to, messages);
   }
 }

@@ -5,9 +5,10 @@
  * they happened; what a turn of the loop has gathered (proposals, barriers) leaves at the turn's end, together. What
  * comes back from the order is an input like any other.
  */
-import { closeCode, connectWaitMs, jsonReplies, type MemberStats } from "@copse/protocol";
+import { closeCode, jsonReplies, type MemberStats } from "@copse/protocol";
 import { Budgets } from "./connections/budgets.ts";
-import { Connection, type ConnectionHost } from "./connections/connection.ts";
+import type { Connection, ConnectionHost } from "./connections/connection.ts";
+import { Connections } from "./connections/connections.ts";
 import { type HolderKey, Holders } from "./connections/holders.ts";
 import { Intake } from "./connections/intake.ts";
 import { Turn } from "./connections/turn.ts";
@@ -41,7 +42,7 @@ export class Replica {
   readonly #host: ConnectionHost;
   readonly #intake: Intake;
   readonly #queues: Queues;
-  readonly #connections: Map<number, Connection> = new Map();
+  readonly #connections: Connections;
   readonly #proposals: Proposals;
   readonly #waits: Waits;
   readonly #watches: WatchTable;
@@ -72,6 +73,7 @@ export class Replica {
       later: (connection) => this.#intake.later(connection),
       requestsMax: limits.requests,
     };
+    this.#connections = new Connections(this.#host, clock, state.unsent);
     this.#policy = new Policy(options.policy);
     const policy = this.#policy;
     const sight = new Sight(tree, policy);
@@ -117,6 +119,9 @@ export class Replica {
         proposals: this.#proposals,
         clock,
         random,
+        tally: state.tally,
+        trace: options.trace,
+        tellPeers: state.tellPeers,
         found,
         takeSnapshot: () => compaction.take(),
       },
@@ -127,8 +132,9 @@ export class Replica {
       budgets: this.#budgets,
       coordinator: this.#coordinator,
       lapses: this.#lapses,
-      connections: () => this.#connections.values(),
+      connections: () => this.#connections,
       isRemoved: () => this.ensemble.isRemoved,
+      isDrained: () => this.ensemble.isDrained,
     });
     const shared = {
       budgets: this.#budgets,
@@ -156,10 +162,11 @@ export class Replica {
       subscriptions: this.#subscriptions,
       denied: options.denied,
       downloads: state.downloads,
+      comparison: this.ensemble,
       identified: (connection, held) => this.#lapses.identified(connection, held),
       ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
       inspected: {
-        connections: () => this.#connections.values(),
+        connections: () => this.#connections,
         queues: this.#queues,
         subscriptionsOf: (connection) => this.#subscriptions.count(connection),
         watchers: (path, most) => this.#watches.watchersOf(path, most),
@@ -181,13 +188,8 @@ export class Replica {
   /** Takes one input. */
   receive(input: Input): void {
     switch (input.kind) {
-      case "opened": {
-        const { connection } = input;
-        const now = this.#options.clock.now();
-        const phase = { kind: "awaiting-connect", deadline: now + connectWaitMs } as const;
-        this.#connections.set(connection, new Connection(connection, input, phase, now, this.#host));
-        return;
-      }
+      case "opened":
+        return this.#connections.opened(input);
       case "frame": {
         const connection = this.#connections.get(input.connection);
         return connection === undefined ? undefined : this.#intake.take(connection, input.text);
@@ -195,7 +197,7 @@ export class Replica {
       case "closed":
         return this.#closed(input.connection);
       case "drained":
-        return this.#drained(input.connection);
+        return this.#connections.drained(input.connection);
       case "authenticated": {
         const connection = this.#connections.get(input.connection);
         if (connection?.phase.kind !== "holding") return;
@@ -204,7 +206,7 @@ export class Replica {
       }
       case "policy":
         this.#policy.become(input.settings);
-        return this.#lapses.judgeAll(this.#connections.values());
+        return this.#lapses.judgeAll(this.#connections);
       case "ordered":
         return this.#ordered(input.event);
       case "peer-up":
@@ -214,8 +216,7 @@ export class Replica {
       case "removed":
         return this.ensemble.removed(input.version);
       case "peer":
-        for (const message of input.messages) if (message.kind === "status") this.ensemble.said(input.member, message);
-        return;
+        return this.ensemble.heard(input.member, input.messages);
       case "pressure":
         if (input.isPressed) this.#budgets.pressures.add(input.of);
         else this.#budgets.pressures.delete(input.of);
@@ -256,7 +257,7 @@ export class Replica {
   #tick(): void {
     this.#sessions.tick(this.#connections);
     this.#admission.giveUp();
-    this.#intake.lookForStalled(this.#connections.values());
+    this.#intake.lookForStalled(this.#connections);
     this.#state.tree.quotas.look();
     if (this.#coordinator.isHere) this.#reaper.tick();
     this.ensemble.look();
@@ -297,14 +298,12 @@ export class Replica {
 
   /** What the gateway has still to send on a connection, in bytes. */
   backlog(connection: number, bytes: number): void {
-    this.#connections.get(connection)?.backlog(bytes);
+    this.#connections.backlog(connection, bytes);
   }
 
   /** Closes so many connections, because this member stops; says how many are left. */
   dismiss(most: number): number {
-    const open = [...this.#connections.values()].filter(({ isClosed }) => !isClosed);
-    for (const connection of open.slice(0, most)) connection.close(closeCode.stopping, "the server is stopping");
-    return Math.max(0, open.length - most);
+    return this.#connections.dismiss(most, "the server is stopping");
   }
 
   /** Requests whose outcome is not known yet. */
@@ -332,17 +331,10 @@ export class Replica {
     return statsOf(this.figures, own, { committed: committed(), snapshotTime: compaction.newestTime, syncMsP99: syncMsP99() });
   }
 
-  #drained(number: number): void {
-    const connection = this.#connections.get(number);
-    connection?.backlog(this.#state.unsent(number) ?? connection.unsentBytes);
-  }
-
   #closed(number: number): void {
-    const connection = this.#connections.get(number);
+    const connection = this.#connections.closed(number);
     if (connection === undefined) return;
-    connection.end();
     this.#intake.forget(connection);
-    this.#connections.delete(number);
     this.#watches.forget(connection);
     this.#subscriptions.forget(connection);
     this.#sessions.forget(connection);
@@ -360,7 +352,10 @@ export class Replica {
             watches: this.#watches,
             subscriptions: this.#subscriptions,
             queues: this.#queues,
-            onApplied: (txn, applied) => this.#sessions.applied(txn, applied),
+            onApplied: (txn, applied) => {
+              this.#sessions.applied(txn, applied);
+              this.ensemble.applied(txn);
+            },
           });
           compaction.note(entry);
         }
@@ -386,9 +381,9 @@ export class Replica {
   #restored({ index, term, install }: Extract<OrderEvent, { kind: "restored" }>): void {
     const { tree, applier } = this.#state;
     if (index <= tree.index) return;
-    for (const [number, connection] of [...this.#connections]) {
+    for (const connection of [...this.#connections]) {
       connection.close(closeCode.unavailable, "this member was too far behind, and begins anew");
-      this.#closed(number);
+      this.#closed(connection.number);
     }
     this.#proposals.forget();
     install();

@@ -29,6 +29,8 @@ export class Tally {
   /** How often this member has heard of another leader than before, and how often it stood for election itself. */
   leaderChanges = 0;
   elections = 0;
+  /** How often another member's tree hashed to something else than this one's, at the same place. */
+  hashMismatches = 0;
 
   answered(op: Op, ms: number): void {
     this.requests.get(op)?.note(ms);

@@ -11,6 +11,8 @@ export type TraceEvent =
   | { readonly kind: "member-added" | "member-removed"; readonly id: string; readonly version: number }
   | { readonly kind: "session-opened" | "session-expired" | "session-closed"; readonly session: string; readonly zxid: number }
   | { readonly kind: "snapshot-taken" | "snapshot-installed"; readonly index: number }
+  /** A peer's tree hashed to something else than this member's, at the same zxid. */
+  | { readonly kind: "members-differ"; readonly peer: string; readonly zxid: number }
   /** Txns of this member's clients that seemed lost. */
   | { readonly kind: "proposed-again"; readonly txns: number }
   /** A write of the log, or a piece of our own work, took long. */

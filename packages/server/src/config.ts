@@ -121,6 +121,8 @@ export interface ServerConfig {
   readonly timeoutMsDefault: number;
   /** How often containers and TTL znodes that are due are looked for, in milliseconds. */
   readonly reapMs: number;
+  /** How often all members compare their trees, in milliseconds. */
+  readonly compareMs: number;
   /** Bytes of data that the history keeps for `since`. */
   readonly historyBytes: number;
   /** Bytes of log after which a snapshot is taken. */
@@ -211,6 +213,7 @@ export function completeConfig(given: Given): ServerConfig {
     timeoutMsMax: 120_000,
     timeoutMsDefault: 30_000,
     reapMs: 60_000,
+    compareMs: 3_600_000,
     historyBytes: 67_108_864,
     snapshotLogBytes: 67_108_864,
     segmentBytes: 67_108_864,

@@ -199,7 +199,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   const disk = new FileDisk(config.dataDirectory);
   const startedAt = performance.now();
   try {
-    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
+    const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, compareMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
     const { directory, cluster } = held;
     member = new Member({
       member: config.member,
@@ -213,6 +213,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       timeoutMsMax,
       timeoutMsDefault,
       reapMs,
+      compareMs,
       historyBytes,
       snapshotLogBytes,
       segmentBytes,

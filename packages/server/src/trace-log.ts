@@ -9,7 +9,7 @@ import type { Trace, TraceEvent } from "@copse/replica";
 import type { Logger } from "pino";
 
 type Kind = TraceEvent["kind"];
-type Level = "debug" | "info" | "warn";
+type Level = "debug" | "info" | "warn" | "error";
 
 const repeatMs = 10_000;
 
@@ -26,6 +26,7 @@ const lines: Readonly<Record<Kind, readonly [Level, string]>> = {
   "session-closed": ["debug", "a session was closed"],
   "snapshot-taken": ["debug", "a snapshot was written"],
   "snapshot-installed": ["info", "took over a snapshot of another member"],
+  "members-differ": ["error", "another member has another tree: keep all data directories, and see the guide's runbook"],
   "proposed-again": ["warn", "txns seemed lost and were proposed again"],
   "slow-sync": ["warn", "the disk was slow: a write of the log took long"],
   "slow-turn": ["warn", "a turn of the loop took long: clients and peers had to wait"],

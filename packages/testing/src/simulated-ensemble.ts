@@ -147,6 +147,7 @@ export class SimulatedEnsemble {
       timeoutMsDefault,
       isReadOnly: false,
       reapMs,
+      compareMs: 600_000,
       audit: null,
       denied: null,
       trace: null,

@@ -70,6 +70,8 @@ export function apply(tree: Tree, txn: Txn, time: number, term: number): Applied
       return reap(tree, txn);
     case "configure":
       return configure(tree, txn);
+    case "hash":
+      return repeated(tree);
   }
 }
 

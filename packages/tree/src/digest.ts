@@ -8,15 +8,39 @@ import { fingerprint } from "@copse/protocol";
 import { SnapshotWriter } from "./snapshot.ts";
 import type { Tree } from "./tree.ts";
 
-/** A fingerprint of the whole state: equal on two members exactly when, but for chance, their states are. */
-export function digestOf(tree: Tree): string {
-  const writer = new SnapshotWriter(tree);
-  let chain = 0;
-  for (let piece = writer.piece(digestUnits); piece !== null; piece = writer.piece(digestUnits)) {
-    for (const line of piece.split("\n")) chain = fingerprint(`${chain} ${line}`);
+/** UTF-16 units of lines in one step: about a millisecond of work. */
+const stepUnits = 65_536;
+
+/** Takes the digest of the state as it is now, a step at a time, whatever is written meanwhile. */
+export class DigestReader {
+  readonly #writer: SnapshotWriter;
+  #chain = 0;
+
+  constructor(tree: Tree) {
+    this.#writer = new SnapshotWriter(tree);
   }
-  writer.close();
-  return chain.toString(36);
+
+  /** The digest, after the last step; null where more are to come. */
+  step(): string | null {
+    const piece = this.#writer.piece(stepUnits);
+    if (piece === null) {
+      this.close();
+      return this.#chain.toString(36);
+    }
+    for (const line of piece.split("\n")) this.#chain = fingerprint(`${this.#chain} ${line}`);
+    return null;
+  }
+
+  close(): void {
+    this.#writer.close();
+  }
 }
 
-const digestUnits = 65_536;
+/** A fingerprint of the whole state: equal on two members exactly when, but for chance, their states are. */
+export function digestOf(tree: Tree): string {
+  const reader = new DigestReader(tree);
+  for (;;) {
+    const digest = reader.step();
+    if (digest !== null) return digest;
+  }
+}

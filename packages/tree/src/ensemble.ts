@@ -22,6 +22,8 @@ export interface MemberRow {
   /** The data directory that it is bound to; null until it was first seen. */
   readonly directory: string | null;
   readonly isUp: boolean;
+  /** It takes no clients, and does not lead, until it is undrained. */
+  readonly isDrained?: true;
   /** The newest format of entries that it has said it reads; absent for builds of format 2 and older, which don't say it here. */
   readonly reads?: number;
 }
@@ -36,6 +38,8 @@ export interface EnsembleTable {
   readonly leader: string;
   /** True once consensus has the members that the table names, voters that still catch up aside. */
   readonly isSettled: boolean;
+  /** The member that is to lead, until it does; absent where nobody was named. */
+  readonly nextLeader?: string;
   /** In the order of ids. */
   readonly members: readonly MemberRow[];
 }
@@ -62,6 +66,7 @@ export interface ConfiguredMember {
   readonly url: string;
   readonly peer: string;
   readonly state: "up" | "down";
+  readonly drained?: true;
 }
 
 export interface ShownConfig {
@@ -78,6 +83,7 @@ export function configOf({ members, leader, version }: EnsembleTable): ShownConf
       url: row.url,
       peer: row.peer,
       state: row.isUp ? "up" : "down",
+      ...(row.isDrained === true ? { drained: true } : {}),
     }),
   );
   return { members: shown, leader, version };

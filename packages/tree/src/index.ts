@@ -8,7 +8,7 @@ export { PathTrie } from "./collections/path-trie.ts";
 export { ShardedMap } from "./collections/sharded-map.ts";
 export { SortedList, sortedStrings } from "./collections/sorted-list.ts";
 export type { Creator, CreatorBudget } from "./creators.ts";
-export { digestOf } from "./digest.ts";
+export { DigestReader, digestOf } from "./digest.ts";
 export {
   type ConfiguredMember,
   configOf,

@@ -51,7 +51,7 @@ export interface WriteTxn {
   readonly guards: readonly Guard[];
   readonly write: Write | Authenticate;
   /** By which rules it is judged: those of the oldest builds where it is absent. */
-  readonly format?: 3 | 5 | 6;
+  readonly format?: 3 | 5 | 6 | 7;
   /** The wall clock of the member that took it, in milliseconds since the epoch: what has ended by then grants nothing. */
   readonly wall?: number;
   /** What the connection's certificate proves: it is not the session's. */
@@ -130,15 +130,21 @@ export interface ConfigureTxn {
   readonly format?: 3;
 }
 
-export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | LapseTxn | EvictTxn | ReapTxn | ConfigureTxn;
+/** Changes nothing: every member hashes its tree as it is here, so that they can be compared. Since format 7. */
+export interface HashTxn {
+  readonly kind: "hash";
+  readonly format: 7;
+}
+
+export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | LapseTxn | EvictTxn | ReapTxn | ConfigureTxn | HashTxn;
 
 /**
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
  * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
  * 4: steps of the state's time. 5: identities that end or are revoked, rules, and ACLs that name them. 6: a create
- * says where the sequence of its children begins.
+ * says where the sequence of its children begins. 7: members are drained, one is named to lead, trees are compared.
  */
-export const txnFormats = [1, 6] as const;
+export const txnFormats = [1, 7] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
@@ -193,6 +199,8 @@ export function formatNeeded(write: Write | Authenticate | SingleWrite): number 
       return 5;
     case "stepTime":
       return 4;
+    case "reconfig":
+      return write.drain.length + write.undrain.length > 0 || write.lead !== null ? 7 : 1;
     default:
       return 1;
   }
@@ -306,6 +314,7 @@ const shapes: Readonly<Record<string, Shape>> = {
   evict: { session: "string" },
   reap: { path: "string", czxid: "number" },
   configure: { limits: "object" },
+  hash: {},
 };
 const tableShape: Shape = { cluster: "string", version: "number", leader: "string", members: "array" };
 const rowShape: Shape = { id: "string", role: "string", url: "string", peer: "string" };

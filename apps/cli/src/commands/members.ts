@@ -1,7 +1,8 @@
 /**
- * member: the members of the ensemble; adding and removing them.
+ * member, drain, hash: the members of the ensemble; who is one, who votes, who leads, who takes clients, and whether all hold the same.
  */
-import { type Copse, isCopseError, type MemberWanted, type ShownMember } from "@copse/client";
+import { type Copse, CopseError, isCopseError, type MemberStats, type MemberWanted, type ShownMember } from "@copse/client";
+import { UsageError } from "../exit-code.ts";
 import { print, printTable, type Shared, withClient } from "../terminal.ts";
 
 export interface AddFlags {
@@ -20,7 +21,8 @@ export async function listMembers(shared: Shared): Promise<void> {
   await withClient(shared, { readOnly: true }, async (client) => {
     const ensemble = await client.ensemble();
     if (shared.output === "json") return print(JSON.stringify(ensemble));
-    const rows = ensemble.members.map(({ id, role, state, zxid, url, peer }) => [id, role, state, String(zxid), url, peer || "–"]);
+    const stateOf = ({ state, drained }: ShownMember): string => (drained === true ? `${state}, drained` : state);
+    const rows = ensemble.members.map((one) => [one.id, one.role, stateOf(one), String(one.zxid), one.url, one.peer || "–"]);
     printTable([["id", "role", "state", "zxid", "clients", "peers"], ...rows]);
   });
 }
@@ -54,6 +56,102 @@ export async function removeMember(id: string, shared: Shared): Promise<void> {
     await reconfigure(client, { remove: [id] });
     print(shared.output === "json" ? JSON.stringify(await client.ensemble()) : `removed member ${id}; its process can be stopped`);
   });
+}
+
+/** Makes a voter of an observer, or the other way round. */
+export async function changeRole(id: string, role: "voter" | "observer", shared: Shared): Promise<void> {
+  await withClient(shared, {}, async (client) => {
+    await known(client, id);
+    await reconfigure(client, { add: [{ id, role }] });
+    const said = role === "voter" ? `member ${id} votes once it has caught up` : `member ${id} observes: it votes no more`;
+    print(shared.output === "json" ? JSON.stringify(await client.ensemble()) : said);
+  });
+}
+
+/** Has another member lead, and waits until it does. */
+export async function handOver(wanted: string | undefined, shared: Shared): Promise<void> {
+  await withClient(shared, {}, async (client) => {
+    const { leader, members } = await client.ensemble();
+    const others = members.filter(
+      ({ id, role, state, drained }) => role === "follower" && state === "up" && drained !== true && id !== leader,
+    );
+    const lead = wanted ?? others.sort((a, b) => b.zxid - a.zxid)[0]?.id;
+    if (lead === undefined) throw new CopseError("UNAVAILABLE", "no other voter is up");
+    await reconfigure(client, { lead });
+    const now = await settled(client, ({ leader: found }) => found === lead);
+    print(shared.output === "json" ? JSON.stringify(now) : `member ${lead} leads`);
+  });
+}
+
+/** Takes a member out of traffic, or back into it, and waits until it does not lead. */
+export async function drain(id: string, isOff: boolean, shared: Shared): Promise<void> {
+  await withClient(shared, {}, async (client) => {
+    await known(client, id);
+    await reconfigure(client, isOff ? { undrain: [id] } : { drain: [id] });
+    const now = await settled(client, ({ leader }) => isOff || leader !== id);
+    if (shared.output === "json") return print(JSON.stringify(now));
+    print(isOff ? `member ${id} takes clients again` : `member ${id} is drained: its clients go elsewhere, and it can be stopped`);
+  });
+}
+
+/** Each member's own figures, asked of each at the URL that it tells. */
+export async function showMembers(shared: Shared): Promise<void> {
+  let rows: readonly (readonly [ShownMember, MemberStats | string])[] = [];
+  await withClient(shared, { readOnly: true }, async (client) => {
+    const { members } = await client.ensemble();
+    rows = await Promise.all(members.map(async (member) => [member, await statsOf(member, shared)] as const));
+  });
+  if (shared.output === "json") return print(JSON.stringify(rows.map(([member, stats]) => ({ ...member, stats }))));
+  const shown = rows.map(([{ id, role, state }, stats]) => {
+    if (typeof stats === "string") return [id, role, state, stats, "", "", "", "", ""];
+    const { term, index, committed, zxid, sessions, connections, syncMsP99 } = stats;
+    const numbers = [term, zxid, committed - index, connections, sessions].map(String);
+    return [id, stats.role, state, ...numbers, syncMsP99 === null ? "–" : `${syncMsP99.toFixed(1)} ms`];
+  });
+  printTable([["id", "role", "state", "term", "zxid", "behind", "connections", "sessions", "sync p99"], ...shown]);
+}
+
+async function statsOf(member: ShownMember, shared: Shared): Promise<MemberStats | string> {
+  try {
+    let stats: MemberStats | string = "tells no URL";
+    if (member.url === "") return stats;
+    await withClient({ ...shared, url: member.url }, { readOnly: true }, async (client) => {
+      const found = await client.stats();
+      stats = found.member === member.id ? found : `member ${found.member} answers at its URL`;
+    });
+    return stats;
+  } catch (error) {
+    return isCopseError(error) ? error.code : "does not answer";
+  }
+}
+
+/** Compares the trees of all members; exit code 1 where they differ or one has not answered. */
+export async function compareMembers(shared: Shared): Promise<void> {
+  await withClient(shared, { readOnly: true }, async (client) => {
+    const ensemble = await client.ensemble({ compare: true });
+    const { members, comparedAt } = ensemble;
+    const hashes = new Set(members.map(({ hash }) => hash));
+    if (hashes.size > 1 || hashes.has(null)) process.exitCode = 1;
+    if (shared.output === "json") return print(JSON.stringify(ensemble));
+    printTable([["id", "hash"], ...members.map(({ id, hash }) => [id, hash ?? "did not answer"])]);
+    const said = hashes.size > 1 ? "the members differ, or one did not answer" : "all members hold the same tree";
+    print(`at zxid ${comparedAt}: ${said}`);
+  });
+}
+
+async function known(client: Copse, id: string): Promise<void> {
+  const { members } = await client.ensemble();
+  if (!members.some((member) => member.id === id)) throw new UsageError(`${id} is not a member; copse member list shows them`);
+}
+
+/** The ensemble, once it is as wanted. */
+async function settled(client: Copse, isSo: (ensemble: Awaited<ReturnType<Copse["ensemble"]>>) => boolean): ReturnType<Copse["ensemble"]> {
+  for (let attempt = 1; ; attempt++) {
+    const ensemble = await client.ensemble();
+    if (isSo(ensemble)) return ensemble;
+    if (attempt >= attemptsMax) throw new CopseError("TIMEOUT", "the change was made, and is not carried out yet: copse member list");
+    await new Promise((resolve) => setTimeout(resolve, retryMs));
+  }
 }
 
 /** A hub that was alone has to listen for peers from now on. */

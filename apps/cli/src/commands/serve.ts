@@ -58,21 +58,22 @@ export interface ServeFlags {
   readonly welcome?: boolean;
 }
 
+/** Numbers that only a file has, under the names that the server has for them. */
+const numberNames = [
+  "timeoutMsMin",
+  "timeoutMsMax",
+  "timeoutMsDefault",
+  "reapMs",
+  "compareMs",
+  "historyBytes",
+  "snapshotLogBytes",
+  "segmentBytes",
+  "diskReserveBytes",
+] as const;
+
 /** The members of a --config file: the flags' names, and what has no flag. */
 type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
-  Partial<
-    Pick<
-      ServerConfig,
-      | "timeoutMsMin"
-      | "timeoutMsMax"
-      | "timeoutMsDefault"
-      | "reapMs"
-      | "historyBytes"
-      | "snapshotLogBytes"
-      | "segmentBytes"
-      | "diskReserveBytes"
-    >
-  > & {
+  Partial<Pick<ServerConfig, (typeof numberNames)[number]>> & {
     readonly limits?: Partial<ServerConfig["limits"]>;
     readonly handshakes?: ServerConfig["handshakes"];
     readonly budgets?: ServerConfig["budgets"];
@@ -169,9 +170,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const { host, port } = parseAddress(flags.listen ?? "127.0.0.1:7181");
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw new ConfigError("tls: --tls-cert and --tls-key must be given together");
-  const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes } = flags;
-  const given = { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, historyBytes, snapshotLogBytes, segmentBytes, diskReserveBytes };
-  const numbers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const numbers = Object.fromEntries(numberNames.map((name) => [name, flags[name]]).filter(([, value]) => value !== undefined));
   const { peerSecretFile, superFile } = flags;
   const peerSecretFiles = filesOf([peerSecretFile], () => readFile("peer-secret-file", peerSecretFile!).toString("utf8"));
   const superFiles = filesOf([superFile], () => readFile("super-file", superFile!).toString("utf8").trim());

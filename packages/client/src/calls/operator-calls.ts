@@ -26,10 +26,12 @@ export class OperatorCalls extends EventTarget {
 
   /**
    * The members, their roles and their state.
+   * @param options.compare with what each member's tree hashes to, all at the zxid `comparedAt`; for admins. It may take half a minute.
+   * @throws CopseError with `compare`: NO_AUTH; UNAVAILABLE where the members can't be asked
    * @example const { leader, members } = await copse.ensemble();
    */
-  async ensemble(options: CallOptions = {}): Promise<ShownEnsemble> {
-    const { id: _id, zxid: _zxid, error: _, ...rest } = await this.#call({ op: "ensemble" }, options, false);
+  async ensemble({ compare, ...options }: CallOptions & { compare?: boolean } = {}): Promise<ShownEnsemble> {
+    const { id: _id, zxid: _zxid, error: _, ...rest } = await this.#call({ op: "ensemble", compare }, options, false);
     return rest;
   }
 
@@ -125,14 +127,22 @@ export class OperatorCalls extends EventTarget {
 
   /**
    * Changes who is a member; for admins. A new voter votes once it runs and has caught up. `force` (super alone) does it although too few of
-   * the voters that stay are linked.
+   * the voters that stay are linked. Members in `drain` take no clients and do not lead, until they are in `undrain`; `lead` names who leads.
    * @throws CopseError NO_AUTH, BAD_VERSION, RECONFIG_IN_PROGRESS, NO_QUORUM_IN_NEW_CONFIG, BAD_ARGUMENTS
    * @example
    * const { version } = await copse.ensemble();
    * await copse.reconfig({ add: [{ id: "1", role: "voter" }], version });
    */
   async reconfig(
-    change: { add?: readonly MemberWanted[]; remove?: readonly string[]; version?: number; force?: boolean },
+    change: {
+      add?: readonly MemberWanted[];
+      remove?: readonly string[];
+      drain?: readonly string[];
+      undrain?: readonly string[];
+      lead?: string;
+      version?: number;
+      force?: boolean;
+    },
     { guard, ...options }: WriteOptions = {},
   ): Promise<ShownEnsemble> {
     const { id: _id, zxid: _zxid, error: _, ...rest } = await this.#call({ op: "reconfig", ...change, guard }, options, true);

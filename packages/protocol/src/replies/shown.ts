@@ -14,6 +14,10 @@ export interface ShownMember {
   readonly zxid: number;
   /** Where other members reach it, HOST:PORT; for admins alone. */
   readonly peer?: string;
+  /** It takes no clients, and does not lead, until it is undrained. */
+  readonly drained?: true;
+  /** What its tree hashed to at `comparedAt`; null where it has not said so in time. Where that was asked for. */
+  readonly hash?: string | null;
 }
 
 export interface ShownEnsemble {
@@ -24,6 +28,8 @@ export interface ShownEnsemble {
   readonly version: number;
   /** What passwords are salted with: ACLs that name `scrypt` identities fit clusters of the same salt alone. */
   readonly salt?: string;
+  /** The zxid at which the members' trees were compared. */
+  readonly comparedAt?: number;
 }
 
 export interface ShownSession {

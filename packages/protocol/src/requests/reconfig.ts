@@ -1,5 +1,5 @@
 /**
- * `reconfig`: who is to be a member of the ensemble.
+ * `reconfig`: who is to be a member of the ensemble, which of them serve clients, and who leads.
  */
 
 import type { Limits } from "../limits.ts";
@@ -20,6 +20,11 @@ export interface Reconfig {
   readonly op: "reconfig";
   readonly add: readonly MemberWanted[];
   readonly remove: readonly string[];
+  /** Members that take no clients and do not lead until they are undrained. */
+  readonly drain: readonly string[];
+  readonly undrain: readonly string[];
+  /** The member that is to lead; null leaves it as it is. */
+  readonly lead: string | null;
   /** Of the configuration; -1 matches any. */
   readonly version: number;
   /** Said by super: change it although too few of the members are linked, or several addresses at once. */
@@ -45,9 +50,15 @@ export function decodeReconfig(message: Record<string, unknown>, limits: Limits)
   const version = reader.version();
   const isForced = reader.flag("force");
   const listed = reader.optional("add") ?? [];
-  const removed = reader.optional("remove") ?? [];
   if (!Array.isArray(listed) || listed.length > membersMax) reader.blame("add", `must be an array of at most ${membersMax} members`);
-  if (!Array.isArray(removed) || !removed.every(isMemberId)) reader.blame("remove", "must be an array of members' ids");
+  const [removed, drain, undrain] = ["remove", "drain", "undrain"].map((name) => {
+    const ids = reader.optional(name) ?? [];
+    if (Array.isArray(ids) && ids.length <= membersMax && ids.every(isMemberId)) return ids as string[];
+    reader.blame(name, "must be an array of members' ids");
+    return [];
+  }) as [string[], string[], string[]];
+  const lead = reader.optionalText("lead");
+  if (lead !== null && !isMemberId(lead)) reader.blame("lead", "must be a member's id");
   if (reader.fault !== null) return reader.fault;
   const add: MemberWanted[] = [];
   for (const item of listed as unknown[]) {
@@ -55,11 +66,12 @@ export function decodeReconfig(message: Record<string, unknown>, limits: Limits)
     if (typeof wanted === "string") return refuse("BAD_ARGUMENTS", `add: ${wanted}`);
     add.push(wanted);
   }
-  const remove = removed as string[];
-  if (add.length + remove.length === 0) return refuse("BAD_ARGUMENTS", "add and remove are both empty");
-  const named = [...add.map(({ id }) => id), ...remove];
-  if (new Set(named).size < named.length) return refuse("BAD_ARGUMENTS", "add and remove name a member twice");
-  return { op: "reconfig", add, remove, version, isForced };
+  const changes = add.length + removed.length + drain.length + undrain.length + (lead === null ? 0 : 1);
+  if (changes === 0) return refuse("BAD_ARGUMENTS", "nothing is to change: add, remove, drain, undrain and lead are all empty");
+  const isTwice = (ids: readonly string[]): boolean => new Set(ids).size < ids.length;
+  if (isTwice([...add.map(({ id }) => id), ...removed])) return refuse("BAD_ARGUMENTS", "add and remove name a member twice");
+  if (isTwice([...drain, ...undrain])) return refuse("BAD_ARGUMENTS", "drain and undrain name a member twice");
+  return { op: "reconfig", add, remove: removed, drain, undrain, lead, version, isForced };
 }
 
 /** The member, or what is wrong with it. */
@@ -78,6 +90,15 @@ function decodeMember(item: unknown, limits: Limits): MemberWanted | string {
   return { id, peer, url, role };
 }
 
-export function encodeReconfig({ op, add, remove, version, isForced }: Reconfig): string {
-  return JSON.stringify({ op, add, remove, ...(version === -1 ? {} : { version }), ...(isForced ? { force: true } : {}) });
+export function encodeReconfig({ op, add, remove, drain, undrain, lead, version, isForced }: Reconfig): string {
+  return JSON.stringify({
+    op,
+    add,
+    remove,
+    ...(drain.length === 0 ? {} : { drain }),
+    ...(undrain.length === 0 ? {} : { undrain }),
+    ...(lead === null ? {} : { lead }),
+    ...(version === -1 ? {} : { version }),
+    ...(isForced ? { force: true } : {}),
+  });
 }

@@ -50,7 +50,8 @@ export type Read =
   | { readonly op: "whoami" }
   | Explain
   | { readonly op: "quotas"; readonly after: string | null; readonly limit: number | null }
-  | { readonly op: "ensemble" }
+  /** `compares`: with what the members' trees hash to, all at one zxid; for admins. */
+  | { readonly op: "ensemble"; readonly compares: boolean }
   | { readonly op: "sync" }
   /** The next chunk of the snapshot that the connection reads; at offset 0 of a new one. For admins. */
   | { readonly op: "snapshot"; readonly offset: number }
@@ -208,12 +209,13 @@ function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refus
     }
     case "explain":
       return readRequest(reader, id, ack, decodeExplain(reader));
+    case "ensemble":
+      return readRequest(reader, id, ack, { op: "ensemble", compares: reader.flag("compare") });
     case "snapshot":
       return readRequest(reader, id, ack, { op: "snapshot", offset: reader.integer("offset", 0, 0) });
     case "stats":
     case "revoked":
     case "whoami":
-    case "ensemble":
     case "sync":
       return readRequest(reader, id, ack, { op: message["op"] });
     case "addWatch":

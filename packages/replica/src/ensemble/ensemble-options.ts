@@ -6,6 +6,9 @@ import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { StateTime } from "../order/state-time.ts";
 import type { Clock, PeerAddress, Random } from "../ports.ts";
+import type { Tally } from "../tally.ts";
+import type { Trace } from "../trace.ts";
+import type { PeerMessage } from "./peer-message.ts";
 
 /**
  * Who may found an ensemble: all its members together, once each is linked and says that it is empty; a majority of them, where an operator
@@ -25,6 +28,8 @@ export interface EnsembleOptions {
   readonly founders: readonly PeerAddress[];
   readonly founding: FoundingRule;
   readonly limits: TreeLimits;
+  /** How often the coordinator has all members compare their trees, in milliseconds. */
+  readonly compareMs: number;
   /** The ACL of the root of a cluster that this member founds; null leaves it open to everyone. */
   readonly rootAcl: readonly AclItem[] | null;
 }
@@ -56,6 +61,10 @@ export interface EnsembleState {
   readonly clock: Clock;
   readonly time: StateTime;
   readonly random: Random;
+  readonly tally: Tally;
+  readonly trace: Trace | null;
+  /** Says it to every peer. */
+  readonly tellPeers: (message: PeerMessage) => void;
   readonly takeSnapshot: () => void;
   /** Founds the ensemble with these members. */
   readonly found: (voters: readonly MemberId[]) => void;

@@ -6,8 +6,9 @@
  * that is not the one a member is bound to, or an older copy of it, never counts as that member.
  */
 import type { Results } from "@copse/protocol";
-import { configOf, type EnsembleTable, type MemberRow, type ShownRole, shownRole, txnFormats } from "@copse/tree";
+import { configOf, type EnsembleTable, type MemberRow, type ShownRole, shownRole, type Txn, txnFormats } from "@copse/tree";
 import type { PeerPlace } from "../ports.ts";
+import { Comparison } from "./comparison.ts";
 import type { EnsembleOptions, EnsembleState } from "./ensemble-options.ts";
 import { Founding } from "./founding.ts";
 import type { Peer, PeerFacts, PeerRefusal } from "./peer-facts.ts";
@@ -21,6 +22,7 @@ export class Ensemble {
   readonly #peers: Map<string, Peer> = new Map();
   readonly #founding: Founding;
   readonly #upkeep: Upkeep;
+  readonly #comparison: Comparison;
   /** The newest table of which a peer has said that it lacks this member. */
   #removedIn = 0;
 
@@ -28,6 +30,14 @@ export class Ensemble {
     this.#options = options;
     this.#state = state;
     this.#founding = new Founding(options, state, this.#peers);
+    this.#comparison = new Comparison({
+      ...state,
+      member: options.member,
+      everyMs: options.compareMs,
+      canUse: (format) => this.canUse(format),
+      peers: () => this.#peers.keys(),
+      tell: state.tellPeers,
+    });
     const ensemble = this;
     this.#upkeep = new Upkeep(options, state, {
       peers: this.#peers,
@@ -136,8 +146,30 @@ export class Ensemble {
     return version > 0 && this.#removedIn >= version;
   }
 
+  /** True while this member takes no clients. */
+  get isDrained(): boolean {
+    return this.#state.tree.ensemble.members.find(({ id }) => id === this.#options.member)?.isDrained === true;
+  }
+
+  /** What a member says of itself; the rest is for consensus. */
+  heard(member: string, messages: readonly PeerMessage[]): void {
+    for (const message of messages) {
+      if (message.kind === "status") this.#said(member, message);
+      if (message.kind === "hash") this.#comparison.said(member, message);
+    }
+  }
+
+  applied({ kind }: Txn): void {
+    if (kind === "hash") this.#comparison.begin();
+  }
+
+  /** Compares the trees of all members. */
+  compare(done: Parameters<Comparison["compare"]>[0]): void {
+    this.#comparison.compare(done);
+  }
+
   /** A member says how far it is. What the coordinator says of the time is the time. */
-  said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
+  #said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
     if (member === this.#state.coordinator.member) this.#state.time.follow(time);
     else this.#state.time.learn(time);
     const peer = this.#peers.get(member);
@@ -154,6 +186,7 @@ export class Ensemble {
   look(): void {
     this.#founding.look();
     this.#upkeep.look();
+    this.#comparison.look();
   }
 
   /**

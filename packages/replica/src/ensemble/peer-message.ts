@@ -18,6 +18,8 @@ export type PeerMessage =
   | { readonly kind: "piece"; readonly index: number; readonly number: number; readonly text: string }
   /** So many pieces were all; the message takes the snapshot into the log. */
   | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message }
+  /** What a member's tree hashed to after that entry. */
+  | { readonly kind: "hash"; readonly index: number; readonly hash: string }
   /** How far a member is. `time`: the state's time, 0 where it does not know it. */
   | { readonly kind: "status"; readonly zxid: number; readonly time: number };
 
@@ -109,6 +111,8 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
         number: count(head["number"]),
         message: decodeMessage(head["message"], take),
       };
+    case "hash":
+      return { kind: "hash", index: count(head["index"]), hash: text(head["hash"]) };
     case "status":
       return { kind: "status", zxid: count(head["zxid"]), time: count(head["time"] ?? 0) };
     default:

@@ -52,6 +52,7 @@ export class Upkeep {
     if (!this.#state.coordinator.isHere || now - this.#lookedAt < upkeepMs) return;
     this.#lookedAt = now;
     this.#align();
+    this.#giveWay();
     const table = this.#table();
     const { tree, proposals } = this.#state;
     const { limits } = this.#options;
@@ -93,7 +94,8 @@ export class Upkeep {
     const cluster = this.#view.cluster === "" ? random.token() : this.#view.cluster;
     const version = Math.max(1, ensemble.version);
     const salt = ensemble.salt === undefined ? {} : { salt: ensemble.salt };
-    return { cluster, ...salt, version, leader: member, isSettled: this.#changes().length === 0 && !this.#isJoint, members };
+    const isSettled = this.#changes().length === 0 && !this.#isJoint;
+    return { cluster, ...salt, version, leader: member, isSettled, ...this.#nextLeader(), members };
   }
 
   /** How far a member's directory has come, so that an older copy of it is known for one. */
@@ -112,6 +114,19 @@ export class Upkeep {
       if (table.members.some(({ id, acknowledged = 0 }) => acknowledged - (noted.get(id) ?? 0) >= notedEntries)) return false;
     }
     return withoutProgress(table) === withoutProgress(ensemble);
+  }
+
+  /** Who was named to lead, while that one still can, and does not. */
+  #nextLeader(): Pick<EnsembleTable, "nextLeader"> {
+    const { nextLeader } = this.#state.tree.ensemble;
+    if (nextLeader === undefined || !this.#mayLead(nextLeader) || nextLeader === this.#options.member) return {};
+    return { nextLeader };
+  }
+
+  #mayLead(id: string): boolean {
+    const { tree, consensus } = this.#state;
+    const row = tree.ensemble.members.find((one) => one.id === id);
+    return row?.role === "voter" && row.isDrained !== true && row.isUp && consensus.members.voters.includes(Number(id));
   }
 
   #firstRows(): readonly MemberRow[] {
@@ -146,6 +161,18 @@ export class Upkeep {
     const named = new Set(rows.filter(isStaying).map(({ id }) => Number(id)));
     for (const member of [...voters, ...learners]) if (!named.has(member)) changes.push({ kind: "remove", member });
     return changes;
+  }
+
+  /** A member that is drained, or another than was named, does not go on leading where one that may is ready. */
+  #giveWay(): void {
+    const { tree, consensus } = this.#state;
+    const { member } = this.#options;
+    const { nextLeader, members } = tree.ensemble;
+    const isDrained = members.find(({ id }) => id === member)?.isDrained === true;
+    if (nextLeader === undefined && !isDrained) return;
+    const wanted = nextLeader === undefined ? members.map(({ id }) => id) : [nextLeader];
+    const ready = wanted.filter((id) => id !== member && this.#mayLead(id) && consensus.isCaughtUp(Number(id)));
+    if (ready.length > 0) consensus.handOver(ready.map(Number));
   }
 
   #align(): void {

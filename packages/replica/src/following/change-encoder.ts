@@ -15,7 +15,7 @@ import {
   type Value,
 } from "@copse/protocol";
 import { type Caller, type Change, configPath, mayDo, nobody } from "@copse/tree";
-import { publicValue, statBeside } from "../requests/shown-config.ts";
+import { publicValue, statBeside } from "../ensemble/shown-config.ts";
 import type { Sight } from "./sight.ts";
 
 /** What decides how changes look to a subscription. */

@@ -23,7 +23,7 @@ import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Answer } from "../connections/slot.ts";
 import type { Turn } from "../connections/turn.ts";
-import { publicValue, statBeside } from "../requests/shown-config.ts";
+import { publicValue, statBeside } from "../ensemble/shown-config.ts";
 import { ChangeEncoder, changesSight, seenData, wasOpen } from "./change-encoder.ts";
 import type { Happened, History } from "./history.ts";
 import type { Sight } from "./sight.ts";

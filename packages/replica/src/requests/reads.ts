@@ -34,10 +34,10 @@ import {
   type Tree,
   type Znode,
 } from "@copse/tree";
+import { publicValue, statBeside } from "../ensemble/shown-config.ts";
 import { explain } from "./explain.ts";
 import { answerInspection } from "./inspection.ts";
 import { mayReadAcl, type Reader, type WatchWanted } from "./reader.ts";
-import { publicValue, statBeside } from "./shown-config.ts";
 
 /** What is answered from the state alone. */
 type AnsweredRead = Exclude<Read, { readonly op: "snapshot" }>;

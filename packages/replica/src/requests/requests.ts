@@ -39,6 +39,7 @@ import type { Connection } from "../connections/connection.ts";
 import { pressureOn } from "../connections/growth.ts";
 import type { Answer, Slot } from "../connections/slot.ts";
 import type { Effects } from "../effect.ts";
+import type { Comparison } from "../ensemble/comparison.ts";
 import type { History } from "../following/history.ts";
 import type { Sight } from "../following/sight.ts";
 import type { Subscriptions } from "../following/subscriptions.ts";
@@ -55,6 +56,7 @@ import { Authentication, credentialPrint } from "./authentication.ts";
 import { ClientWrite, type WriteHost } from "./client-write.ts";
 import { ConnectionReader } from "./connection-reader.ts";
 import type { Inspected } from "./inspection.ts";
+import { LongReads } from "./long-reads.ts";
 import { answerRead } from "./reads.ts";
 import { StatTexts } from "./stat-texts.ts";
 import type { ReadBarrier, Waits } from "./waits.ts";
@@ -85,6 +87,7 @@ export interface RequestsState {
   /** A connection may go on with what it held back. */
   readonly release: (connection: Connection) => void;
   readonly downloads: Downloads;
+  readonly comparison: Pick<Comparison, "compare">;
   readonly tally: Tally;
   readonly audit: Audit | null;
   /** Is told of each request that was refused for want of a permission; null where nobody listens. */
@@ -103,11 +106,13 @@ export class Requests {
 
   readonly #writeHost: WriteHost;
   readonly #stats: StatTexts = new StatTexts();
+  readonly #longReads: LongReads;
 
   constructor(state: RequestsState) {
     this.#state = state;
     const { audit, tree, denied, tally, clock } = state;
     this.#writeHost = { audit, tree, denied, tally, clock, refused: (code) => increment(this.refusals, code) };
+    this.#longReads = new LongReads(state, (connection, refusal) => this.#error(connection, refusal));
     this.authentication = new Authentication(state, {
       propose: (connection, slot, request, write) => this.#propose(connection, slot, request, write),
       error: (connection, refusal) => this.#error(connection, refusal),
@@ -197,7 +202,7 @@ export class Requests {
     if (!usesFormat5 || !canUse(5)) return isAnew ? { ...common, format: 3 } : txn;
     return {
       ...common,
-      format: needed > 5 ? 6 : 5,
+      format: needed === 6 || needed === 7 ? needed : 5,
       wall: clock.wall(),
       ...(certificate === null ? {} : { certificate }),
       ...(budget === null ? {} : { budget }),
@@ -214,7 +219,8 @@ export class Requests {
   #read(connection: Connection, request: Of<"read">): void {
     const { waits, tree } = this.#state;
     const { id, read, atLeast } = request;
-    if (read.op === "snapshot") return this.#download(connection, id, read.offset);
+    if (read.op === "snapshot") return this.#longReads.download(connection, id, read.offset);
+    if (read.op === "ensemble" && read.compares) return this.#longReads.compare(connection, id);
     const barrier = request.isLinearizable || read.op === "sync" ? waits.barrier() : null;
     // Most reads have nothing to wait for: they need no place in the queue.
     if (barrier === null && atLeast <= tree.zxid && connection.isFree) {
@@ -223,28 +229,9 @@ export class Requests {
     } else this.#run(connection, id, read.op, atLeast, barrier, () => ({ body: this.#answer(connection, read) }));
   }
 
-  /** Reads the disk: what comes after it on the connection waits. */
-  #download(connection: Connection, id: number, offset: number): void {
-    const { sight, downloads, tree } = this.#state;
-    const run = (slot: Slot): Answer | null => {
-      if (!sight.isAdmin(connection.caller)) {
-        this.#state.denied?.(() => denialOf(connection, "snapshot", "/", "admin", false, tree));
-        return { body: this.#error(connection, refuse("NO_AUTH", "needs the permission to administer the root", "/")) };
-      }
-      downloads.read(connection, offset, (result) => {
-        if (connection.isClosed) return;
-        const { replies } = connection;
-        const body = "code" in result ? this.#error(connection, result) : replies.body(tree.zxid, replies.result("snapshot", result));
-        connection.answer(slot, { body });
-      });
-      return null;
-    };
-    connection.enqueue(id, run);
-  }
-
   forget(connection: Connection): void {
     this.authentication.forget(connection);
-    this.#state.downloads.forget(connection);
+    this.#longReads.forget(connection);
   }
 
   #answer(connection: Connection, read: Exclude<Read, { readonly op: "snapshot" }>): Body {

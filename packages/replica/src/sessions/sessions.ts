@@ -30,6 +30,7 @@ export interface SessionsState {
   readonly connections: () => Iterable<Connection>;
   /** True for a member that was taken out of the ensemble. */
   readonly isRemoved: () => boolean;
+  readonly isDrained: () => boolean;
   readonly tally: Tally;
   readonly trace: Trace | null;
 }
@@ -37,6 +38,10 @@ export interface SessionsState {
 /** How long an election may take before sessions are sent elsewhere, in milliseconds (SPEC.md, part S). */
 const orphanMs = 2_000;
 export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: there is no coordinator");
+/** Connections that a drained member closes in one tick. */
+const drainedAtOnce = 100;
+
+export const drained: Refusal = refuse("UNAVAILABLE", "this member is drained: it takes no clients until copse drain ID --off");
 export const removed: Refusal = refuse(
   "UNAVAILABLE",
   "this member was removed from the ensemble: stop it, or take it back with copse member add, asked of another member",
@@ -227,6 +232,7 @@ export class Sessions {
   /** Why clients had better look elsewhere, or null: what this member holds stays old for good, or nobody has coordinated for a while. */
   refusal(isReadOnly: boolean): Refusal | null {
     if (this.#state.isRemoved()) return removed;
+    if (this.#state.isDrained()) return drained;
     return this.#isOrphaned && !isReadOnly ? noCoordinator : null;
   }
 
@@ -240,14 +246,14 @@ export class Sessions {
   }
 
   /** Looks at the clock: which clients are silent, and which sessions have expired. */
-  tick(connections: ReadonlyMap<number, Connection>): void {
+  tick(connections: Iterable<Connection>): void {
     const now = this.#state.clock.now();
     const hasPaused = now - this.#tickedAt > pauseMs;
     this.#tickedAt = now;
     this.#state.lapses.tick();
     if (hasPaused) this.#expiry.restartAll(now);
     if (this.#state.coordinator.isHere && !hasPaused) for (const session of this.#expiry.due(now)) this.#expire(session);
-    for (const connection of connections.values()) {
+    for (const connection of connections) {
       if (connection.phase.kind === "awaiting-connect") {
         if (now >= connection.phase.deadline) connection.close(closeCode.noConnect, "no connect in time");
       } else if (connection.session !== null) this.#ask(connection, now);
@@ -256,15 +262,19 @@ export class Sessions {
   }
 
   /** Whoever is in, and had better not be here, is told to look elsewhere. */
-  #giveUp(connections: ReadonlyMap<number, Connection>): void {
-    if (this.refusal(false) === null) return;
+  #giveUp(connections: Iterable<Connection>): void {
+    const why = this.refusal(false);
+    if (why === null) return;
+    // From a drained member clients go in slices, so that those who come to the others don't all come at once.
+    let most = why === drained ? drainedAtOnce : Number.POSITIVE_INFINITY;
     const { zxid } = this.#state.tree;
-    for (const connection of connections.values()) {
+    for (const connection of connections) {
       const refusal = this.refusal(connection.session === null);
-      if (refusal === null || connection.phase.kind === "awaiting-connect") continue;
+      if (refusal === null || connection.phase.kind === "awaiting-connect" || connection.isClosed) continue;
+      if (most-- <= 0) return;
       connection.refuseAll(connection.replies.refused(zxid, refusal), closeCode.unavailable, refusal.message);
     }
-    this.#state.proposals.forget();
+    if (why !== drained) this.#state.proposals.forget();
   }
 
   #expire(session: string): void {

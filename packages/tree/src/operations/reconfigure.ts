@@ -13,7 +13,7 @@ import type { Work } from "./operation.ts";
  */
 export function reconfigure(
   work: Work,
-  { add, remove, version, isForced }: Reconfig,
+  { add, remove, drain, undrain, lead, version, isForced }: Reconfig,
   caller: Caller,
   isWorldAdmin: boolean,
 ): WriteResult | Refusal {
@@ -33,6 +33,17 @@ export function reconfigure(
     if (row === undefined) return refuse("BAD_ARGUMENTS", `remove: ${id} is not a member`);
     rows.set(id, { ...row, role: "leaving" });
   }
+  for (const [ids, isDrained] of [
+    [drain, true],
+    [undrain, false],
+  ] as const) {
+    for (const id of ids) {
+      const row = rows.get(id);
+      if (row === undefined) return refuse("BAD_ARGUMENTS", `${isDrained ? "drain" : "undrain"}: ${id} is not a member`);
+      const { isDrained: _, ...rest } = row;
+      rows.set(id, isDrained ? { ...rest, isDrained } : rest);
+    }
+  }
   const moved = add.filter(({ id, peer }) => peer !== null && (rows.get(id)?.peer ?? "") !== "" && rows.get(id)?.peer !== peer);
   if (format >= 3 && moved.length > 1 && !isForced) return refuse("BAD_ARGUMENTS", "add: peers' addresses change one at a time");
   for (const wanted of add) {
@@ -44,6 +55,11 @@ export function reconfigure(
   if (rows.size > membersMax) return refuse("BAD_ARGUMENTS", `an ensemble has at most ${membersMax} members`);
   const voters = [...rows.values()].filter(({ role }) => role === "voter");
   if (voters.length === 0) return refuse("BAD_ARGUMENTS", "remove: the last voter has to stay");
+  if (voters.every(({ isDrained }) => isDrained === true)) return refuse("BAD_ARGUMENTS", "drain: a voter has to stay that serves clients");
+  const next = lead === null ? undefined : rows.get(lead);
+  if (lead !== null && !(next?.role === "voter" && next.isVoting && next.isDrained !== true)) {
+    return refuse("BAD_ARGUMENTS", `lead: ${lead} is no voter that serves clients`);
+  }
   // A new voter counts only once it has caught up; those who vote already have to be a quorum among themselves.
   const voting = voters.filter(({ isVoting }) => isVoting);
   const isLinked = ({ id, isUp }: MemberRow): boolean => isUp && (format < 3 || id === table.leader || !moved.some((one) => one.id === id));
@@ -51,7 +67,14 @@ export function reconfigure(
     return refuse("NO_QUORUM_IN_NEW_CONFIG", "too few of the voters that stay are up");
   }
   const members = [...rows.values()].sort((a, b) => Number(a.id) - Number(b.id));
-  tree.ensemble = { ...table, members, version: table.version + 1, isSettled: false };
+  const { nextLeader: _, ...rest } = table;
+  tree.ensemble = {
+    ...rest,
+    ...(lead === null || lead === table.leader ? {} : { nextLeader: lead }),
+    members,
+    version: table.version + 1,
+    isSettled: false,
+  };
   showConfig(work);
   return configOf(tree.ensemble);
 }
