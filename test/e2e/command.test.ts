@@ -151,7 +151,7 @@ describe("errors", () => {
       [["--listen", "nonsense"], "HOST:PORT"],
       [["--listen", `127.0.0.1:${hub.port}`], "is in use"],
       [["--id", "x"], "positive integer"],
-      [["--transport", "pigeon"], "auto, ws or uws"],
+      [["--transport", "pigeon"], "auto, ws, uws"],
       [["--peers", "2=127.0.0.1:1,3=127.0.0.1:2"], "--join"],
       [["--peers", "1=127.0.0.1"], "ID=HOST:PORT"],
       [["--peer-listen", "0.0.0.0:7291"], "--peer-secret-file"],

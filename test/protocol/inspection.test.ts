@@ -104,6 +104,28 @@ describe("an inspection", () => {
     expect(snapshotAgeMs).toBe(null);
   });
 
+  it("[I5] remembers the newest changes, and who made them", async () => {
+    const named = await RawClient.connect(hub.url, { name: "worker", auth: [{ scheme: "digest", credential: "eve:secret" }] });
+    const { zxid } = await named.ask({ op: "create", path: "/recent", data: "x" });
+    await named.ask({ op: "create", path: "/recent/mine", ephemeral: true });
+    await named.ask({ op: "close" });
+    const { stats, changes, history } = await client.ask({ op: "stats", changes: zxid - 1 });
+    expect([stats["member"], history]).toEqual(["1", undefined]);
+    const by = { session: idOf(named), name: "worker", address: "127.0.0.1" };
+    expect(changes).toMatchObject([
+      { kind: "created", path: "/recent", op: "create", zxid, ...by, identities: [{ scheme: "digest", id: "eve" }, {}] },
+      { kind: "created", path: "/recent/mine", op: "create", ...by },
+      { kind: "deleted", path: "/recent/mine", op: "close", session: idOf(named), address: null },
+    ]);
+    expect(JSON.stringify(changes)).not.toContain("secret");
+    const [last] = (changes as Message[]).slice(-1) as [Message];
+    expect((await client.ask({ op: "stats", changes: last["zxid"] }))["changes"]).toEqual([]);
+    expect((await client.ask({ op: "stats", changes: -1 }))["error"]?.code).toBe("BAD_ARGUMENTS");
+    const { history: samples } = await client.ask({ op: "stats", history: 0 });
+    expect(samples).toMatchObject({ everyMs: 10_000, samples: expect.any(Array) });
+    await client.ask({ op: "delete", path: "/recent" });
+  });
+
   it("[T3] steps the state's time to the member's clock, whatever a client says, and in no multi", async () => {
     const before = Date.now();
     const { time } = await client.ask({ op: "stepTime", time: before + 1e9 });

@@ -6,6 +6,8 @@ export type { AuthOutcome } from "./connections/proof.ts";
 export type { EnsembleOptions, FoundingRule } from "./ensemble/ensemble-options.ts";
 export type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";
+export type { Check } from "./figures/readiness.ts";
+export { type Histogram, histogramBoundsMs, type Tally } from "./figures/tally.ts";
 export type { Input } from "./input.ts";
 export { Member } from "./member.ts";
 export type { MemberOptions } from "./member-options.ts";
@@ -25,7 +27,6 @@ export {
   type PeerPlace,
   type Random,
 } from "./ports.ts";
-export type { Check } from "./readiness.ts";
 export type { Audit, AuditRecord, Denial } from "./requests/audit.ts";
 export { type Anonymous, openPolicy, type PolicySettings, retentionMsDefault } from "./sessions/policy.ts";
 export {
@@ -37,5 +38,4 @@ export {
   writeState,
   zxidStep,
 } from "./snapshots/stored-state.ts";
-export { type Histogram, histogramBoundsMs, type Tally } from "./tally.ts";
 export type { Trace, TraceEvent } from "./trace.ts";

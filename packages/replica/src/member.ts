@@ -14,7 +14,9 @@ import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import { PeerOutbox } from "./ensemble/peer-outbox.ts";
 import { traceMembers } from "./ensemble/upkeep.ts";
-import type { Figures, OrderFigures } from "./figures.ts";
+import type { Figures, OrderFigures } from "./figures/figures.ts";
+import type { Check } from "./figures/readiness.ts";
+import { Tally } from "./figures/tally.ts";
 import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
 import type { MemberOptions } from "./member-options.ts";
@@ -24,12 +26,10 @@ import { RaftOrder } from "./order/order-raft.ts";
 import { foundingPlace, startOf } from "./order/raft-settings.ts";
 import { StateTime } from "./order/state-time.ts";
 import { entryWeight, inputsPerLook, lookMs, turnMsMax, waitingMsMax } from "./pace.ts";
-import type { Check } from "./readiness.ts";
 import { Replica } from "./replica.ts";
 import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 import { Downloads } from "./snapshots/downloads.ts";
 import { recoverState } from "./snapshots/recovered-state.ts";
-import { Tally } from "./tally.ts";
 import { slowTurnMs } from "./trace.ts";
 
 export class Member {

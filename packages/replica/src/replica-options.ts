@@ -3,6 +3,7 @@ import type { Tree } from "@copse/tree";
 import type { BudgetLimits } from "./connections/budgets.ts";
 import type { ClassBudgets } from "./connections/holders.ts";
 import type { Consensus, EnsembleOptions, EnsembleState } from "./ensemble/ensemble-options.ts";
+import type { Tally } from "./figures/tally.ts";
 import type { History } from "./following/history.ts";
 import type { Applier } from "./order/applier.ts";
 import type { Order } from "./order/order.ts";
@@ -13,7 +14,6 @@ import type { AdmissionOptions } from "./sessions/admission.ts";
 import type { PolicySettings } from "./sessions/policy.ts";
 import type { Compaction } from "./snapshots/compaction.ts";
 import type { Downloads } from "./snapshots/downloads.ts";
-import type { Tally } from "./tally.ts";
 import type { Trace } from "./trace.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {

@@ -5,7 +5,7 @@
  * they happened; what a turn of the loop has gathered (proposals, barriers) leaves at the turn's end, together. What
  * comes back from the order is an input like any other.
  */
-import { closeCode, jsonReplies, type MemberStats } from "@copse/protocol";
+import { closeCode, jsonReplies } from "@copse/protocol";
 import { Budgets } from "./connections/budgets.ts";
 import type { Connection, ConnectionHost } from "./connections/connection.ts";
 import { Connections } from "./connections/connections.ts";
@@ -14,7 +14,9 @@ import { Intake } from "./connections/intake.ts";
 import { Turn } from "./connections/turn.ts";
 import { type Effect, Effects } from "./effect.ts";
 import { Ensemble } from "./ensemble/ensemble.ts";
-import { type Figures, figuresOf, statsOf } from "./figures.ts";
+import { type Figures, figuresOf } from "./figures/figures.ts";
+import { Observed } from "./figures/observed.ts";
+import { type Check, checksOf } from "./figures/readiness.ts";
 import { Sight } from "./following/sight.ts";
 import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
@@ -23,7 +25,6 @@ import { Coordinator, traceCoordinator } from "./order/coordinator.ts";
 import type { OrderEvent } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
-import { type Check, checksOf } from "./readiness.ts";
 import type { ReplicaOptions, ReplicaState } from "./replica-options.ts";
 import { Queues } from "./requests/queues.ts";
 import { Requests } from "./requests/requests.ts";
@@ -55,6 +56,7 @@ export class Replica {
   readonly #coordinator: Coordinator = new Coordinator();
   readonly #policy: Policy;
   readonly #lapses: Lapses;
+  readonly #observed: Observed;
 
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
@@ -74,6 +76,15 @@ export class Replica {
       requestsMax: limits.requests,
     };
     this.#connections = new Connections(this.#host, clock, state.unsent);
+    this.#observed = new Observed({
+      ...state,
+      clock,
+      figures: () => this.figures,
+      member: options.member,
+      coordinator: this.#coordinator,
+      role: () => this.ensemble.role,
+      nameOf: (session) => this.#sessions.nameOf(session),
+    });
     this.#policy = new Policy(options.policy);
     const policy = this.#policy;
     const sight = new Sight(tree, policy);
@@ -112,15 +123,10 @@ export class Replica {
     this.ensemble = new Ensemble(
       { ...options, limits: { ephemerals, recursiveDeletes, identities } },
       {
-        tree,
-        time,
+        ...common,
         consensus,
         coordinator: this.#coordinator,
-        proposals: this.#proposals,
-        clock,
         random,
-        tally: state.tally,
-        trace: options.trace,
         tellPeers: state.tellPeers,
         found,
         takeSnapshot: () => compaction.take(),
@@ -170,7 +176,7 @@ export class Replica {
         queues: this.#queues,
         subscriptionsOf: (connection) => this.#subscriptions.count(connection),
         watchers: (path, most) => this.#watches.watchersOf(path, most),
-        stats: () => this.#stats(),
+        observed: this.#observed,
         now: clock.now,
       },
     });
@@ -263,6 +269,7 @@ export class Replica {
     this.ensemble.look();
     this.#proposals.tick();
     this.#waits.tick(this.#options.clock.now());
+    this.#observed.tick();
   }
 
   /** A turn of the loop begins, or goes on: it is over after so many milliseconds. */
@@ -324,13 +331,6 @@ export class Replica {
     });
   }
 
-  #stats(): MemberStats {
-    const { member, term } = this.#coordinator;
-    const own = { member: this.#options.member, role: this.ensemble.role, leader: member, term };
-    const { committed, compaction, syncMsP99 } = this.#state;
-    return statsOf(this.figures, own, { committed: committed(), snapshotTime: compaction.newestTime, syncMsP99: syncMsP99() });
-  }
-
   #closed(number: number): void {
     const connection = this.#connections.closed(number);
     if (connection === undefined) return;
@@ -354,6 +354,7 @@ export class Replica {
             queues: this.#queues,
             onApplied: (txn, applied) => {
               this.#sessions.applied(txn, applied);
+              this.#observed.recent.note(txn, applied);
               this.ensemble.applied(txn);
             },
           });

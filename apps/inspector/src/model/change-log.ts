@@ -1,30 +1,43 @@
 /**
- * What happens in the whole tree: one recursive watch at the root, which brings no data and no state.
+ * What happens in the whole tree: one recursive watch at the root, which brings no data and no state; and, for admins, what the member
+ * remembers from before this page was opened, and who made each change.
  *
  * Invariants: it keeps the newest changes alone; how many happen in a second is counted whether they are kept or not.
  */
-import type { Copse, WatchEvent } from "@copse/client";
+import type { Copse, ShownChange, WatchEvent } from "@copse/client";
 
 export interface LoggedChange {
-  readonly kind: WatchEvent["event"];
+  readonly kind: WatchEvent["event"] | ShownChange["kind"];
   readonly path: string;
   readonly zxid: number;
-  /** When this page heard of it, in milliseconds since the epoch. */
+  /** When it happened, as far as the member says it, else when this page heard of it; in milliseconds since the epoch. */
   readonly at: number;
+  /** Who made it, where the member says it. */
+  readonly by?: string;
 }
 
 /** Changes that are kept. */
 const keptMax = 2_000;
+/** The member is asked at most so often who made the newest changes, and at least so often while the page is looked at, in milliseconds. */
+const askMs = 500;
+const idleMs = 2_000;
 
 export class ChangeLog {
   /** The newest last. */
   #kept: LoggedChange[] = [];
   readonly #listeners: Set<(change: LoggedChange) => void> = new Set();
+  readonly #toldListeners: Set<() => void> = new Set();
   #total = 0;
   /** Changes of the present second and of the one before. */
   #second = { at: 0, count: 0, before: 0 };
 
+  /** The newest change that the member has told of; null where it tells this user nothing. */
+  #toldZxid: number | null = 0;
+  #isAsking = false;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+
   constructor(copse: Copse) {
+    this.#ask(copse);
     // A watch that the server refuses leaves the log as it is; everything else in the page goes on.
     this.#follow(copse).catch(() => {});
   }
@@ -59,11 +72,54 @@ export class ChangeLog {
       this.#kept.push(change);
       if (this.#kept.length >= 2 * keptMax) this.#kept = this.#kept.slice(-keptMax);
       for (const listener of this.#listeners) listener(change);
+      this.#ask(copse);
     }
+  }
+
+  /** Has the member tell what it remembers; what it has told stands in the place of what the watch has brought. */
+  #ask(copse: Copse): void {
+    if (this.#isAsking || this.#toldZxid === null) return;
+    this.#isAsking = true;
+    const after = this.#toldZxid;
+    const again = (): void => {
+      this.#isAsking = false;
+      const isBehind = this.#kept.some(({ zxid }) => zxid > (this.#toldZxid ?? Number.POSITIVE_INFINITY));
+      if (isBehind) return this.#ask(copse);
+      // What happened before the watch was set, nothing else tells.
+      clearTimeout(this.#idle);
+      this.#idle = setTimeout(() => document.visibilityState === "visible" && this.#ask(copse), idleMs);
+    };
+    const told = (changes: readonly ShownChange[]): void => {
+      const newest = changes[changes.length - 1]?.zxid ?? after;
+      this.#toldZxid = Math.max(after, newest);
+      const older = this.#kept.filter(({ zxid }) => zxid <= after);
+      const newer = this.#kept.filter(({ zxid }) => zxid > newest);
+      this.#kept = [...older, ...changes.map(loggedOf), ...newer].slice(-keptMax);
+      for (const listener of this.#toldListeners) listener();
+    };
+    copse
+      .recent({ changes: after })
+      .then(({ changes = [] }) => told(changes))
+      // Who is no admin sees what the watch brings.
+      .catch(() => (this.#toldZxid = null))
+      .finally(() => setTimeout(again, askMs));
+  }
+
+  /** Calls `listener` when the member has told who made changes; gives what stops that. */
+  listenToTold(listener: () => void): () => void {
+    this.#toldListeners.add(listener);
+    return () => this.#toldListeners.delete(listener);
   }
 
   #turn(second: number): void {
     if (second === this.#second.at) return;
     this.#second = { at: second, count: 0, before: second === this.#second.at + 1 ? this.#second.count : 0 };
   }
+}
+
+function loggedOf({ kind, path, zxid, time, session, name, identities, op, address }: ShownChange): LoggedChange {
+  const shown = identities.map(({ scheme, id }) => (scheme === "super" ? "super" : `${scheme} ${id}`));
+  const who = [...(name === undefined ? [] : [name]), ...shown];
+  const by = session === null ? "the ensemble" : op === "expire" ? "an expired session" : who.join(", ") || (address ?? session);
+  return { kind, path, zxid, at: time, by };
 }

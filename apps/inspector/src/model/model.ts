@@ -65,6 +65,7 @@ export class Model {
     this.changes = new ChangeLog(copse);
     this.permissions = new Permissions(copse, () => this.#changed());
     this.changes.listen(({ path }) => this.#noteHidden(path));
+    this.changes.listenToTold(() => this.#changed());
     copse.status.subscribe(() => this.#changed());
     copse.identities.subscribe(() => this.#changed());
     this.expand("/");

@@ -9,11 +9,13 @@ import { numberOf } from "../parts/wording.ts";
 
 /** Rows in the page; the log holds more, for the filter. */
 const shownMax = 300;
-const glyph = { created: "+", changed: "±", deleted: "−", childrenChanged: "", resync: "…" } as const;
+const glyph = { created: "+", changed: "±", deleted: "−", acl: "⚿", children: "", childrenChanged: "", resync: "…" } as const;
 const words = {
   created: "created",
   changed: "changed",
   deleted: "deleted",
+  acl: "access",
+  children: "children",
   childrenChanged: "children",
   resync: "some were missed",
 } as const;
@@ -67,6 +69,7 @@ export class ChangesView extends LitElement {
           <option value="created">created</option>
           <option value="changed">changed</option>
           <option value="deleted">deleted</option>
+          <option value="acl">access</option>
         </select>
         <button aria-pressed=${this.held !== null} @click=${() => (this.held = this.held === null ? [...changes.kept] : null)}>
           ${this.held === null ? "Pause" : "Resume"}
@@ -79,7 +82,7 @@ export class ChangesView extends LitElement {
 
   #empty(count: number): TemplateResult {
     return count === 0
-      ? html`<p class="empty">Nothing has changed since this page was opened. Try: npx copse create /hello world</p>`
+      ? html`<p class="empty">Nothing has changed yet. Try: npx copse create /hello world</p>`
       : html`<p class="empty">No change fits the filter.</p>`;
   }
 
@@ -91,16 +94,18 @@ export class ChangesView extends LitElement {
             <th>Time</th>
             <th>Kind</th>
             <th>Path</th>
+            <th>By</th>
             <th class="number">zxid</th>
           </tr>
         </thead>
         <tbody>
           ${wanted.map(
-            ({ kind, path, zxid, at }) =>
+            ({ kind, path, zxid, at, by }) =>
               html`<tr>
                 <td class="mono">${new Date(at).toLocaleTimeString("sv")}.${String(at % 1_000).padStart(3, "0")}</td>
                 <td class="kind"><span aria-hidden="true">${glyph[kind]}</span> ${words[kind]}</td>
                 <td class="mono"><a href=${znodeHash(path)}>${path}</a></td>
+                <td>${by ?? "–"}</td>
                 <td class="number">${zxid}</td>
               </tr>`,
           )}

@@ -1,10 +1,10 @@
-/** The members, what this one does, and the last ten minutes of it: as charts, and as a table for readers who can't see them. */
-import type { MemberStats } from "@copse/client";
-import { css, html, LitElement, type TemplateResult } from "lit";
+/** The members, what this one does, and the last hour of it: as charts, and as a table for readers who can't see them. */
+import type { MemberSample, MemberStats } from "@copse/client";
+import { css, html, LitElement, nothing, type TemplateResult } from "lit";
 import type { Model } from "../model/model.ts";
 import { Poll } from "../model/poll.ts";
 import type { Chart } from "../parts/chart.ts";
-import { Figures, type Sample } from "../parts/figures.ts";
+import { Figures } from "../parts/figures.ts";
 import { controls, wholeView } from "../parts/shared-styles.ts";
 import { numberOf, spanOf } from "../parts/wording.ts";
 
@@ -14,6 +14,7 @@ interface ShownMember {
   readonly url: string;
   readonly state: "up" | "down";
   readonly zxid: number;
+  readonly drained?: true;
 }
 
 interface Seen {
@@ -21,14 +22,17 @@ interface Seen {
   readonly stats: MemberStats | null;
 }
 
-type Line = "requests" | "latencyMs" | "events";
-const lines: readonly { readonly name: Line; readonly title: string; readonly unit: string }[] = [
-  { name: "requests", title: "Requests a second, of this member", unit: "" },
-  { name: "latencyMs", title: "Request latency", unit: " ms" },
-  { name: "events", title: "Txns a second, of the ensemble", unit: "" },
+type Line = Exclude<keyof MemberSample, "time">;
+const lines: readonly { readonly name: Line; readonly title: string; readonly head: string; readonly unit: string }[] = [
+  { name: "requests", title: "Requests a second, of this member", head: "Requests/s", unit: "" },
+  { name: "answerMs", title: "Time to answer, mean", head: "Answer, ms", unit: " ms" },
+  { name: "txns", title: "Txns a second, of the ensemble", head: "Txns/s", unit: "" },
+  { name: "syncMs", title: "Disk: one write of the log, mean", head: "Disk, ms", unit: " ms" },
+  { name: "connections", title: "Connections of this member", head: "Connections", unit: "" },
+  { name: "sessions", title: "Sessions of the ensemble", head: "Sessions", unit: "" },
 ];
-/** Rows of the table beside the charts: one for each so many seconds. */
-const tableSeconds = 60;
+/** Rows of the table beside the charts: one for each so many samples, which are ten seconds apart. */
+const rowSamples = 30;
 
 export class EnsembleView extends LitElement {
   static override properties = { model: { attribute: false } };
@@ -122,10 +126,10 @@ export class EnsembleView extends LitElement {
           </thead>
           <tbody>
             ${members.map(
-              ({ id, role, url, state, zxid }) =>
+              ({ id, role, url, state, zxid, drained }) =>
                 html`<tr class=${state}>
                   <td class="mono">${id}</td>
-                  <td>${state === "up" ? "up" : "down ✕"}</td>
+                  <td>${state === "up" ? "up" : "down ✕"}${drained === true ? ", drained" : nothing}</td>
                   <td>${role}</td>
                   <td class="mono">${url}</td>
                   <td class="number">${numberOf(zxid)}</td>
@@ -145,7 +149,7 @@ export class EnsembleView extends LitElement {
       ["applied log index", numberOf(stats.index)],
       ["committed, not yet applied", numberOf(Math.max(0, stats.committed - stats.index))],
       ["disk, p99", stats.syncMsP99 === null ? "–" : `${stats.syncMsP99.toFixed(1)} ms`],
-      ["newest snapshot", stats.snapshotAgeMs === null ? "none yet" : `${spanOf(stats.snapshotAgeMs)} old`],
+      ["newest snapshot", stats.snapshotAgeMs === null ? "empty tree" : `${spanOf(stats.snapshotAgeMs)} old`],
       ["snapshots since start", numberOf(stats.snapshots)],
       ["connections", numberOf(stats.connections)],
       ["sessions", numberOf(stats.sessions)],
@@ -154,6 +158,7 @@ export class EnsembleView extends LitElement {
       ["subscriptions", numberOf(stats.subscriptions)],
       ["pending transactions", numberOf(stats.pendingTxns)],
     ];
+    const hasSamples = (this.#figures?.samples.length ?? 0) > 0;
     return html`<h3>This member</h3>
       <dl>
         ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
@@ -161,7 +166,9 @@ export class EnsembleView extends LitElement {
       <div class="charts">
         ${lines.map(
           ({ name, title }) =>
-            html`<figure><figcaption>${title}, last ten minutes</figcaption><div class="plot" data-line=${name} aria-hidden="true"></div></figure>`,
+            html`<figure><figcaption>${title}, last hour</figcaption><div class="plot" data-line=${name} aria-hidden="true">${
+              hasSamples ? nothing : html`<p class="empty">no data yet</p>`
+            }</div></figure>`,
         )}
       </div>
       ${this.#table()}`;
@@ -169,25 +176,24 @@ export class EnsembleView extends LitElement {
 
   #table(): TemplateResult {
     const samples = this.#figures?.samples ?? [];
-    const minutes: Sample[][] = [];
-    for (let end = samples.length; end > 0; end -= tableSeconds) minutes.push(samples.slice(Math.max(0, end - tableSeconds), end));
-    const mean = (of: readonly Sample[], name: Line): string => (of.reduce((sum, sample) => sum + sample[name], 0) / of.length).toFixed(1);
+    const rows: (readonly MemberSample[])[] = [];
+    for (let end = samples.length; end > 0; end -= rowSamples) rows.push(samples.slice(Math.max(0, end - rowSamples), end));
+    const mean = (of: readonly MemberSample[], name: Line): string =>
+      (of.reduce((sum, sample) => sum + sample[name], 0) / of.length).toFixed(1);
     return html`<details>
-      <summary>Show as a table, per minute</summary>
-      <div class="scrolls" tabindex="0" role="region" aria-label="Figures of the last ten minutes">
+      <summary>Show as a table, five minutes a row</summary>
+      <div class="scrolls" tabindex="0" role="region" aria-label="Figures of the last hour">
         <table>
           <thead>
             <tr>
               <th>Until</th>
-              <th class="number">Requests/s</th>
-              <th class="number">Answer, ms</th>
-              <th class="number">Txns/s</th>
+              ${lines.map(({ head }) => html`<th class="number">${head}</th>`)}
             </tr>
           </thead>
           <tbody>
-            ${minutes.map(
+            ${rows.map(
               (of) => html`<tr>
-                <td>${new Date(of[of.length - 1]!.at * 1_000).toLocaleTimeString("sv")}</td>
+                <td>${new Date(of[of.length - 1]!.time).toLocaleTimeString("sv")}</td>
                 ${lines.map(({ name }) => html`<td class="number">${mean(of, name)}</td>`)}
               </tr>`,
             )}
@@ -205,7 +211,7 @@ export class EnsembleView extends LitElement {
     const { drawChart } = await import("../parts/chart.ts");
     this.#isDrawing = false;
     if (!this.isConnected) return;
-    const times = samples.map(({ at }) => at);
+    const times = samples.map(({ time }) => time / 1_000);
     for (const place of places) {
       const line = lines.find(({ name }) => name === place.dataset["line"])!;
       let chart = this.#charts.get(line.name);

@@ -3,7 +3,7 @@
  *
  * All but `quotas` and `ensemble` need admin on `/`.
  */
-import type { MemberStats, Revocation, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
+import type { MemberStats, Results, Revocation, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
 import { decodeBase64 } from "../base64.ts";
 import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
 import type { MemberWanted, Page, SearchPage } from "./inspection.ts";
@@ -80,7 +80,17 @@ export class OperatorCalls extends EventTarget {
    * @example const { role, syncMsP99 } = await copse.stats();
    */
   async stats(options: CallOptions = {}): Promise<MemberStats> {
-    return (await this.#call({ op: "stats" }, options, false)).stats;
+    return (await this.recent({}, options)).stats;
+  }
+
+  /**
+   * The figures of the member that answers, with those of its last hour that were taken after the time `history`, in milliseconds since the
+   * epoch, and the newest changes after the zxid `changes`, with who made them (SPEC I5).
+   * @throws CopseError NO_AUTH without admin on `/`
+   * @example const { changes } = await copse.recent({ changes: 0 });
+   */
+  async recent(wanted: { history?: number; changes?: number }, options: CallOptions = {}): Promise<Results["stats"]> {
+    return this.#call({ op: "stats", ...wanted }, options, false);
   }
 
   /**

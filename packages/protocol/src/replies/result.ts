@@ -5,7 +5,7 @@ import type { AclItem, Identity } from "../acl.ts";
 import type { Limits } from "../limits.ts";
 import type { Refusal } from "./error-code.ts";
 import type { SubscribedZnode } from "./event.ts";
-import type { MemberStats, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "./shown.ts";
+import type { MemberSample, MemberStats, ShownChange, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "./shown.ts";
 import type { Stat } from "./stat.ts";
 
 /** The data of a znode: text, or bytes as base64, or neither for no data. */
@@ -98,7 +98,11 @@ export interface Results {
   queues: Paged & { readonly queues: readonly ShownQueue[] };
   watchers: { readonly watchers: readonly ShownWatcher[] };
   search: { readonly paths: readonly string[]; readonly looked: number; readonly after?: string };
-  stats: { readonly stats: MemberStats };
+  stats: {
+    readonly stats: MemberStats;
+    readonly history?: { readonly everyMs: number; readonly samples: readonly MemberSample[] };
+    readonly changes?: readonly ShownChange[];
+  };
   subscribe: {
     readonly sub: number;
     readonly resumed: boolean;

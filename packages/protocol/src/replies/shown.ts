@@ -98,6 +98,36 @@ export interface MemberStats {
   readonly overBudget: Readonly<Record<string, number>>;
 }
 
+/** A member's figures over ten seconds; `time` is when they ended, by its wall clock, in milliseconds since the epoch. */
+export interface MemberSample {
+  readonly time: number;
+  /** Requests and txns a second; txns are those of the whole ensemble. */
+  readonly requests: number;
+  readonly txns: number;
+  /** Means: from a request's arrival until its answer, and one write of the log with its sync. */
+  readonly answerMs: number;
+  readonly syncMs: number;
+  /** At its end. */
+  readonly connections: number;
+  readonly sessions: number;
+  readonly pending: number;
+}
+
+/** A change, and who made it. `time` is the state's. */
+export interface ShownChange {
+  readonly zxid: number;
+  readonly time: number;
+  readonly kind: "created" | "changed" | "deleted" | "acl";
+  readonly path: string;
+  /** The request, or what the ensemble did by itself: expire, reap, close, configure. */
+  readonly op: string;
+  readonly session: string | null;
+  readonly address: string | null;
+  /** What the session's client calls itself, where it was connected to the member that answers. */
+  readonly name?: string;
+  readonly identities: readonly Pick<Identity, "scheme" | "id">[];
+}
+
 /** A bound on a subtree, and what is used of it: znodes, the path itself included, and bytes of data. Soft bounds only tell. */
 export interface ShownQuota {
   readonly path: string;

@@ -69,7 +69,8 @@ export type InspectionOp =
       readonly after: string | null;
       readonly limit: number | null;
     }
-  | { readonly op: "stats" }
+  /** With samples that were taken after `history`, and changes after the zxid `changes`; without them for null. */
+  | { readonly op: "stats"; readonly history: number | null; readonly changes: number | null }
   /** Whose credentials are refused. */
   | { readonly op: "revoked" };
 
@@ -213,7 +214,10 @@ function decodeOp(reader: FieldReader, id: number, ack: number): Request | Refus
       return readRequest(reader, id, ack, { op: "ensemble", compares: reader.flag("compare") });
     case "snapshot":
       return readRequest(reader, id, ack, { op: "snapshot", offset: reader.integer("offset", 0, 0) });
-    case "stats":
+    case "stats": {
+      const history = reader.optionalInteger("history", 0);
+      return readRequest(reader, id, ack, { op: "stats", history, changes: reader.optionalInteger("changes", 0) });
+    }
     case "revoked":
     case "whoami":
     case "sync":

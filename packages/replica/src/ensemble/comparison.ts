@@ -6,10 +6,10 @@
  */
 import { type Refusal, refuse } from "@copse/protocol";
 import { DigestReader, type Tree } from "@copse/tree";
+import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
-import type { Tally } from "../tally.ts";
 import type { Trace } from "../trace.ts";
 import type { PeerMessage } from "./peer-message.ts";
 

@@ -2,11 +2,11 @@
 import type { AclItem } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import type { Tree, TreeLimits } from "@copse/tree";
+import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { StateTime } from "../order/state-time.ts";
 import type { Clock, PeerAddress, Random } from "../ports.ts";
-import type { Tally } from "../tally.ts";
 import type { Trace } from "../trace.ts";
 import type { PeerMessage } from "./peer-message.ts";
 

@@ -23,10 +23,10 @@ import {
 } from "@copse/raft";
 import type { Consensus } from "../ensemble/ensemble-options.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
+import type { Tally } from "../figures/tally.ts";
 import type { Clock } from "../ports.ts";
 import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
-import type { Tally } from "../tally.ts";
 import { slowSyncMs, type Trace } from "../trace.ts";
 import { Barriers } from "./barriers.ts";
 import type { Order, OrderEvent, OrderedEntry } from "./order.ts";

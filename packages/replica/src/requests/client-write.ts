@@ -8,9 +8,9 @@ import { closeCode, type ErrorCode } from "@copse/protocol";
 import type { Applied, Tree, WriteTxn } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Slot } from "../connections/slot.ts";
+import type { Tally } from "../figures/tally.ts";
 import type { PendingTxn } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
-import type { Tally } from "../tally.ts";
 import { type Audit, auditOf, type Denied, denialOf, permissionOf } from "./audit.ts";
 
 /** What all writes of a member share. */

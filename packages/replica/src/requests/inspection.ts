@@ -8,17 +8,18 @@ import {
   type Identity,
   type InspectionOp,
   joinPath,
-  type MemberStats,
   type Members,
   type Refusal,
   type ReplyWriter,
   refuse,
+  type ShownChange,
   type ShownQueue,
   type ShownSession,
   type WatchKind,
 } from "@copse/protocol";
 import type { Caller, Session, Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
+import type { Observed } from "../figures/observed.ts";
 import type { Sight } from "../following/sight.ts";
 import type { Queues } from "./queues.ts";
 import { search } from "./search.ts";
@@ -29,8 +30,7 @@ export interface Inspected {
   readonly queues: Queues;
   readonly subscriptionsOf: (connection: Connection) => number;
   readonly watchers: (path: string, most: number) => readonly (readonly [Connection, readonly WatchKind[]])[];
-  /** Numbers and names of this member. */
-  readonly stats: () => MemberStats;
+  readonly observed: Observed;
   /** On the member's clock, in milliseconds. */
   readonly now: () => number;
 }
@@ -68,7 +68,11 @@ export function answerInspection(
       return replies.result("search", after === null ? { paths, looked } : { paths, looked, after });
     }
     case "stats":
-      return replies.result("stats", { stats: inspected.stats() });
+      return replies.result("stats", {
+        stats: inspected.observed.stats(),
+        ...(op.history === null ? {} : { history: inspected.observed.history(op.history) }),
+        ...(op.changes === null ? {} : { changes: shownChanges(op.changes, inspected, isShown) }),
+      });
     case "revoked":
       return replies.result("revoked", { list: tree.revocations.all().map(({ identity, before, at }) => ({ identity, before, at })) });
   }
@@ -94,6 +98,15 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
   };
   const { items, ...more } = selected(tree.sessions.values(), ({ id }) => id, paged);
   return { items: items.map(shown), ...more };
+}
+
+/** The newest of a page, oldest first. */
+function shownChanges(after: number, { observed }: Inspected, isShown: (path: string) => boolean): readonly ShownChange[] {
+  const shown = [...observed.recent.after(after)].filter(({ path }) => isShown(path));
+  return shown.slice(-pageItemsMax).map(({ identities, name, ...change }) => {
+    const shownIdentities = identities.map((identity) => ({ scheme: identity.scheme, id: shownId(identity) }));
+    return { ...change, ...(name === "" ? {} : { name }), identities: shownIdentities };
+  });
 }
 
 /** Without what a password hashes to; ids of tokens are shown whole. */

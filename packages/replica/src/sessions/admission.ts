@@ -30,12 +30,12 @@ import type { Connection } from "../connections/connection.ts";
 import type { Holder, Holders } from "../connections/holders.ts";
 import { type AuthOutcome, authFailed, identitiesOf, needsFormat5, notLetIn, split } from "../connections/proof.ts";
 import type { Effects } from "../effect.ts";
+import type { Tally } from "../figures/tally.ts";
 import type { Sight } from "../following/sight.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock, Hash, Random } from "../ports.ts";
 import { type Audit, authFailure } from "../requests/audit.ts";
 import type { Waits } from "../requests/waits.ts";
-import type { Tally } from "../tally.ts";
 import { holderKeyOf, type Policy } from "./policy.ts";
 import { noCoordinator, type Sessions } from "./sessions.ts";
 

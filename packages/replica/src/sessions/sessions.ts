@@ -9,11 +9,11 @@ import type { Applied, Tree, Txn, WriteTxn } from "@copse/tree";
 import type { Budgets } from "../connections/budgets.ts";
 import type { Connection } from "../connections/connection.ts";
 import type { Effects } from "../effect.ts";
+import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
 import type { Clock } from "../ports.ts";
 import type { Waits } from "../requests/waits.ts";
-import type { Tally } from "../tally.ts";
 import type { Trace } from "../trace.ts";
 import type { Lapses } from "./lapses.ts";
 import { SessionExpiry } from "./session-expiry.ts";
@@ -214,6 +214,11 @@ export class Sessions {
     this.#orphanedAt = this.#state.coordinator.member === null ? (this.#orphanedAt ?? now) : null;
     this.#startAll(now);
     this.#state.lapses.restart();
+  }
+
+  /** What the client of a session calls itself, where it is connected to this member and says so; else "". */
+  nameOf(session: string): string {
+    return this.#bySession.get(session)?.name ?? "";
   }
 
   /** Another state has taken the place of the present one. */

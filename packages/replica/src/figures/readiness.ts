@@ -1,6 +1,6 @@
 /** What has to hold before clients are sent to a member: each check says why it fails, in words for operators. */
-import type { Ensemble } from "./ensemble/ensemble.ts";
-import { drained, removed } from "./sessions/sessions.ts";
+import type { Ensemble } from "../ensemble/ensemble.ts";
+import { drained, removed } from "../sessions/sessions.ts";
 
 export interface Check {
   readonly name: string;

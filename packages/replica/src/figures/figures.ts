@@ -3,8 +3,8 @@
  */
 import type { MemberStats } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
-import type { Budgets } from "./connections/budgets.ts";
-import type { StateTime } from "./order/state-time.ts";
+import type { Budgets } from "../connections/budgets.ts";
+import type { StateTime } from "../order/state-time.ts";
 
 export interface Figures {
   readonly connections: number;
