@@ -10,7 +10,7 @@ import { expectRollingRestart } from "../support/rolling-restart.ts";
 
 afterEach(killAll);
 
-it("[F1] upgrades an ensemble of the previous build member by member, under a session with a lock and a subscriber", async () => {
+it("[F1] upgrades an ensemble of the previous build member by member, and takes it back, under a session with a lock and a subscriber", async () => {
   const commit = previousCommit();
   if (commit === null) return console.warn("SKIPPED: a rolling upgrade needs the commit before; this clone is shallow");
   const ensemble = await EnsembleProcesses.start(3, { command: buildCommit(commit) });
@@ -19,5 +19,10 @@ it("[F1] upgrades an ensemble of the previous build member by member, under a se
   ensemble.command = command;
   await expectRollingRestart(ensemble);
   expect((await client.get("/written-before", { linearizable: true })).data).toBe("kept");
+  // And back, as long as nothing was used that only the newer one reads.
+  await client.set("/written-before", "and changed");
+  ensemble.command = buildCommit(commit);
+  await expectRollingRestart(ensemble);
+  expect((await client.get("/written-before", { linearizable: true })).data).toBe("and changed");
   await client.close();
 });

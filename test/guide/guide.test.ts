@@ -157,7 +157,9 @@ describe("the guide", () => {
   it("names no flag in what is only read that the command does not have", () => {
     const { stdout } = spawnSync(process.execPath, [join(root, "apps/cli/bin/copse.js"), "serve", "--help"], { encoding: "utf8" });
     const texts = pages.flatMap((page) => blocksOf(page)).filter(({ language }) => language === "text");
-    const flags = texts.flatMap(({ code }) => code.match(/--[a-z-]+/g) ?? []);
+    const lines = texts.flatMap(({ code }) => code.replace(/\\\n\s*/g, "").split("\n"));
+    // Of a command that starts another one, what comes after the name of ours.
+    const flags = lines.flatMap((line) => /\bcopse serve .*/.exec(line)?.[0].match(/--[a-z-]+/g) ?? []);
     expect(flags.length).toBeGreaterThan(5);
     expect(flags.filter((flag) => !stdout.includes(`${flag} `))).toEqual([]);
   });

@@ -15,7 +15,7 @@ export async function expectRollingRestart(ensemble: EnsembleProcesses): Promise
   const held = await lock(holder, "/lock");
   const session = holder.sessionId;
   const follower = await connect(ensemble.urls);
-  await holder.create("/n", "0");
+  await holder.create("/n", "0", { ephemeral: true });
   await follower.sync();
   const seen: string[] = [];
   const broken: Change[] = [];

@@ -26,7 +26,7 @@ export class OperatorCalls extends EventTarget {
 
   /**
    * The members, their roles and their state.
-   * @param options.compare with what each member's tree hashes to, all at the zxid `comparedAt`; for admins. It may take half a minute.
+   * @param options.compare with what each member's tree hashes to, all at the zxid `comparedAt`; for admins. With a large tree it takes minutes.
    * @throws CopseError with `compare`: NO_AUTH; UNAVAILABLE where the members can't be asked
    * @example const { leader, members } = await copse.ensemble();
    */

@@ -15,10 +15,11 @@ import type { PeerMessage } from "./peer-message.ts";
 
 /** The format of txns that has the one which marks a place. */
 export const comparedFormat = 7;
-/** How long a tick hashes, in milliseconds: a tenth of the time between two. */
-const workMs = 5;
-/** How long whoever has asked waits for the others, in milliseconds. */
+/** How long a tick hashes, in milliseconds: a small part of the time between two. */
+const workMs = 15;
+/** How long the others are waited for once this member has its hash, and how long at most altogether, in milliseconds. */
 const waitMs = 30_000;
+const waitMsMax = 600_000;
 
 /** Hashes by member, of the tree at one place. */
 export interface Compared {
@@ -45,7 +46,8 @@ export interface ComparisonOptions {
 interface Place {
   readonly index: number;
   readonly zxid: number;
-  readonly startedAt: number;
+  /** When this member had its hash; null before that. */
+  hashedAt: number | null;
   /** Null once this member has its hash. */
   reader: DigestReader | null;
   isFinished: boolean;
@@ -68,7 +70,7 @@ export class Comparison {
     this.#askedAt = options.clock.now();
   }
 
-  /** Compares. @param done gets what the members have said, some half a minute later at the latest, or why there is nothing */
+  /** Compares. @param done gets what the members have said by half a minute after this one, or why there is nothing */
   compare(done: Done): void {
     const { canUse, tree, clock } = this.#options;
     if (!canUse(comparedFormat)) return done(refuse("UNAVAILABLE", "a member of the ensemble runs a build that does not support this yet"));
@@ -82,7 +84,7 @@ export class Comparison {
     const { index, zxid } = tree;
     this.#place?.reader?.close();
     this.#askedAt = clock.now();
-    this.#place = { index, zxid, startedAt: clock.now(), reader: new DigestReader(tree), isFinished: false };
+    this.#place = { index, zxid, hashedAt: null, reader: new DigestReader(tree), isFinished: false };
     this.#hashes = new Map();
     for (const [member, said] of this.#early) {
       if (said.index === index) this.#note(member, said.hash);
@@ -100,8 +102,9 @@ export class Comparison {
     const { clock, coordinator, everyMs, canUse } = this.#options;
     const now = clock.now();
     this.#work(now);
-    if (this.#place !== null && now - this.#place.startedAt >= waitMs) this.#finish();
-    const late = this.#waiting.filter(({ since }) => now - since >= 2 * waitMs);
+    const { hashedAt = null } = this.#place ?? {};
+    if (hashedAt !== null && now - hashedAt >= waitMs) this.#finish();
+    const late = this.#waiting.filter(({ since }) => now - since >= waitMsMax);
     this.#waiting = this.#waiting.filter((one) => !late.includes(one));
     for (const { done } of late) done(refuse("UNAVAILABLE", "the members could not be asked in time"));
     if (!coordinator.isHere || now - this.#askedAt < everyMs) return;
@@ -120,6 +123,7 @@ export class Comparison {
       const hash = place.reader.step();
       if (hash === null) continue;
       place.reader = null;
+      place.hashedAt = clock.now();
       tell({ kind: "hash", index: place.index, hash });
       this.#note(member, hash);
     }

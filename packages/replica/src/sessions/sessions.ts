@@ -39,7 +39,7 @@ export interface SessionsState {
 const orphanMs = 2_000;
 export const noCoordinator: Refusal = refuse("UNAVAILABLE", "no quorum: there is no coordinator");
 /** Connections that a drained member closes in one tick. */
-const drainedAtOnce = 100;
+const drainedAtOnce = 200;
 
 export const drained: Refusal = refuse("UNAVAILABLE", "this member is drained: it takes no clients until copse drain ID --off");
 export const removed: Refusal = refuse(
