@@ -112,7 +112,15 @@ describe("installed in an empty folder", () => {
       types: [],
     };
     writeFileSync(join(installed, "tsconfig.json"), JSON.stringify({ compilerOptions: options, files: ["all.mts"] }));
-    const paths = ["client", "client/immer", "client/path", "client/subtree", "client/subtree-text", "testing"].concat(
+    const paths = [
+      "client",
+      "client/immer",
+      "client/path",
+      "client/subtree",
+      "client/subtree-restore",
+      "client/subtree-text",
+      "testing",
+    ].concat(
       Object.keys((JSON.parse(readFileSync(join(root, "packages/recipes/package.json"), "utf8")) as { exports: object }).exports).map(
         (path) => `recipes/${path.slice(2)}`,
       ),

@@ -153,6 +153,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     .option("--conflict <policy>", "fail, skip or overwrite where a znode exists", "fail")
     .option("--no-acls", "without the ACLs that the file has")
     .option("--no-counters", "sequence numbers begin anew; else it takes an admin")
+    .option("--replace", "make the subtree what the file says, in one txn, or change nothing; what is not in the file goes")
+    .option("--dry-run", "with --replace: print what would be created (+), changed (~) and deleted (-)")
     .option("--unchecked", "take a file without the first and last line that export writes")
     .action((path: string, flags) => importTree(path, flags, shared()));
   program

@@ -5,8 +5,9 @@
  * `default`, `ttl`, `container`, `counter` and `ephemeral` where they are not what a plain znode has, then `{"end":2,"sum":"…"}`. Paths are
  * relative to the top. Invariant: a text that was cut or altered is refused whole, before anything of it is used.
  */
-import { decodeBase64, encodeBase64 } from "./base64.ts";
+
 import type { AclItem } from "./calls/acl.ts";
+import { decodeBase64, encodeBase64 } from "./calls/base64.ts";
 import type { CarriedZnode } from "./subtree.ts";
 
 const format = 2;

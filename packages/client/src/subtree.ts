@@ -177,8 +177,11 @@ export async function writeSubtree(
   return sofar;
 }
 
-/** Where each sequence begins so that it stands where it was, once the children that come along are there. */
-function beginnings(znodes: readonly CarriedZnode[]): Map<string, number> {
+/**
+ * Where each sequence begins so that it stands where it was, once the children that come along are there: the `counter` of a create, by path.
+ * @example const counters = beginnings((await carrySubtree(copse, "/app")).znodes);
+ */
+export function beginnings(znodes: readonly CarriedZnode[]): Map<string, number> {
   const children = new Map<string, number>();
   for (const { path } of znodes) {
     const slash = path.lastIndexOf("/");

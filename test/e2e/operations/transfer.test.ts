@@ -1,6 +1,8 @@
 /** Export and import keep what a znode is, and refuse what they can't keep before anything is written. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Copse, connect } from "@copse/client";
+import { carrySubtree } from "@copse/client/subtree";
+import { planRestore, restoreSubtree } from "@copse/client/subtree-restore";
 import { afterEach, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../../support/hub.ts";
 import { copse, freePort, killAll, type ServedHub, serve } from "../../support/processes.ts";
@@ -113,4 +115,57 @@ describe("export and import", { timeout: 120_000 }, () => {
     expect(await copse(to.url, "import", "/copy", "--file", file, "--no-acls", "--no-counters")).toMatchObject({ code: 0 });
     for (const one of [client, there]) await one.close();
   });
+
+  it("bring a subtree back in one txn, which is shown before, guarded, and refused where it is too large", async () => {
+    const hub = await started();
+    const client = await planted(hub.url);
+    const file = `${temporaryFolder("file")}/app.ndjson`;
+    expect((await copse(hub.url, "export", "/app", "--file", file)).code).toBe(0);
+    const before = await exportedText(hub.url);
+    await client.set("/app", "by mistake");
+    await client.setAcl("/app/plain", [{ ...anyone, perms: ["read", "write", "admin"] }]);
+    await client.delete("/app/brief");
+    for (const path of ["/app/strange", "/app/strange/deep"]) await client.create(path, "x", { acl: [{ ...anyone, perms: everything }] });
+    const dry = await copse(hub.url, "import", "/app", "--file", file, "--replace", "--dry-run");
+    expect(dry).toMatchObject({ code: 0, out: "- /app/strange\n- /app/strange/deep\n+ /app/brief\n~ /app\n~ /app/plain\n" });
+    expect(await exportedText(hub.url)).not.toEqual(before);
+    const zxid = (await client.create("/elsewhere")).stat.czxid;
+    expect(await copse(hub.url, "import", "/app", "--file", file, "--replace")).toMatchObject({
+      code: 0,
+      err: "created 1, changed 2, deleted 2\n",
+    });
+    expect(await exportedText(hub.url)).toEqual(before);
+    // One txn: all that it changed has one zxid.
+    const [top, brief] = [await client.exists("/app"), await client.exists("/app/brief")];
+    expect([top!.mzxid, brief!.czxid > zxid]).toEqual([brief!.czxid, true]);
+    expect(await client.exists("/app/alive")).not.toBeNull();
+    expect(await copse(hub.url, "import", "/app", "--file", file, "--replace")).toMatchObject({
+      code: 0,
+      err: "created 0, changed 0, deleted 0\n",
+    });
+
+    // Somebody came between: nothing is changed. What one txn can't hold is refused.
+    const { znodes } = await carrySubtree(client, "/app");
+    await client.set("/app", "other");
+    const plan = await planRestore(client, "/app", znodes);
+    await client.set("/app", "between");
+    await expect(restoreSubtree(client, "/app", plan)).rejects.toMatchObject({ code: "BAD_VERSION" });
+    expect((await client.get("/app")).data).toBe("between");
+    const large = Array.from({ length: 3 }, (_, at) => ({ path: `n${at}`, data: "x".repeat(1_000_000) }));
+    await client.create("/large");
+    const tooLarge = await planRestore(client, "/large", [{ path: ".", data: null }, ...large]);
+    await expect(restoreSubtree(client, "/large", tooLarge)).rejects.toMatchObject({ code: "TOO_LARGE" });
+    expect((await client.children("/large")).children).toEqual([]);
+    await client.create("/app/doomed", null, { acl: [{ ...anyone, perms: everything }] });
+    await client.create("/app/doomed/alive", null, { ephemeral: true });
+    await expect(planRestore(client, "/app", znodes)).rejects.toMatchObject({ code: "BAD_ARGUMENTS", path: "/app/doomed/alive" });
+    await client.close();
+  });
 });
+
+/** What an export says of /app, without what it says of itself, and of sequences, which never go back. */
+async function exportedText(url: string): Promise<object[]> {
+  const { out } = await copse(url, "export", "/app");
+  const lines = out.trimEnd().split("\n").slice(1, -1);
+  return lines.map((line) => ({ ...(JSON.parse(line) as object), counter: null }));
+}

@@ -9,9 +9,10 @@ import { createInterface } from "node:readline";
 import type { Writable } from "node:stream";
 import { type Copse, CopseError, isCopseError } from "@copse/client";
 import { type CarriedZnode, carrySubtree, type Written, withAcls, writeSubtree } from "@copse/client/subtree";
+import { planRestore, restoreSubtree } from "@copse/client/subtree-restore";
 import { formatSubtree, isSalted, parseSubtree, type SubtreeText } from "@copse/client/subtree-text";
 import { UsageError } from "../exit-code.ts";
-import { note, progress, type Shared, withClient } from "../terminal.ts";
+import { note, print, progress, type Shared, withClient } from "../terminal.ts";
 
 export interface ExportFlags {
   readonly file?: string;
@@ -50,19 +51,23 @@ export interface ImportFlags {
   readonly file?: string;
   readonly conflict: string;
   readonly unchecked?: boolean;
+  readonly replace?: boolean;
+  readonly dryRun?: boolean;
   /** False with --no-acls or --no-counters. */
   readonly acls?: boolean;
   readonly counters?: boolean;
 }
 
 export async function importTree(path: string, flags: ImportFlags, shared: Shared): Promise<void> {
-  const { conflict, file, unchecked = false, acls = true, counters = true } = flags;
+  const { conflict, file, unchecked = false, acls = true, counters = true, replace = false, dryRun = false } = flags;
+  if (dryRun && !replace) throw new UsageError("--dry-run belongs to --replace");
   if (conflict !== "fail" && conflict !== "skip" && conflict !== "overwrite") throw new UsageError("--conflict is fail, skip or overwrite");
   const text = await readText(file, unchecked);
   const left = text.znodes.filter(({ isEphemeral }) => isEphemeral === true).length;
   const znodes = acls ? text.znodes : text.znodes.map(withoutAcls);
   await withClient(shared, {}, async (copse) => {
     await check(copse, znodes, text.salt, counters);
+    if (replace) return replaceTree(copse, path, znodes, { counters, dryRun });
     let sofar: Written = { written: 0, skipped: 0 };
     const onProgress = (written: Written): void => {
       sofar = written;
@@ -80,6 +85,29 @@ export async function importTree(path: string, flags: ImportFlags, shared: Share
     note(`imported ${sofar.written} znodes to ${path}${sofar.skipped > 0 ? `, left ${sofar.skipped} as they were` : ""}`);
     if (left > 0) note(`left out ${left} ephemerals: they belonged to sessions`);
   });
+}
+
+/** Makes the subtree what the file says, in one txn, or says what that would change. */
+async function replaceTree(
+  copse: Copse,
+  path: string,
+  znodes: readonly CarriedZnode[],
+  { counters, dryRun }: { readonly counters: boolean; readonly dryRun: boolean },
+): Promise<void> {
+  const plan = await planRestore(copse, path, znodes, { counters });
+  const { created, changed, deleted } = plan;
+  if (dryRun) {
+    for (const [sign, paths] of [
+      ["-", deleted],
+      ["+", created],
+      ["~", changed],
+    ] as const) {
+      for (const one of paths) print(`${sign} ${one}`);
+    }
+  } else await restoreSubtree(copse, path, plan);
+  note(
+    `${dryRun ? "would create" : "created"} ${created.length}, ${dryRun ? "change" : "changed"} ${changed.length}, ${dryRun ? "delete" : "deleted"} ${deleted.length}`,
+  );
 }
 
 /** What would fail half-way is refused before anything is written. */

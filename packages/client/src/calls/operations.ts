@@ -5,10 +5,10 @@
  * answered in that order. How a request travels is not known here.
  */
 import type { Credential, Explanation, Identity, NamedStat, Op, ReplyOf, Results, Stat } from "@copse/protocol";
-import { decodeBase64, encodeBase64 } from "../base64.ts";
 import { CopseError } from "../errors.ts";
 import type { NodeDefinition } from "../following/node-schema.ts";
 import type { AclItem, Permission } from "./acl.ts";
+import { decodeBase64, encodeBase64 } from "./base64.ts";
 import {
   type Asked,
   type Call,

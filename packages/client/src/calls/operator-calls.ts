@@ -4,7 +4,7 @@
  * All but `quotas` and `ensemble` need admin on `/`.
  */
 import type { MemberStats, Results, Revocation, ShownEnsemble, ShownQueue, ShownQuota, ShownSession, ShownWatcher } from "@copse/protocol";
-import { decodeBase64 } from "../base64.ts";
+import { decodeBase64 } from "./base64.ts";
 import type { Call, CallOptions, PageOptions, WriteOptions } from "./call.ts";
 import type { MemberWanted, Page, SearchPage } from "./inspection.ts";
 

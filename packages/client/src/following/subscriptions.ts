@@ -5,7 +5,7 @@
  * change in zxid order, and the state anew after a gap. A change of several messages is shown only when it is complete.
  */
 import type { ChangeKind, Reply, ReplyOf, Scope, Stat, SubscribedZnode, SubscriptionChange, SubscriptionPiece } from "@copse/protocol";
-import { decodeBase64 } from "../base64.ts";
+import { decodeBase64 } from "../calls/base64.ts";
 import { CopseError } from "../errors.ts";
 import { callListener } from "./listener.ts";
 

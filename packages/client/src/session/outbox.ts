@@ -7,7 +7,7 @@
  * Nothing is sent that the server's announced limits would close the connection for.
  */
 import type { Reply } from "@copse/protocol";
-import { encodeBase64 } from "../base64.ts";
+import { encodeBase64 } from "../calls/base64.ts";
 import { CopseError } from "../errors.ts";
 
 export interface Pending {
