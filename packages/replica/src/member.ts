@@ -275,6 +275,11 @@ export class Member {
     return members.filter(({ id }) => id !== this.#options.member).map(({ id, state, zxid }) => ({ id, isUp: state === "up", zxid }));
   }
 
+  /** The newest round trip to each linked member, in milliseconds. */
+  get roundTripsMs(): ReadonlyMap<string, number> {
+    return this.#replica.ensemble.roundTripsMs;
+  }
+
   /** The longest that one piece of our own work has held the loop since the last call, garbage collection within it included, in milliseconds. */
   takeLongestTurnMs(): number {
     const longest = this.#longestTurnMs;
@@ -366,7 +371,7 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
-    this.#tellPeers({ kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+    for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
   }
 
   #tellPeers(message: PeerMessage): void {
@@ -374,7 +379,7 @@ export class Member {
   }
 
   #sayStatus(member: string): void {
-    this.#outbox.add(member, { kind: "status", zxid: this.#tree.zxid, time: this.#time.told });
+    this.#outbox.add(member, this.#replica.ensemble.statusFor(member));
   }
 
   /** A vote says the time with it: who is elected by it, and has not heard the time from anyone, would begin it anew. */

@@ -66,7 +66,7 @@ export class Replica {
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`, options.trace);
     this.#waits = new Waits(order);
     this.#turn = new Turn(clock);
-    this.#budgets = new Budgets(options.budgets);
+    this.#budgets = new Budgets(options.budgets, options.trace);
     this.#host = {
       effects: this.#effects,
       budgets: this.#budgets,
@@ -174,6 +174,7 @@ export class Replica {
       inspected: {
         connections: () => this.#connections,
         queues: this.#queues,
+        nameOf: (session) => this.#sessions.nameOf(session),
         subscriptionsOf: (connection) => this.#subscriptions.count(connection),
         watchers: (path, most) => this.#watches.watchersOf(path, most),
         observed: this.#observed,

@@ -11,6 +11,10 @@ export type TraceEvent =
   | { readonly kind: "member-added" | "member-removed"; readonly id: string; readonly version: number }
   | { readonly kind: "session-opened" | "session-expired" | "session-closed"; readonly session: string; readonly zxid: number }
   | { readonly kind: "snapshot-taken" | "snapshot-installed"; readonly index: number }
+  /** A peer that was far behind has taken a snapshot, or has not. */
+  | { readonly kind: "snapshot-sent" | "snapshot-lost"; readonly peer: string }
+  /** A client was refused, or its connection closed, because a budget was used up. */
+  | { readonly kind: "over-budget"; readonly budget: string }
   /** A peer's tree hashed to something else than this member's, at the same zxid. */
   | { readonly kind: "members-differ"; readonly peer: string; readonly zxid: number }
   /** Txns of this member's clients that seemed lost. */

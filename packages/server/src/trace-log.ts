@@ -26,6 +26,9 @@ const lines: Readonly<Record<Kind, readonly [Level, string]>> = {
   "session-closed": ["debug", "a session was closed"],
   "snapshot-taken": ["debug", "a snapshot was written"],
   "snapshot-installed": ["info", "took over a snapshot of another member"],
+  "snapshot-sent": ["info", "a member that was far behind took a snapshot"],
+  "snapshot-lost": ["warn", "a member that was far behind did not take a snapshot"],
+  "over-budget": ["warn", "clients exceed a budget: they were refused or cut"],
   "members-differ": ["error", "another member has another tree: keep all data directories, and see the guide's runbook"],
   "proposed-again": ["warn", "txns seemed lost and were proposed again"],
   "slow-sync": ["warn", "the disk was slow: a write of the log took long"],
@@ -34,7 +37,14 @@ const lines: Readonly<Record<Kind, readonly [Level, string]>> = {
   applied: ["debug", "a write was applied"],
 };
 
-const oftenTold: ReadonlySet<Kind> = new Set<Kind>(["proposed-again", "slow-sync", "slow-turn", "quorum-lost"]);
+const oftenTold: ReadonlySet<Kind> = new Set<Kind>([
+  "proposed-again",
+  "slow-sync",
+  "slow-turn",
+  "quorum-lost",
+  "over-budget",
+  "snapshot-lost",
+]);
 
 export function traceLog(logger: Logger): Trace {
   const toldAt = new Map<Kind, number>();

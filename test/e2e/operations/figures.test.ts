@@ -62,6 +62,9 @@ describe("figures", { timeout: 120_000 }, () => {
     const leader = await ensemble.leader();
     const other = await ensemble.follower();
     await until(async () => figure(await scraped(other.port), `copse_peer_up{peer="${leader.id}"}`) === 1);
+    const roundTrip = async (): Promise<number> => figure(await scraped(other.port), `copse_peer_rtt_seconds{peer="${leader.id}"}`);
+    await until(async () => (await roundTrip()) > 0);
+    expect(await roundTrip()).toBeLessThan(1);
     const before = figure(await scraped(other.port), "copse_leader_changes_total");
     await leader.process.kill9();
     await until(async () => figure(await scraped(other.port), "copse_leader_changes_total") > before);

@@ -10,7 +10,8 @@ import { RawClient } from "../../support/raw-client.ts";
 
 afterEach(killAll);
 
-const started = async (): Promise<ServedHub> => serve(temporaryFolder("tools"), await freePort(), "--log-level", "warn");
+const started = async (...flags: string[]): Promise<ServedHub> =>
+  serve(temporaryFolder("tools"), await freePort(), "--log-level", "warn", ...flags);
 const ran = async (...args: string[]): Promise<{ code: number | null; out: string; err: string }> => {
   const run = new Process(process.execPath, [command, ...args]);
   run.child.stdin?.end();
@@ -69,7 +70,8 @@ COMP_WORDS=(copse ${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=${w
 
 describe("locks and sessions", { timeout: 60_000 }, () => {
   it("are listed and broken, and who held them is told; a busy lock says so by its exit code", async () => {
-    const hub = await started();
+    const audit = `${temporaryFolder("audit")}/log`;
+    const hub = await started("--audit-file", audit);
     const client = await connect(hub.url, { name: "billing worker" });
     const held = await lock(client, "/locks/a");
     const busy = await copse(hub.url, "lock", "/locks/a", "--wait", "200", "true");
@@ -78,8 +80,11 @@ describe("locks and sessions", { timeout: 60_000 }, () => {
       path: string;
       places: { czxid: number; session: string }[];
     }[];
-    expect(shown).toMatchObject([{ path: "/locks/a", places: [{ czxid: held.token, session: client.sessionId }] }]);
-    expect((await copse(hub.url, "locks")).out).toMatch(/\/locks\/a +lock-\d+ +first +\d+/);
+    expect(shown).toMatchObject([
+      { path: "/locks/a", places: [{ czxid: held.token, session: client.sessionId, client: "billing worker" }] },
+    ]);
+    expect((await copse(hub.url, "locks")).out).toMatch(/\/locks\/a +lock-\d+ +first +\d+ +billing worker/);
+    await until(async () => /"op":"create".*"name":"billing worker"/.test(readFileSync(audit, "utf8")));
     expect(await copse(hub.url, "unlock", "/locks/a", "--token", String(held.token + 1))).toMatchObject({ code: 4 });
     expect(held.signal.aborted).toBe(false);
     expect(await copse(hub.url, "unlock", "/locks/a", "--token", String(held.token))).toMatchObject({ code: 0 });

@@ -39,16 +39,17 @@ export async function listLocks(path: string, shared: Shared): Promise<void> {
     const queues = (await queuesOf(copse)).filter((queue) => queue.path === path || queue.path.startsWith(below));
     if (shared.output === "json") return print(JSON.stringify(queues));
     const rows = queues.flatMap(({ path: at, places }) =>
-      places.map(({ name, session, czxid, ctime }, place) => [
+      places.map(({ name, session, client, czxid, ctime }, place) => [
         at,
         name,
         place === 0 ? "first" : `waits (${place + 1})`,
         String(czxid),
+        client ?? "–",
         session,
         new Date(ctime).toISOString(),
       ]),
     );
-    printTable([["path", "place", "state", "token", "session", "since"], ...rows]);
+    printTable([["path", "place", "state", "token", "name", "session", "since"], ...rows]);
   });
 }
 

@@ -159,7 +159,8 @@ export class EnsembleView extends LitElement {
       ["pending transactions", numberOf(stats.pendingTxns)],
     ];
     const hasSamples = (this.#figures?.samples.length ?? 0) > 0;
-    return html`<h3>This member</h3>
+    return html`${stats.pressures.map((what) => html`<p class="notice bad" role="alert">${pressed[what] ?? `${what} is nearly full.`}</p>`)}
+      <h3>This member</h3>
       <dl>
         ${entries.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}
       </dl>
@@ -227,6 +228,12 @@ export class EnsembleView extends LitElement {
     }
   }
 }
+
+/** What is nearly full, and what follows from it. */
+const pressed: Readonly<Record<string, string>> = {
+  disk: "The disk of this member is nearly full: writes that grow are refused. Delete znodes, or enlarge the disk.",
+  heap: "The heap of this member is nearly full: requests that need memory are refused.",
+};
 
 /** How many voters more may fail before nothing can be written; negative where nothing can already. */
 function spareOf(members: readonly ShownMember[]): number {

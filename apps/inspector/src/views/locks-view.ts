@@ -66,6 +66,7 @@ export class LocksView extends LitElement {
             <tr>
               <th>Place</th>
               <th>State</th>
+              <th>Client</th>
               <th>Session</th>
               <th class="number">Token</th>
               <th class="number">Held for</th>
@@ -73,10 +74,11 @@ export class LocksView extends LitElement {
           </thead>
           <tbody>
             ${places.slice(0, placesShown).map(
-              ({ name, session, czxid, ctime }, at) =>
+              ({ name, session, client, czxid, ctime }, at) =>
                 html`<tr class=${standsAs(places, at) === "waits" ? "" : "holds"}>
                   <td class="mono"><a href=${znodeHash(`${path}/${name}`)}>${name}</a></td>
                   <td>${standsAs(places, at)}</td>
+                  <td>${client ?? "–"}</td>
                   <td class="mono" title=${session}>${shortId(session)}</td>
                   <td class="number">${czxid}</td>
                   <td class="number">${spanOf(Date.now() - ctime)}</td>

@@ -52,8 +52,17 @@ export interface ShownSession {
 export interface ShownQueue {
   readonly path: string;
   readonly size: number;
-  /** In their order; `czxid` is the fencing token, `ctime` when the place was taken. */
-  readonly places: readonly { readonly name: string; readonly session: string; readonly czxid: number; readonly ctime: number }[];
+  /**
+   * In their order; `czxid` is the fencing token, `ctime` when the place was taken, `client` what the session's client calls itself, where it
+   * is connected to the member that answers and says so.
+   */
+  readonly places: readonly {
+    readonly name: string;
+    readonly session: string;
+    readonly client?: string;
+    readonly czxid: number;
+    readonly ctime: number;
+  }[];
 }
 
 export interface ShownWatcher {
@@ -91,6 +100,8 @@ export interface MemberStats {
   /** How old the state in the newest snapshot is; null without one. */
   readonly snapshotAgeMs: number | null;
   readonly syncMsP99: number | null;
+  /** What is nearly full, so that requests that need more of it are refused: heap, disk. */
+  readonly pressures: readonly string[];
   /** Since the member's start. */
   readonly requests: Readonly<Record<string, number>>;
   readonly refusals: Readonly<Record<string, number>>;

@@ -6,6 +6,7 @@
  */
 
 import { type Refusal, refuse } from "@copse/protocol";
+import type { Trace } from "../trace.ts";
 import type { Pressure } from "./growth.ts";
 
 /** Bounds of one member, from its configuration. Infinity where there is none. */
@@ -80,8 +81,11 @@ export class Budgets {
   /** What was refused or closed, by the name of the bound: for metrics. */
   readonly refusals: Map<string, number> = new Map();
 
-  constructor(limits: BudgetLimits) {
+  readonly #trace: Trace | null;
+
+  constructor(limits: BudgetLimits, trace: Trace | null = null) {
     this.limits = limits;
+    this.#trace = trace;
   }
 
   /** The account of a new connection. */
@@ -185,6 +189,7 @@ export class Budgets {
 
   refused(bound: string): void {
     this.refusals.set(bound, (this.refusals.get(bound) ?? 0) + 1);
+    this.#trace?.tell({ kind: "over-budget", budget: bound });
   }
 
   #endSession(account: Account): void {

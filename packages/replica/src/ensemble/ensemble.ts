@@ -15,6 +15,8 @@ import type { Peer, PeerFacts, PeerRefusal } from "./peer-facts.ts";
 import type { PeerMessage } from "./peer-message.ts";
 import { Upkeep } from "./upkeep.ts";
 
+type Status = Extract<PeerMessage, { kind: "status" }>;
+
 export class Ensemble {
   readonly #options: EnsembleOptions;
   readonly #state: EnsembleState;
@@ -126,7 +128,7 @@ export class Ensemble {
   }
 
   up(facts: PeerFacts): void {
-    this.#peers.set(facts.member, { facts, zxid: this.#peers.get(facts.member)?.zxid ?? 0 });
+    this.#peers.set(facts.member, { facts, zxid: this.#peers.get(facts.member)?.zxid ?? 0, sent: 0, heardAt: 0, rttUs: null });
     this.#state.time.learn(facts.time);
     this.#founding.look();
   }
@@ -159,6 +161,24 @@ export class Ensemble {
     }
   }
 
+  /** What this member says to a peer of how far it is. */
+  statusFor(member: string): Status {
+    const { tree, time } = this.#state;
+    const peer = this.#peers.get(member);
+    const now = this.#nowUs;
+    const echo = peer === undefined || peer.sent === 0 ? { echo: 0, heldUs: 0 } : { echo: peer.sent, heldUs: now - peer.heardAt };
+    return { kind: "status", zxid: tree.zxid, time: time.told, sent: now, ...echo };
+  }
+
+  /** The newest round trip to each linked member, in milliseconds, as far as there was one. */
+  get roundTripsMs(): ReadonlyMap<string, number> {
+    return new Map([...this.#peers].flatMap(([id, { rttUs }]) => (rttUs === null ? [] : [[id, rttUs / 1_000]])));
+  }
+
+  get #nowUs(): number {
+    return Math.max(1, Math.round(this.#state.clock.now() * 1_000));
+  }
+
   applied({ kind }: Txn): void {
     if (kind === "hash") this.#comparison.begin();
   }
@@ -169,11 +189,14 @@ export class Ensemble {
   }
 
   /** A member says how far it is. What the coordinator says of the time is the time. */
-  #said(member: string, { zxid, time }: Extract<PeerMessage, { kind: "status" }>): void {
+  #said(member: string, { zxid, time, sent, echo, heldUs }: Status): void {
     if (member === this.#state.coordinator.member) this.#state.time.follow(time);
     else this.#state.time.learn(time);
     const peer = this.#peers.get(member);
-    if (peer !== undefined) peer.zxid = zxid;
+    if (peer === undefined) return;
+    const now = this.#nowUs;
+    Object.assign(peer, { zxid, sent, heardAt: now });
+    if (echo > 0 && echo <= now - heldUs) peer.rttUs = now - echo - heldUs;
   }
 
   /** Another member coordinates from now on, or none. */

@@ -41,4 +41,9 @@ export type PeerRefusal =
 export interface Peer {
   readonly facts: PeerFacts;
   zxid: number;
+  /** What its newest status said when it was sent, on its clock, and when that came, on this member's: in microseconds. */
+  sent: number;
+  heardAt: number;
+  /** The newest round trip, in microseconds; null before the first. */
+  rttUs: number | null;
 }

@@ -20,8 +20,18 @@ export type PeerMessage =
   | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message }
   /** What a member's tree hashed to after that entry. */
   | { readonly kind: "hash"; readonly index: number; readonly hash: string }
-  /** How far a member is. `time`: the state's time, 0 where it does not know it. */
-  | { readonly kind: "status"; readonly zxid: number; readonly time: number };
+  /**
+   * How far a member is. `time`: the state's time, 0 where it does not know it. For the time of a round trip, in microseconds of each one's own
+   * clock: when it was `sent`; `echo`: what the newest status of the receiver said of that; `heldUs`: how long ago that came. 0 for unknown.
+   */
+  | {
+      readonly kind: "status";
+      readonly zxid: number;
+      readonly time: number;
+      readonly sent: number;
+      readonly echo: number;
+      readonly heldUs: number;
+    };
 
 /** Text of several messages, for one frame. */
 export function encodePeerMessages(messages: readonly PeerMessage[]): string {
@@ -114,7 +124,14 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
     case "hash":
       return { kind: "hash", index: count(head["index"]), hash: text(head["hash"]) };
     case "status":
-      return { kind: "status", zxid: count(head["zxid"]), time: count(head["time"] ?? 0) };
+      return {
+        kind: "status",
+        zxid: count(head["zxid"]),
+        time: count(head["time"] ?? 0),
+        sent: count(head["sent"] ?? 0),
+        echo: count(head["echo"] ?? 0),
+        heldUs: count(head["heldUs"] ?? 0),
+      };
     default:
       throw new Error("a peer's message is of an unknown kind");
   }

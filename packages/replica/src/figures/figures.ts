@@ -41,6 +41,8 @@ export interface Figures {
   readonly aclBytes: number;
   /** What was refused or closed because a budget was used up, by the budget's name. */
   readonly overBudget: ReadonlyMap<string, number>;
+  /** What is nearly full. */
+  readonly pressures: readonly string[];
 }
 
 /** What its ordering engine counts. */
@@ -97,6 +99,7 @@ export function figuresOf(counted: Counted): Figures {
     asideBytes: tree.asideBytes,
     aclBytes: tree.acls.bytes,
     overBudget: budgets.refusals,
+    pressures: [...budgets.pressures],
   };
 }
 
@@ -129,6 +132,7 @@ export function statsOf(
     snapshots,
     snapshotAgeMs: log.snapshotTime === 0 ? null : Math.max(0, time - log.snapshotTime),
     syncMsP99: log.syncMsP99,
+    pressures: figures.pressures,
     requests: Object.fromEntries(figures.requests),
     refusals: Object.fromEntries(figures.refusals),
     overBudget: Object.fromEntries(figures.overBudget),

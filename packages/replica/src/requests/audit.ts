@@ -18,6 +18,8 @@ export interface AuditRecord {
   /** As scheme:user. */
   readonly identities: readonly string[];
   readonly address: string;
+  /** What the client calls itself, where it says so: its word alone. */
+  readonly name?: string;
 }
 
 export type Audit = (record: AuditRecord) => void;
@@ -37,7 +39,7 @@ export function denialOf(connection: Connection, op: string, path: string, permi
   const { caller, address } = connection;
   const identities = namesOf(newestUser(caller));
   const rules = tree.rules?.explain(path, permission, caller) ?? [];
-  return { op, paths: [path], outcome: "NO_AUTH", zxid: tree.zxid, identities, address, isWrite, rules };
+  return { op, paths: [path], outcome: "NO_AUTH", zxid: tree.zxid, identities, address, ...nameOf(connection), isWrite, rules };
 }
 
 const pathsMax = 100;
@@ -52,13 +54,17 @@ export function auditOf(
   const { caller, address } = connection;
   const granted = code === null ? grantedTo(write, caller, tree) : null;
   const identities = granted === null ? namesOf(newestUser(caller)) : namesOf([granted]);
-  return { op: write.op, paths: pathsOf(write), outcome: code ?? "done", zxid, identities, address };
+  return { op: write.op, paths: pathsOf(write), outcome: code ?? "done", zxid, identities, address, ...nameOf(connection) };
 }
 
 /** A credential that proved nothing. */
 export function authFailure(connection: Connection, zxid: number): AuditRecord {
   const { caller, address } = connection;
-  return { op: "auth", paths: [], outcome: "AUTH_FAILED", zxid, identities: namesOf(newestUser(caller)), address };
+  return { op: "auth", paths: [], outcome: "AUTH_FAILED", zxid, identities: namesOf(newestUser(caller)), address, ...nameOf(connection) };
+}
+
+function nameOf({ name }: Connection): Pick<AuditRecord, "name"> {
+  return name === "" ? {} : { name };
 }
 
 /** Without what proves them. */

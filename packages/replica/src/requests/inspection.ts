@@ -28,6 +28,8 @@ import { search } from "./search.ts";
 export interface Inspected {
   readonly connections: () => Iterable<Connection>;
   readonly queues: Queues;
+  /** What the client of a session calls itself, or "". */
+  readonly nameOf: (session: string) => string;
   readonly subscriptionsOf: (connection: Connection) => number;
   readonly watchers: (path: string, most: number) => readonly (readonly [Connection, readonly WatchKind[]])[];
   readonly observed: Observed;
@@ -53,7 +55,7 @@ export function answerInspection(
       return replies.result("sessions", { sessions: items, total: tree.sessions.size, ...more });
     }
     case "queues": {
-      const { items, ...more } = shownQueues(inspected.queues, op, tree, isShown);
+      const { items, ...more } = shownQueues(inspected, op, tree, isShown);
       return replies.result("queues", { queues: items, total: inspected.queues.size, ...more });
     }
     case "watchers": {
@@ -115,7 +117,12 @@ function shownId({ scheme, id }: Identity): string {
 }
 
 /** In the order of their paths; the places of each in their own order. */
-function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree, isShown: (path: string) => boolean): Selected<ShownQueue> {
+function shownQueues(
+  { queues, nameOf }: Inspected,
+  { after, limit }: Paged,
+  tree: Tree,
+  isShown: (path: string) => boolean,
+): Selected<ShownQueue> {
   const size = Math.min(limit ?? pageItemsMax, pageItemsMax);
   const items: ShownQueue[] = [];
   let room = placesMax;
@@ -126,7 +133,10 @@ function shownQueues(queues: Queues, { after, limit }: Paged, tree: Tree, isShow
     for (const name of names.after(null)) {
       if (places.length >= Math.max(1, room)) break;
       const znode = isShown(joinPath(path, name)) ? tree.find(joinPath(path, name)) : undefined;
-      if (znode?.kind.owner != null) places.push({ name, session: znode.kind.owner, czxid: znode.czxid, ctime: znode.ctime });
+      if (znode?.kind.owner == null) continue;
+      const { owner: session } = znode.kind;
+      const client = nameOf(session);
+      places.push({ name, session, ...(client === "" ? {} : { client }), czxid: znode.czxid, ctime: znode.ctime });
     }
     room -= places.length;
     items.push({ path, size: names.size, places });

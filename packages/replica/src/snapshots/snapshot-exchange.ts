@@ -7,6 +7,7 @@ import type { SnapshotPlace, SnapshotStore } from "@copse/log";
 import type { MemberId, Message } from "@copse/raft";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Clock } from "../ports.ts";
+import type { Trace } from "../trace.ts";
 import { type Restorer, SnapshotReceiving } from "./snapshot-receiving.ts";
 import { SnapshotSending } from "./snapshot-sending.ts";
 
@@ -17,6 +18,7 @@ export interface SnapshotExchangeOptions {
   /** Runs what follows a disk operation, in a turn of the loop. */
   readonly defer: (run: () => void) => void;
   readonly restorer: () => Restorer;
+  readonly trace?: Trace | null;
   /** A transfer to a member has ended, one way or the other. */
   readonly onSent: (to: MemberId, isTaken: boolean) => void;
   /** A snapshot from elsewhere stands durably; the message of consensus came with it. */
@@ -46,6 +48,7 @@ export class SnapshotExchange {
       send: (sent) => send(to, sent),
       onEnd: (isTaken) => {
         this.#sending.delete(to);
+        this.#options.trace?.tell({ kind: isTaken ? "snapshot-sent" : "snapshot-lost", peer: String(to) });
         onSent(to, isTaken);
       },
     });

@@ -147,6 +147,9 @@ export function createMetrics(
   labelled("peer_lag_txns", "Txns that this member has applied and a member has not said it has", "peer", () => {
     return member.peers.map(({ id, isUp, zxid }) => [id, isUp ? Math.max(0, figures().zxid - zxid) : 0]);
   });
+  labelled("peer_rtt_seconds", "The newest round trip to a member and back, its turns of the loop included", "peer", () => {
+    return [...member.roundTripsMs].map(([id, ms]) => [id, ms / 1_000]);
+  });
   labelled("certificate_expires_seconds", "When a certificate ends, in seconds since the epoch", "use", () => {
     return [...certificates()].map(([use, at]) => [use, at / 1_000]);
   });
