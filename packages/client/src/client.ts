@@ -62,7 +62,7 @@ export class Copse extends Operations {
     const session = {
       timeoutMs: options.sessionTimeoutMs ?? options.timeoutMs ?? 30_000,
       isReadOnly: options.readOnly ?? false,
-      name: options.name,
+      name: options.name ?? this.#ports.name?.(),
       allowsClusterChange: options.allowClusterChange ?? false,
       auth: async (reason: AuthReason) => (await options.auth?.({ reason })) ?? [],
     };

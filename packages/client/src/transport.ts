@@ -31,6 +31,8 @@ export interface ClientPorts extends Clock {
   readonly transport: Transport;
   /** In [0, 1). */
   readonly random: () => number;
+  /** What the host is called, for a client that says no name of its own. */
+  readonly name?: () => string | undefined;
   /** Calls `look` whenever the host may have slept, or has another network; gives what stops that. */
   readonly onWake: (look: () => void) => () => void;
 }

@@ -1,7 +1,7 @@
 /**
  * The one file that touches WebSocket, and the host's timers.
  */
-import { WebSocket } from "#web-socket";
+import { hostName, WebSocket } from "#web-socket";
 import type { ClientPorts, Transport } from "./transport.ts";
 
 const subprotocol = "copse.v1";
@@ -53,5 +53,10 @@ export const hostPorts: ClientPorts = {
     return () => clearTimeout(timer);
   },
   random: () => Math.random(),
+  // A name has at most 128 characters, and none that a terminal would act on.
+  name: () =>
+    hostName()
+      ?.slice(0, 128)
+      .replace(/[\p{Cc}\p{Cs}]/gu, " ") || undefined,
   onWake,
 };
