@@ -136,7 +136,7 @@ describe("safety", () => {
     const { page } = opened;
     await page.getByText("Live", { exact: true }).waitFor();
     await copse.set(held.path, hostile);
-    await page.getByRole("link", { name: held.path }).waitFor();
+    await page.getByRole("link", { name: held.path }).first().waitFor();
     await page.getByRole("link", { name: "Locks" }).click();
     await page.getByRole("link", { name: held.path.slice(held.path.lastIndexOf("/") + 1) }).waitFor();
     for (const [view, heading] of [
