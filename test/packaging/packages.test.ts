@@ -66,7 +66,7 @@ describe("installed in an empty folder", () => {
     const options = { cwd: installed, encoding: "utf8" as const };
     const { status, stderr } = spawnSync(
       "npm",
-      ["install", "--no-audit", "--no-fund", "--ignore-scripts", "immer@11", ...tarballs],
+      ["install", "--no-audit", "--no-fund", "--ignore-scripts", "immer@11", "@opentelemetry/api@1", ...tarballs],
       options,
     );
     expect([status, status === 0 ? "" : stderr]).toEqual([0, ""]);
@@ -115,6 +115,7 @@ describe("installed in an empty folder", () => {
     const paths = [
       "client",
       "client/immer",
+      "client/opentelemetry",
       "client/path",
       "client/subtree",
       "client/subtree-restore",

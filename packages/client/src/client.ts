@@ -21,8 +21,8 @@ import { memberUrls } from "./session/received.ts";
 import type { AuthReason } from "./session/renewal.ts";
 import { ClientSession } from "./session/session.ts";
 import { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
+import { hostPorts } from "./session/web-socket-transport.ts";
 import type { ClientPorts, Clock } from "./transport.ts";
-import { hostPorts } from "./web-socket-transport.ts";
 
 /** The znode that says who the members are, with a watch. */
 const configWatch = { op: "get", path: "/copse/config", watch: true } as const;

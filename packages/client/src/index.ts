@@ -47,5 +47,5 @@ export type { WatchMode } from "./following/watches.ts";
 export { lookingSignal } from "./session/looking-signal.ts";
 export type { AuthReason } from "./session/renewal.ts";
 export { type ClientStatus, SessionEvent, type SessionState } from "./session/status.ts";
+export { hostPorts } from "./session/web-socket-transport.ts";
 export type { ClientPorts, Clock, Socket, SocketEvents, Transport } from "./transport.ts";
-export { hostPorts } from "./web-socket-transport.ts";

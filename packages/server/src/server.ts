@@ -31,6 +31,7 @@ import { HeapWatch } from "./heap-watch.ts";
 import { AdminListener } from "./http/admin-listener.ts";
 import { createHttp } from "./http/http.ts";
 import { createMetrics } from "./http/metrics.ts";
+import { spanRequests } from "./http/request-spans.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
 import { Reloads } from "./reloads.ts";
@@ -253,6 +254,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     await listener.stop(0);
     throw error;
   }
+  spanRequests(running.tally, config.member);
   running.start();
   const { waitsFor } = running;
   if (waitsFor !== null && config.peers.length > 1) logger.info({ why: waitsFor }, newEnsemble);

@@ -32,7 +32,11 @@ export class Tally {
   /** How often another member's tree hashed to something else than this one's, at the same place. */
   hashMismatches = 0;
 
+  /** Is told of each request that was answered; null where nobody listens. */
+  listener: ((op: Op, ms: number) => void) | null = null;
+
   answered(op: Op, ms: number): void {
     this.requests.get(op)?.note(ms);
+    this.listener?.(op, ms);
   }
 }

@@ -2,7 +2,7 @@
  * The one file that touches WebSocket, and the host's timers.
  */
 import { hostName, WebSocket } from "#web-socket";
-import type { ClientPorts, Transport } from "./transport.ts";
+import type { ClientPorts, Transport } from "../transport.ts";
 
 const subprotocol = "copse.v1";
 
