@@ -128,6 +128,7 @@ export class Replica {
         coordinator: this.#coordinator,
         random,
         tellPeers: state.tellPeers,
+        pressures: this.#budgets.pressures,
         found,
         takeSnapshot: () => compaction.take(),
       },

@@ -74,6 +74,29 @@ describe("members that run", { timeout: 180_000 }, () => {
     await Promise.all([client.close(), there.close()]);
   });
 
+  it("refuse what would fill the leader's disk, whoever is asked, until another leads", async () => {
+    const ensemble = await EnsembleProcesses.start(3, {
+      flagsOf: (id) => (id === "1" ? EnsembleProcesses.config({ diskReserveBytes: 2 ** 50 }) : []),
+    });
+    const all = ensemble.urls.join(",");
+    const [full, two] = ensemble.members;
+    expect((await copse(all, "member", "hand-over", "1")).code).toBe(0);
+    const client = await connect(two!.url);
+    const refusal = (): Promise<unknown> =>
+      client.create("/n-", "x", { sequential: true }).then(
+        () => null,
+        (error: unknown) => error,
+      );
+    await until(async () => (await refusal()) !== null);
+    expect(await refusal()).toMatchObject({ code: "QUOTA_EXCEEDED", message: expect.stringContaining("the member that leads") });
+    // What does not grow goes on.
+    await client.set("/", "");
+    await client.exists("/n");
+    expect((await copse(all, "drain", full!.id)).code).toBe(0);
+    await until(async () => (await refusal()) === null);
+    await client.close();
+  });
+
   it("are measured by the command, which leaves nothing behind", async () => {
     const ensemble = await EnsembleProcesses.start(1);
     const { code, out } = await copse(ensemble.urls[0]!, "-o", "json", "perf", "--seconds", "1");

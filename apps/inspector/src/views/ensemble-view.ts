@@ -232,6 +232,7 @@ export class EnsembleView extends LitElement {
 /** What is nearly full, and what follows from it. */
 const pressed: Readonly<Record<string, string>> = {
   disk: "The disk of this member is nearly full: writes that grow are refused. Delete znodes, or enlarge the disk.",
+  leader: "The member that leads has little disk or memory left: writes that grow are refused. Hand over to another, or make room there.",
   heap: "The heap of this member is nearly full: requests that need memory are refused.",
 };
 

@@ -4,8 +4,8 @@
 import type { Request, SingleWrite, Write } from "@copse/protocol";
 import type { Tree } from "@copse/tree";
 
-/** What there is hardly any left of. */
-export type Pressure = "heap" | "disk";
+/** What there is hardly any left of; `leader`: of one of these on the member that leads, which keeps each write before it counts. */
+export type Pressure = "heap" | "disk" | "leader";
 
 /**
  * What there is too little of for a request, or null. A disk is filled by writes alone.
@@ -14,7 +14,8 @@ export type Pressure = "heap" | "disk";
 export function pressureOn(request: Request, pressures: ReadonlySet<Pressure>, lastWriteId: number, tree: Tree): Pressure | null {
   if (pressures.size === 0 || !grows(request, lastWriteId, tree)) return null;
   if (pressures.has("heap")) return "heap";
-  return request.kind === "write" ? "disk" : null;
+  if (request.kind !== "write") return null;
+  return pressures.has("disk") ? "disk" : "leader";
 }
 
 /**

@@ -2,6 +2,7 @@
 import type { AclItem } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import type { Tree, TreeLimits } from "@copse/tree";
+import type { Pressure } from "../connections/growth.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
@@ -62,6 +63,8 @@ export interface EnsembleState {
   readonly time: StateTime;
   readonly random: Random;
   readonly tally: Tally;
+  /** What there is hardly any left of; that of whoever leads is noted here. */
+  readonly pressures: Set<Pressure>;
   readonly trace: Trace | null;
   /** Says it to every peer. */
   readonly tellPeers: (message: PeerMessage) => void;

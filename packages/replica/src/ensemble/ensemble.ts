@@ -128,7 +128,14 @@ export class Ensemble {
   }
 
   up(facts: PeerFacts): void {
-    this.#peers.set(facts.member, { facts, zxid: this.#peers.get(facts.member)?.zxid ?? 0, sent: 0, heardAt: 0, rttUs: null });
+    this.#peers.set(facts.member, {
+      facts,
+      zxid: this.#peers.get(facts.member)?.zxid ?? 0,
+      sent: 0,
+      heardAt: 0,
+      isPressed: false,
+      rttUs: null,
+    });
     this.#state.time.learn(facts.time);
     this.#founding.look();
   }
@@ -163,11 +170,18 @@ export class Ensemble {
 
   /** What this member says to a peer of how far it is. */
   statusFor(member: string): Status {
-    const { tree, time } = this.#state;
+    const { tree, time, pressures } = this.#state;
     const peer = this.#peers.get(member);
     const now = this.#nowUs;
     const echo = peer === undefined || peer.sent === 0 ? { echo: 0, heldUs: 0 } : { echo: peer.sent, heldUs: now - peer.heardAt };
-    return { kind: "status", zxid: tree.zxid, time: time.told, sent: now, ...echo };
+    return {
+      kind: "status",
+      zxid: tree.zxid,
+      time: time.told,
+      sent: now,
+      ...echo,
+      isPressed: pressures.has("disk") || pressures.has("heap"),
+    };
   }
 
   /** The newest round trip to each linked member, in milliseconds, as far as there was one. */
@@ -189,13 +203,13 @@ export class Ensemble {
   }
 
   /** A member says how far it is. What the coordinator says of the time is the time. */
-  #said(member: string, { zxid, time, sent, echo, heldUs }: Status): void {
+  #said(member: string, { zxid, time, sent, echo, heldUs, isPressed }: Status): void {
     if (member === this.#state.coordinator.member) this.#state.time.follow(time);
     else this.#state.time.learn(time);
     const peer = this.#peers.get(member);
     if (peer === undefined) return;
     const now = this.#nowUs;
-    Object.assign(peer, { zxid, sent, heardAt: now });
+    Object.assign(peer, { zxid, sent, heardAt: now, isPressed });
     if (echo > 0 && echo <= now - heldUs) peer.rttUs = now - echo - heldUs;
   }
 
@@ -210,6 +224,9 @@ export class Ensemble {
     this.#founding.look();
     this.#upkeep.look();
     this.#comparison.look();
+    const { coordinator, pressures } = this.#state;
+    if (this.#peers.get(coordinator.member ?? "")?.isPressed === true) pressures.add("leader");
+    else pressures.delete("leader");
   }
 
   /**

@@ -44,6 +44,7 @@ export interface Peer {
   /** What its newest status said when it was sent, on its clock, and when that came, on this member's: in microseconds. */
   sent: number;
   heardAt: number;
+  isPressed: boolean;
   /** The newest round trip, in microseconds; null before the first. */
   rttUs: number | null;
 }

@@ -31,6 +31,8 @@ export type PeerMessage =
       readonly sent: number;
       readonly echo: number;
       readonly heldUs: number;
+      /** Its disk or its heap is nearly full. */
+      readonly isPressed: boolean;
     };
 
 /** Text of several messages, for one frame. */
@@ -131,6 +133,7 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
         sent: count(head["sent"] ?? 0),
         echo: count(head["echo"] ?? 0),
         heldUs: count(head["heldUs"] ?? 0),
+        isPressed: head["isPressed"] === true,
       };
     default:
       throw new Error("a peer's message is of an unknown kind");

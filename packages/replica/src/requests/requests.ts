@@ -134,8 +134,10 @@ export class Requests {
     const pressure = pressureOn(request, budgets.pressures, connection.lastWriteId, tree);
     if (pressure !== null) {
       budgets.refused(pressure);
-      const what = pressure === "heap" ? "memory" : "disk";
-      const refusal = refuse("QUOTA_EXCEEDED", `the member's ${what} is nearly full: requests that need more are refused`);
+      const what = { heap: "the member's memory", disk: "the member's disk", leader: "the disk or memory of the member that leads" }[
+        pressure
+      ];
+      const refusal = refuse("QUOTA_EXCEEDED", `${what} is nearly full: requests that need more are refused`);
       return this.#refuse(connection, request.id, refusal);
     }
     switch (request.kind) {
