@@ -14,8 +14,8 @@ export function settingsText() {
     "# Configuration",
     "",
     "Every setting is a flag of `copse serve`, a member of the JSON file that `--config` names, or both. A flag wins over the file. In the file a name is the flag's in camelCase: `--trust-proxy` is `trustProxy`. A name that is not",
-    "known, or a value of another kind, is an error, and nothing starts. `copse check-config FILE` reads a file as a start would, `copse config-schema` prints its JSON schema for editors. Settings with ↻ are read again on SIGHUP; files that they",
-    "name also when they change.",
+    "known, or a value of another kind, is an error, and nothing starts. `copse check-config FILE` reads a file as a start would, `copse config-schema` prints its JSON schema for editors. For settings with ↻, the files that they",
+    "name are read again on SIGHUP and when they change; another path needs a restart. `logLevel` is read again from the `--config` file if no flag sets it, and the audit log is opened anew. Everything else needs a restart.",
   ];
   for (const [group, title] of Object.entries(groups)) {
     lines.push("", `## ${title}`, "", "| in the file | flag | meaning | default |", "| --- | --- | --- | --- |");

@@ -136,7 +136,7 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .command("add <id>")
     .description("add a member, or change its role or address")
     .requiredOption("--peer <host:port>", "the address for its peers")
-    .option("--client-url <url>", "the URL for its clients; by default the one that it advertises")
+    .addOption(new Option("--client-url <url>", "ignored: a member announces its own URL (serve --advertise)").hideHelp())
     .option("--observer", "it replicates and serves reads, but does not vote")
     .option("--hub-peer <host:port>", "where a single hub should listen for peers (default: its port + 100)")
     .action((id: string, flags: AddFlags) => addMember(id, flags, shared()));
@@ -155,7 +155,7 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .action((id: string) => changeRole(id, "observer", shared()));
   member
     .command("hand-over [id]")
-    .description("have another member lead: the one that is named, or the one that is furthest")
+    .description("transfer leadership to the named member, or to the most up-to-date follower")
     .action((id: string | undefined) => handOver(id, shared()));
   member
     .command("status")
@@ -172,7 +172,7 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .action(() => compareMembers(shared()));
   program
     .command("perf")
-    .description("measure how fast the hub answers this machine, with a load of this command's own")
+    .description("load the hub for a few seconds and measure how fast it answers this machine; creates two znodes at /")
     .option("--seconds <n>", "how long", integer, 6)
     .option("--outstanding <n>", "requests at once", integer, 100)
     .option("--bytes <n>", "data of each znode", integer, 100)
@@ -193,7 +193,7 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .action((path: string | undefined) => listLocks(path ?? "/", shared()));
   program
     .command("unlock <path>")
-    .description("break a lock: delete the holder's place, and its holder is told; the next in line gets it")
+    .description("break a lock: delete the holder's znode; the holder is told, and the next in line gets the lock")
     .usage("<path> --token <n>")
     .addOption(new Option(`${heldToken} <n>`).argParser(integer).hideHelp())
     .addHelpText(

@@ -89,13 +89,13 @@ export const settings: readonly Setting[] = [
 
   flag("peers", "ensemble", "<list>", "all members and where their peers reach them: 1=HOST:PORT,2=…"),
   flag("peerListen", "ensemble", "<host:port>", "address for peers"),
-  flag("join", "ensemble", "", "wait to be added to the ensemble that --peers names; later starts need it no more"),
-  flag("found", "ensemble", "", "let a majority of --peers found a new ensemble: those that are missing have no data"),
+  flag("join", "ensemble", "", "wait to be added to the running ensemble that --peers names; not needed on later starts"),
+  flag("found", "ensemble", "", "let a majority of --peers found a new ensemble; DANGEROUS unless the missing members have no data"),
   flag(
     "peerSecretFile",
     "ensemble",
     "<file>",
-    "a secret that all members share; a second line is accepted too, to change it",
+    "the secret that all members share; during a change, a second line holds the other one, which is accepted too",
     "",
     reloaded,
   ),
@@ -115,11 +115,11 @@ export const settings: readonly Setting[] = [
   flag("tlsCert", "tls", "<file>", "certificate: serve wss and https", "", reloaded),
   flag("tlsKey", "tls", "<file>", "its key", "", reloaded),
   flag("tlsClientCa", "tls", "<file>", "clients may prove who they are with certificates of this CA (x509)", "", reloaded),
-  flag("peerTlsCert", "tls", "<file>", "certificate for peers, its name copse-member-ID", "", reloaded),
+  flag("peerTlsCert", "tls", "<file>", "certificate for peers; its common name must be copse-member-ID", "", reloaded),
   flag("peerTlsKey", "tls", "<file>", "its key", "", reloaded),
   flag("peerTlsCa", "tls", "<file>", "the CA of the members' certificates", "", reloaded),
 
-  flag("logLevel", "audit", "<level>", "the least level of a line in the log", "info", {
+  flag("logLevel", "audit", "<level>", "the lowest level that is logged", "info", {
     isReloaded: true,
     choices: ["trace", "debug", "info", "warn", "error", "fatal", "silent"],
   }),
@@ -131,19 +131,25 @@ export const settings: readonly Setting[] = [
     "",
     reloaded,
   ),
-  flag("auditOnError", "audit", "<what>", "where the audit log can't be written: stop the hub, or drop lines", "stop", {
+  flag("auditOnError", "audit", "<what>", "what to do when the audit log can't be written: stop the hub, or drop lines", "stop", {
     choices: ["stop", "drop"],
   }),
-  flag("auditDenials", "audit", "", "a line for each read that is refused for want of a permission, too"),
+  flag("auditDenials", "audit", "", "also log each read refused for lack of permission"),
 
-  flag("snapshotEvery", "snapshots", "<time>", "save a snapshot of the whole state by itself, such as every 6h"),
+  flag("snapshotEvery", "snapshots", "<time>", "save a snapshot at this interval, such as 6h"),
   flag("snapshotTo", "snapshots", "<dir>", "the folder for them"),
-  flag("snapshotKeep", "snapshots", "<n>", "how many stay", "7", { kind: "number" }),
+  flag("snapshotKeep", "snapshots", "<n>", "how many snapshots to keep", "7", { kind: "number" }),
 
   inFile("timeoutMsMin", "times", "number", "the shortest timeout of a session, in milliseconds", "4000"),
   inFile("timeoutMsMax", "times", "number", "the longest timeout of a session, in milliseconds", "120000"),
   inFile("timeoutMsDefault", "times", "number", "the timeout of a session that asks for none, in milliseconds", "30000"),
-  inFile("silenceMs", "times", "number", "a connection that says nothing for so long is asked, and closed after as long again", "30000"),
+  inFile(
+    "silenceMs",
+    "times",
+    "number",
+    "ping a connection that has been silent this long, in milliseconds; close it after as long again",
+    "30000",
+  ),
   inFile("reapMs", "times", "number", "how often containers and TTL znodes that are due are looked for, in milliseconds", "60000"),
   inFile("compareMs", "times", "number", "how often all members compare their trees, in milliseconds", "3600000"),
   inFile("historyBytes", "times", "number", "bytes of changes kept for clients that come back", "67108864"),

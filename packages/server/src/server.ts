@@ -344,7 +344,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
 function warnOfOpenRoot(member: Member, trusts: boolean, logger: ServerConfig["logger"]): void {
   if (trusts || !member.isRootOpen) return;
   logger.warn(
-    { command: "copse --super PASSWORD setacl / world:anyone:read" },
+    { command: "COPSE_SUPER=… copse setacl / world:anyone:read" },
     "the root is open: any client may create, change and delete znodes; the command locks it",
   );
 }

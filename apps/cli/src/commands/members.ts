@@ -43,7 +43,7 @@ export async function addMember(id: string, { peer, clientUrl, observer, hubPeer
     const peers = [...before.members.filter((member) => member.peer !== "" && member.id !== id), ...add].map(
       (member) => `${member.id}=${member.peer}`,
     );
-    print(`added member ${id}. If it is not running yet, start it with:
+    print(`added member ${id}. If it is not running yet, start it with the other members' settings (--peer-secret-file, certificates, --advertise, --trust-proxy) and:
 
   copse serve --id ${id} --listen HOST:PORT --peer-listen ${peer} --peers ${peers.join(",")} --join --data DIR
 
@@ -113,7 +113,7 @@ export async function showMembers(shared: Shared): Promise<void> {
 
 async function statsOf(member: ShownMember, shared: Shared): Promise<MemberStats | string> {
   try {
-    let stats: MemberStats | string = "tells no URL";
+    let stats: MemberStats | string = "advertises no URL";
     if (member.url === "") return stats;
     await withClient({ ...shared, url: member.url }, { readOnly: true }, async (client) => {
       const found = await client.stats();
@@ -149,7 +149,7 @@ async function settled(client: Copse, isSo: (ensemble: Awaited<ReturnType<Copse[
   for (let attempt = 1; ; attempt++) {
     const ensemble = await client.ensemble();
     if (isSo(ensemble)) return ensemble;
-    if (attempt >= attemptsMax) throw new CopseError("TIMEOUT", "the change was made, and is not carried out yet: copse member list");
+    if (attempt >= attemptsMax) throw new CopseError("TIMEOUT", "the change was accepted but is not complete yet: watch copse member list");
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }

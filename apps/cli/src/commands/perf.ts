@@ -41,7 +41,7 @@ export async function measure({ seconds, outstanding, bytes }: PerfFlags, shared
       `${p99Ms.toFixed(2)} ms`,
     ]);
     printTable([[`${bytes} bytes`, "a second", "p50", "p99"], ...rows]);
-    print("\nOne command is one client on one connection: pnpm bench in the repository measures what a hub can do at all.");
+    print("\nThis is one client on one connection; pnpm bench in the repository measures the hub's maximum.");
   });
 }
 

@@ -101,11 +101,11 @@ function inWords({ znodes, sessions, zxid, time, bytes, cluster }: SnapshotSumma
 }
 
 function directoryInWords(directory: string, summary: DirectorySummary): string {
-  const { member, znodes, zxid, lastIndex, snapshotIndex, uncommitted, tornBytes, damaged } = summary;
+  const { member, znodes, zxid, lastIndex, lastTerm, snapshotIndex, uncommitted, tornBytes, damaged } = summary;
   const torn = tornBytes === 0 ? "" : `, ${tornBytes} bytes of a write that was cut short`;
   const open = uncommitted === 0 ? "" : `, ${uncommitted} entries not known to be committed`;
   const unneeded = damaged.length === 0 ? "" : `, DAMAGED and not needed: ${damaged.join(", ")}`;
-  return `${directory}: whole. Member ${member}, ${znodes} znodes, zxid ${zxid}, entries up to ${lastIndex}, snapshot at ${snapshotIndex}${open}${torn}${unneeded}`;
+  return `${directory}: whole. Member ${member}, ${znodes} znodes, zxid ${zxid}, last entry ${lastIndex} of term ${lastTerm}, snapshot at ${snapshotIndex}${open}${torn}${unneeded}`;
 }
 
 function anew({ cluster, znodes, zxid, raisedBy, sessionsEnded }: NewBeginning): string {
@@ -113,5 +113,9 @@ function anew({ cluster, znodes, zxid, raisedBy, sessionsEnded }: NewBeginning):
 }
 
 function next({ member }: NewBeginning, data: string): string {
-  return `Start it: copse serve --id ${member} --data ${data}\nThen add the other members anew, each with an empty data directory: copse member add`;
+  return (
+    `Start it with its usual settings (listen, advertise, peer-listen, secret, certificates): copse serve --id ${member} --data ${data} …\n` +
+    "It is a new cluster: restart the clients, too. Then add the other members anew, each with an empty data directory:\n" +
+    "copse member add ID --peer HOST:PORT"
+  );
 }

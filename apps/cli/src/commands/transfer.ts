@@ -122,10 +122,7 @@ async function check(copse: Copse, znodes: readonly CarriedZnode[], salt: string
     );
   }
   if (counters && znodes.some(({ counter = 0 }) => counter > 0) && !(await copse.explain("/", "admin")).allowed) {
-    throw new CopseError(
-      "NO_AUTH",
-      "sequence counters take an admin; pass --no-counters, and names may come again that were given out before",
-    );
+    throw new CopseError("NO_AUTH", "sequence counters need admin permission; with --no-counters, sequential names may be used again");
   }
 }
 
@@ -141,6 +138,8 @@ async function readText(file: string | undefined, isUnchecked: boolean): Promise
   try {
     return parseSubtree(lines, { isUnchecked });
   } catch (error) {
-    throw new UsageError(`${(error as Error).message}${isUnchecked ? "" : ". A file without head and end is taken with --unchecked"}`);
+    throw new UsageError(
+      `${(error as Error).message}${isUnchecked ? "" : ". Pass --unchecked for a file without the first and last line of an export"}`,
+    );
   }
 }

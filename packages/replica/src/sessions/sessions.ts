@@ -44,7 +44,7 @@ const drainedAtOnce = 200;
 export const drained: Refusal = refuse("UNAVAILABLE", "this member is drained: it takes no clients until copse drain ID --off");
 export const removed: Refusal = refuse(
   "UNAVAILABLE",
-  "this member was removed from the ensemble: stop it, or take it back with copse member add, asked of another member",
+  "this member was removed from the ensemble: stop it, or take it back with copse member add ID --peer HOST:PORT, asked of another member",
 );
 
 /** A pause of the process longer than this restarts all timers, in milliseconds. */

@@ -16,6 +16,8 @@ export interface DirectorySummary {
   readonly cluster: string;
   readonly zxid: number;
   readonly term: number;
+  /** The term of the last entry: of two logs, the one whose last entry has the higher term holds all that was acknowledged. */
+  readonly lastTerm: number;
   /** The entry that the snapshot ends with, and the last one of the log. */
   readonly snapshotIndex: number;
   readonly lastIndex: number;
@@ -52,6 +54,7 @@ export function verifyDirectory(directory: string): Promise<DirectorySummary> {
       cluster: identity.cluster ?? tree.ensemble.cluster,
       zxid: tree.zxid,
       term: place.term,
+      lastTerm: recovered.entries[recovered.entries.length - 1]?.term ?? recovered.snapshot.term,
       snapshotIndex: recovered.snapshot.index,
       lastIndex: place.index,
       uncommitted,

@@ -15,6 +15,19 @@ export interface DoorLimits {
   readonly handshakes: Rate;
 }
 
+/** Why an upgrade may be refused. */
+export const upgradeRefusals = [
+  "path",
+  "origin",
+  "subprotocol",
+  "cluster",
+  "certificate",
+  "handshakes",
+  "connections",
+  "connectionsPerAddress",
+  "stopping",
+] as const;
+
 /** Milliseconds between two reports of what was refused. */
 const reportMs = 60_000;
 /** Addresses whose rate is kept; past it the oldest is forgotten, and begins anew. */
@@ -54,7 +67,7 @@ export class Doors {
     this.#isShut = true;
   }
 
-  refused<Status extends number>(reason: string, status: Status): Status {
+  refused<Status extends number>(reason: (typeof upgradeRefusals)[number], status: Status): Status {
     countUp(this.refusals, reason);
     countUp(this.#unsaid, reason);
     return status;

@@ -2,12 +2,12 @@
  * The figures of a member as Prometheus text. Names begin with `copse_`; nothing that a client sent appears in them
  * but the names of known ops.
  */
-import { opNames } from "@copse/protocol";
+import { errorCodes, opNames } from "@copse/protocol";
 import type { Member } from "@copse/replica";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { AuditLog } from "../audit-log.ts";
 import type { ScheduledSnapshots } from "../backup/scheduled-snapshots.ts";
-import type { Doors } from "../clients/doors.ts";
+import { type Doors, upgradeRefusals } from "../clients/doors.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
 import type { DiskUse } from "../disk/disk-use.ts";
 import type { SpaceWatch } from "../disk/space-watch.ts";
@@ -162,10 +162,10 @@ export function createMetrics(
     1,
   );
   counts("requests", "Requests taken, by op", "op", () => new Map([...opNames.map((op) => [op, 0] as const), ...figures().requests]));
-  counts("refusals", "Requests refused, by error code", "code", () => figures().refusals);
-  counts("upgrades_refused", "New connections refused, by reason", "reason", () => doors.refusals);
+  counts("refusals", "Requests refused, by error code", "code", () => withZeros(errorCodes, figures().refusals));
+  counts("upgrades_refused", "New connections refused, by reason", "reason", () => withZeros(upgradeRefusals, doors.refusals));
   counts("over_budget", "Requests refused and connections closed because a budget was used up, by budget", "budget", () => {
-    return new Map([...figures().overBudget, ...prover.passwords.refusals]);
+    return withZeros([...Object.keys(budgets), "heap", "disk", "leader"], new Map([...figures().overBudget, ...prover.passwords.refusals]));
   });
   new Gauge({ name: "copse_transport", help: "What carries clients", labelNames: ["transport"], registers: [registry] }).set(
     { transport },
@@ -186,4 +186,9 @@ export function createMetrics(
   });
   for (const [name, value] of Object.entries(budgets)) budget.set({ budget: name }, value);
   return registry;
+}
+
+/** With a 0 for each value that has not come yet: a rate is known from the first event on. */
+function withZeros(values: readonly string[], counted: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  return new Map([...values.map((value) => [value, 0] as const), ...counted]);
 }

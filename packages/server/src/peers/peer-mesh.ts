@@ -257,7 +257,9 @@ export class PeerMesh implements Mesh {
     submit({ kind: "removed", version });
     if (facts().version === 0 || version <= this.#removedIn) return;
     this.#removedIn = version;
-    logger.error("this member was removed from the ensemble, and serves nobody: stop it, or take it back with copse member add");
+    logger.error(
+      "this member was removed from the ensemble, and serves nobody: stop it, or take it back with copse member add ID --peer HOST:PORT",
+    );
   }
 
   /** What is proved on links to and from this host: certificates may do alone, elsewhere than on loopback somebody has to choose a secret. */

@@ -15,7 +15,7 @@ export function refusalText(refusal: PeerRefusal): string {
     case "other-founders":
       return `member ${member} was started with the peers ${refusal.founders}, this one with ${refusal.own}`;
     case "not-a-member":
-      return `member ${member} is not of this ensemble; to add it: copse member add ${member}`;
+      return `member ${member} is not of this ensemble; to add it: copse member add ${member} --peer HOST:PORT`;
     case "other-directory":
     case "empty-directory":
       return `member ${member} has ${kind === "empty-directory" ? "an empty" : "another"} data directory, and may not vote with it. ${again(member)}`;
@@ -28,5 +28,5 @@ export function refusalText(refusal: PeerRefusal): string {
 }
 
 function again(member: string): string {
-  return `To add it again: copse member remove ${member}, then copse member add ${member}, and start it with an empty data directory`;
+  return `To add it again: copse member remove ${member}, then copse member add ${member} --peer HOST:PORT, and start it with an empty data directory`;
 }
