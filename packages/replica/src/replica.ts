@@ -394,6 +394,7 @@ export class Replica {
     applier.term = term;
     this.#sessions.restored();
     this.#queues.restored();
+    this.ensemble.restored();
     this.#waits.look(tree.zxid);
   }
 }

@@ -92,6 +92,14 @@ export class Comparison {
     }
   }
 
+  /** Another state has taken the place of the present one: what was hashed so far is of none. */
+  restored(): void {
+    this.#place?.reader?.close();
+    this.#place = null;
+    this.#hashes = new Map();
+    if (this.#waiting.length > 0) this.#mark();
+  }
+
   said(member: string, said: Extract<PeerMessage, { kind: "hash" }>): void {
     if (this.#place !== null && said.index === this.#place.index) this.#note(member, said.hash);
     else if (said.index > this.#options.tree.index) this.#early.set(member, said);

@@ -197,6 +197,10 @@ export class Ensemble {
     if (kind === "hash") this.#comparison.begin();
   }
 
+  restored(): void {
+    this.#comparison.restored();
+  }
+
   /** Compares the trees of all members. */
   compare(done: Parameters<Comparison["compare"]>[0]): void {
     this.#comparison.compare(done);

@@ -1,0 +1,36 @@
+/** A comparison in a member whose state is replaced while it hashes. */
+import { Tree } from "@copse/tree";
+import { expect, it } from "vitest";
+import { Comparison, type ComparisonOptions } from "../src/ensemble/comparison.ts";
+import type { PeerMessage } from "../src/ensemble/peer-message.ts";
+
+function comparisonOf(tree: Tree, told: PeerMessage[]): Comparison {
+  const options = {
+    member: "3",
+    everyMs: 3_600_000,
+    tree,
+    clock: { now: () => 0, wall: () => 0 },
+    coordinator: { isHere: false },
+    proposals: { add: () => {} },
+    canUse: () => true,
+    peers: () => ["1", "2"],
+    tell: (message: PeerMessage) => told.push(message),
+    tally: { hashMismatches: 0 },
+    trace: null,
+  };
+  return new Comparison(options as unknown as ComparisonOptions);
+}
+
+it("tells no hash of a mixture of two states", () => {
+  const told: PeerMessage[] = [];
+  const tree = new Tree();
+  const comparison = comparisonOf(tree, told);
+  comparison.begin();
+  comparison.look();
+  expect(told).toMatchObject([{ kind: "hash" }]);
+  comparison.begin();
+  tree.adopt(new Tree());
+  comparison.restored();
+  comparison.look();
+  expect(told).toHaveLength(1);
+});
