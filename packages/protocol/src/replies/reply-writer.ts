@@ -8,7 +8,7 @@
 import type { Value } from "../text/value.ts";
 import { encodeData } from "../text/value.ts";
 import type { Refusal } from "./error-code.ts";
-import { encodeBody, encodeMembers, encodeObject, encodeRefusal, encodeRefused, encodeReply } from "./reply.ts";
+import { encodeBody, encodeFields, encodeObject, encodeRefusal, encodeRefused, encodeReply } from "./reply.ts";
 import type { Op, Results } from "./result.ts";
 import { encodeStat, type Stat } from "./stat.ts";
 import type { WriteReply } from "./write-reply.ts";
@@ -17,26 +17,26 @@ import type { WriteReply } from "./write-reply.ts";
 export type StatText = string;
 
 /** What an op adds to a reply, as its wire writes it. Only the writer looks inside. */
-export type Members = string;
+export type Fields = string;
 
 /** A reply without its id, as its wire writes it: it waits for its turn in the queue of its connection. */
 export type Body = string;
 
 export interface ReplyWriter {
   /** Any op. */
-  result<O extends Op>(op: O, result: Results[O]): Members;
-  get(value: Value | null, stat: StatText): Members;
+  result<O extends Op>(op: O, result: Results[O]): Fields;
+  get(value: Value | null, stat: StatText): Fields;
   /** @param stat null where there is no znode */
-  exists(stat: StatText | null): Members;
+  exists(stat: StatText | null): Fields;
   children(): ChildrenWriter;
   read(): ReadWriter;
   page(name: "paths" | "quotas"): PageWriter;
   subscribed(
     sub: number,
     state: { readonly nodes: readonly string[]; readonly isHidden: boolean; readonly isLast: boolean } | null,
-  ): Members;
+  ): Fields;
   /** A body, from what the op adds. */
-  body(zxid: number, members: Members): Body;
+  body(zxid: number, fields: Fields): Body;
   refused(zxid: number, refusal: Refusal, cluster?: string): Body;
   written(reply: WriteReply): Body;
   /** The message. */
@@ -53,19 +53,19 @@ export interface ChildrenWriter extends ListWriter {
   /** @param stat where each name comes with its stat */
   add(name: string, stat?: Stat): void;
   /** @param after the name that was looked at last, where the page does not end with it */
-  end(stat: StatText, hasMore: boolean, after?: string | null): Members;
+  end(stat: StatText, hasMore: boolean, after?: string | null): Fields;
 }
 
 /** The results of a batch of reads. */
 export interface ReadWriter extends ListWriter {
-  add(result: Members): void;
+  add(result: Fields): void;
   addRefusal(refusal: Refusal): void;
-  end(): Members;
+  end(): Fields;
 }
 
 export interface PageWriter extends ListWriter {
   add(item: unknown): void;
-  end(hasMore: boolean): Members;
+  end(hasMore: boolean): Fields;
 }
 
 class JsonList {
@@ -96,7 +96,7 @@ class JsonPage extends JsonList implements PageWriter {
     this.push(JSON.stringify(item));
   }
 
-  end(hasMore: boolean): Members {
+  end(hasMore: boolean): Fields {
     return hasMore ? `${this.text},"more":true` : this.text;
   }
 }
@@ -107,7 +107,7 @@ class JsonChildren extends JsonList implements ChildrenWriter {
     this.push(stat === undefined ? text : `{"name":${text},"stat":${encodeStat(stat)}}`);
   }
 
-  end(stat: StatText, hasMore: boolean, after: string | null = null): Members {
+  end(stat: StatText, hasMore: boolean, after: string | null = null): Fields {
     const list = `${this.text},"stat":${stat}`;
     return `${list}${hasMore ? ',"more":true' : ""}${after === null ? "" : `,"after":${JSON.stringify(after)}`}`;
   }
@@ -124,7 +124,7 @@ class JsonRead implements ReadWriter {
     return this.#list.units;
   }
 
-  add(result: Members): void {
+  add(result: Fields): void {
     this.#list.push(encodeObject(result));
   }
 
@@ -132,14 +132,14 @@ class JsonRead implements ReadWriter {
     this.#list.push(`{"error":${encodeRefusal(refusal)}}`);
   }
 
-  end(): Members {
+  end(): Fields {
     return this.#list.text;
   }
 }
 
 /** JSON over WebSocket. */
 export const jsonReplies: ReplyWriter = {
-  result: (_op, result) => encodeMembers(result),
+  result: (_op, result) => encodeFields(result),
   get: (value, stat) => `${encodeData(value)},"stat":${stat}`,
   exists: (stat) => `,"stat":${stat ?? "null"}`,
   children: () => new JsonChildren("children"),

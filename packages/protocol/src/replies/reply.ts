@@ -1,24 +1,24 @@
 /**
- * A reply as JSON text. Its body, all members but the id, can be kept, and given again under its id.
+ * A reply as JSON text. Its body, all fields but the id, can be kept, and given again under its id.
  *
- * Text of members has a comma before each of them: so joining it to what stands before costs one step less, a thirtieth of a read. Nobody
+ * Text of fields has a comma before each of them: so joining it to what stands before costs one step less, a thirtieth of a read. Nobody
  * outside this folder joins or cuts it.
  */
 import type { Refusal } from "./error-code.ts";
 import { encodeStat } from "./stat.ts";
 
-/** The members of an object as text; a member that is undefined is left out. */
-export function encodeMembers(result: object): string {
-  let members = "";
+/** The fields of an object as text; one that is undefined is left out. */
+export function encodeFields(result: object): string {
+  let fields = "";
   for (const [name, value] of Object.entries(result) as [string, unknown][]) {
-    if (value !== undefined) members += `,"${name}":${JSON.stringify(value)}`;
+    if (value !== undefined) fields += `,"${name}":${JSON.stringify(value)}`;
   }
-  return members;
+  return fields;
 }
 
-/** A body, from the members that its op adds. */
-export function encodeBody(zxid: number, members: string): string {
-  return `,"zxid":${zxid}${members}`;
+/** A body, from the fields that its op adds. */
+export function encodeBody(zxid: number, fields: string): string {
+  return `,"zxid":${zxid}${fields}`;
 }
 
 /** A body that says why not, with the zxid that goes with it. A refused connect says the cluster too. */
@@ -31,9 +31,9 @@ export function encodeReply(id: number, body: string): string {
   return `{"id":${id}${body}}`;
 }
 
-/** Members as an object of their own: one result of several. */
-export function encodeObject(members: string): string {
-  return `{${members.slice(1)}}`;
+/** Fields as an object of their own: one result of several. */
+export function encodeObject(fields: string): string {
+  return `{${fields.slice(1)}}`;
 }
 
 export function encodeRefusal(refusal: Refusal): string {

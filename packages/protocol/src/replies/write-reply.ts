@@ -7,7 +7,7 @@
 import { integerUnits, literal, literalUnits } from "../text/literal.ts";
 import { flat } from "../text/text.ts";
 import type { Refusal } from "./error-code.ts";
-import { encodeBody, encodeMembers, encodeObject, encodeRefused } from "./reply.ts";
+import { encodeBody, encodeFields, encodeObject, encodeRefused } from "./reply.ts";
 import type { Results } from "./result.ts";
 import { encodeStat, type Stat, statUnits } from "./stat.ts";
 
@@ -38,14 +38,14 @@ export class StatReply implements WriteReply {
   }
 
   /** Without the zxid: what a multi repeats of each of its ops. */
-  get members(): string {
+  get fields(): string {
     const path = this.path === null ? "" : `,"path":${literal(this.path)}`;
     return `${path},"stat":${encodeStat(this.stat)}`;
   }
 
   /** In one piece: a thousand may wait for the end of the turn, and of each the garbage collector would copy all the pieces. */
   get text(): string {
-    return flat(encodeBody(this.zxid, this.members));
+    return flat(encodeBody(this.zxid, this.fields));
   }
 
   get units(): number {
@@ -69,7 +69,7 @@ class TextReply implements WriteReply {
 
 /** The reply to a write that was done. */
 export function writeDone(zxid: number, result: WriteResult): WriteReply {
-  return result instanceof StatReply ? result : new TextReply(encodeBody(zxid, membersOf(result)));
+  return result instanceof StatReply ? result : new TextReply(encodeBody(zxid, fieldsOf(result)));
 }
 
 /** The reply to a write that was refused. */
@@ -82,8 +82,8 @@ export function keptReply(text: string): WriteReply {
   return new TextReply(text);
 }
 
-function membersOf(result: WriteResult): string {
-  if (result instanceof StatReply) return result.members;
-  if (!("results" in result)) return encodeMembers(result);
-  return `,"results":[${result.results.map((one) => encodeObject(membersOf(one))).join(",")}]`;
+function fieldsOf(result: WriteResult): string {
+  if (result instanceof StatReply) return result.fields;
+  if (!("results" in result)) return encodeFields(result);
+  return `,"results":[${result.results.map((one) => encodeObject(fieldsOf(one))).join(",")}]`;
 }

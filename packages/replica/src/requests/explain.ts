@@ -4,14 +4,14 @@
  * Invariant: it tells nobody what a read would not. Others than admins see an ACL only where `getAcl` shows it, and for a path that is hidden
  * they are told the same as for one that is missing.
  */
-import { type Explain, type Explanation, type Members, type Refusal, refuse } from "@copse/protocol";
+import { type Explain, type Explanation, type Fields, type Refusal, refuse } from "@copse/protocol";
 import { type Caller, mayDo, passesAll, shownAcl, type Tree, type Znode } from "@copse/tree";
 import { mayReadAcl, type Reader } from "./reader.ts";
 
 /** Ops ask the ACL of the parent whether a child may come or go. */
 const asksParent: ReadonlySet<string> = new Set(["create", "delete"]);
 
-export function explain(tree: Tree, { path, perm, as }: Explain, reader: Reader): Members | Refusal {
+export function explain(tree: Tree, { path, perm, as }: Explain, reader: Reader): Fields | Refusal {
   if (as !== null && !reader.isAdmin) return refuse("NO_AUTH", "needs the permission to administer the root", "/");
   const caller: Caller = as === null ? reader.caller : { identities: as, address: "" };
   return reader.replies.result("explain", explanation(tree, path, perm, caller, reader));

@@ -5,10 +5,10 @@
  * What is replicated is told of the whole ensemble, what belongs to connections of this member alone. A list comes in pages.
  */
 import {
+  type Fields,
   type Identity,
   type InspectionOp,
   joinPath,
-  type Members,
   type Refusal,
   type ReplyWriter,
   refuse,
@@ -47,7 +47,7 @@ export function answerInspection(
   op: InspectionOp,
   { inspected, sight, caller }: { readonly inspected: Inspected; readonly sight: Sight; readonly caller: Caller },
   replies: ReplyWriter,
-): Members | Refusal {
+): Fields | Refusal {
   const isShown = (path: string): boolean => sight.isShown(path, caller);
   switch (op.op) {
     case "sessions": {

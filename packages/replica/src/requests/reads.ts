@@ -7,9 +7,9 @@
 import {
   type Children,
   encodeStat,
+  type Fields,
   isRefusal,
   joinPath,
-  type Members,
   type PageWriter,
   type Read,
   type Refusal,
@@ -43,22 +43,22 @@ import { mayReadAcl, type Reader, type WatchWanted } from "./reader.ts";
 type AnsweredRead = Exclude<Read, { readonly op: "snapshot" }>;
 
 /** The result as the reader's wire writes it, or why not. */
-export function answerRead(tree: Tree, read: AnsweredRead, reader: Reader): Members | Refusal {
+export function answerRead(tree: Tree, read: AnsweredRead, reader: Reader): Fields | Refusal {
   const wanted: WatchWanted[] = [];
-  const members = answer(tree, read, reader, wanted);
-  if (typeof members !== "string") return members;
-  if (members.length * 3 >= serverFrameBytesMax && utf8Length(members) >= serverFrameBytesMax - replyRestBytes) return tooLarge(read);
-  return (wanted.length === 0 ? null : reader.watch(wanted)) ?? members;
+  const fields = answer(tree, read, reader, wanted);
+  if (typeof fields !== "string") return fields;
+  if (fields.length * 3 >= serverFrameBytesMax && utf8Length(fields) >= serverFrameBytesMax - replyRestBytes) return tooLarge(read);
+  return (wanted.length === 0 ? null : reader.watch(wanted)) ?? fields;
 }
 
-/** Room for a reply's other members. */
+/** Room for a reply's other fields. */
 const replyRestBytes = 4_096;
 
 function tooLarge(read: Read): Refusal {
   return refuse("TOO_LARGE", `the reply is over ${serverFrameBytesMax} bytes; ask for less`, "path" in read ? read.path : undefined);
 }
 
-function answer(tree: Tree, read: AnsweredRead, reader: Reader, wanted: WatchWanted[]): Members | Refusal {
+function answer(tree: Tree, read: AnsweredRead, reader: Reader, wanted: WatchWanted[]): Fields | Refusal {
   const { replies } = reader;
   switch (read.op) {
     case "get":
@@ -69,10 +69,10 @@ function answer(tree: Tree, read: AnsweredRead, reader: Reader, wanted: WatchWan
       const results = replies.read();
       const budget = new ListBudget();
       for (const single of read.ops) {
-        const members = answerSingle(tree, single, reader, wanted, budget);
-        if (typeof members === "string") results.add(members);
-        else if (members.code === "TOO_LARGE") return members;
-        else results.addRefusal(members);
+        const fields = answerSingle(tree, single, reader, wanted, budget);
+        if (typeof fields === "string") results.add(fields);
+        else if (fields.code === "TOO_LARGE") return fields;
+        else results.addRefusal(fields);
         if (results.units > serverFrameBytesMax) return tooLarge(read);
       }
       return results.end();
@@ -130,7 +130,7 @@ function answerSingle(
   reader: Reader,
   wanted: WatchWanted[],
   budget: ListBudget = new ListBudget(),
-): Members | Refusal {
+): Fields | Refusal {
   const { path } = read;
   const { replies } = reader;
   if (!reader.sight.isShown(path, reader.caller)) return noAuth(path);
@@ -146,7 +146,7 @@ function answerSingle(
   return listChildren(tree, znode, read, stat, reader, budget);
 }
 
-function publicConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader, budget: ListBudget): Members | Refusal {
+function publicConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader, budget: ListBudget): Fields | Refusal {
   const { replies } = reader;
   const value = publicValue(configPath, znode.value);
   const stat = encodeStat(statBeside(statOf(znode), value));
@@ -185,7 +185,7 @@ function page<T>(
   { op, limit }: { readonly op: string; readonly limit: number | null },
   all: Iterable<T>,
   shown: (item: T) => unknown,
-): Members | Refusal {
+): Fields | Refusal {
   let looked = 0;
   for (const item of all) {
     if (limit !== null && (items.count >= limit || items.units > pageUnits)) return items.end(true);
@@ -216,7 +216,7 @@ function listChildren(
   stat: StatText,
   { replies, sight, caller }: Reader,
   budget: ListBudget,
-): Members | Refusal {
+): Fields | Refusal {
   const list = replies.children();
   const isFiltered = rules !== null || path === reservedRoot;
   let looked = after;

@@ -237,10 +237,10 @@ export class Requests {
   }
 
   #answer(connection: Connection, read: Exclude<Read, { readonly op: "snapshot" }>): Body {
-    const members = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
-    if (typeof members !== "string" && members.code === "NO_AUTH")
-      this.#state.denied?.(() => denialOf(connection, read.op, members.path ?? "/", "read", false, this.#state.tree));
-    return typeof members === "string" ? connection.replies.body(this.#state.tree.zxid, members) : this.#error(connection, members);
+    const fields = answerRead(this.#state.tree, read, new ConnectionReader(connection, this.#stats, this.#state));
+    if (typeof fields !== "string" && fields.code === "NO_AUTH")
+      this.#state.denied?.(() => denialOf(connection, read.op, fields.path ?? "/", "read", false, this.#state.tree));
+    return typeof fields === "string" ? connection.replies.body(this.#state.tree.zxid, fields) : this.#error(connection, fields);
   }
 
   /** Runs at the head of the queue, once the zxid is reached and the barrier confirmed. */
