@@ -127,7 +127,7 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .description("remove a quota")
     .action((path: string) => removeQuota(path, shared()));
 
-  const member = program.command("member").description("list, add and remove members of the ensemble");
+  const member = program.command("member").description("see and change the members of the ensemble");
   member
     .command("list")
     .description("list the members, their roles and their zxids")
