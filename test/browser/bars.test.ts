@@ -138,7 +138,7 @@ describe("safety", () => {
     await copse.set(held.path, hostile);
     await page.getByRole("link", { name: held.path }).first().waitFor();
     await page.getByRole("link", { name: "Locks" }).click();
-    await page.getByRole("link", { name: held.path.slice(held.path.lastIndexOf("/") + 1) }).waitFor();
+    await page.getByRole("link", { name: held.path.slice(held.path.lastIndexOf("/") + 1), exact: true }).waitFor();
     for (const [view, heading] of [
       ["Sessions", "Sessions"],
       ["Ensemble", "Ensemble"],

@@ -86,7 +86,7 @@ it("takes its id from the host's name, as a pod has it", { timeout: 60_000 }, as
   };
   const pod = await started("copse-2");
   await pod.printed(/copse serves/);
-  expect(pod.err).toMatch(/"member":"3"/);
+  await pod.printed(/"member":"3"/);
   const other = await started("laptop");
   expect(await other.exited).toBe(2);
   expect(other.err).toContain("does not end with a number");
