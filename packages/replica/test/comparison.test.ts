@@ -34,3 +34,18 @@ it("tells no hash of a mixture of two states", () => {
   comparison.look();
   expect(told).toHaveLength(1);
 });
+
+it("keeps what a peer tells of a place that this member is about to come to", () => {
+  const told: PeerMessage[] = [];
+  const tree = new Tree();
+  tree.index = 7;
+  const comparison = comparisonOf(tree, told);
+  const results: unknown[] = [];
+  comparison.compare((result) => results.push(result));
+  // They have applied the entry that marks the place, which is the next one here.
+  for (const member of ["1", "2"]) comparison.said(member, { kind: "hash", index: 7, hash: "same" });
+  comparison.begin();
+  comparison.look();
+  expect(results).toMatchObject([{ zxid: 0 }]);
+  expect([...(results[0] as { hashes: ReadonlyMap<string, string> }).hashes.keys()]).toEqual(["1", "2", "3"]);
+});

@@ -102,7 +102,7 @@ export class Comparison {
 
   said(member: string, said: Extract<PeerMessage, { kind: "hash" }>): void {
     if (this.#place !== null && said.index === this.#place.index) this.#note(member, said.hash);
-    else if (said.index > this.#options.tree.index) this.#early.set(member, said);
+    else if (said.index >= this.#options.tree.index) this.#early.set(member, said);
   }
 
   /** Hashes on, and compares where it is time. */
