@@ -9,7 +9,7 @@ export interface ConnectOptions {
   readonly sessionTimeoutMs?: number;
   /** @deprecated `sessionTimeoutMs` says which timeout it is: a call's is `timeoutMs`. */
   readonly timeoutMs?: number;
-  /** What operators see of this client beside its session, such as "billing worker 1.4": at most 128 characters. Default: the title of the page, or the name of the machine. */
+  /** What operators see of this client beside its session, such as "billing worker 1.4": at most 128 characters. Default: the title of the page, or the name of the machine; "" for none. */
   readonly name?: string;
   /** Only follow: no session, no writes, no load on the quorum. */
   readonly readOnly?: boolean;
