@@ -1,7 +1,7 @@
 /**
  * member, drain, hash: the members of the ensemble; who is one, who votes, who leads, who takes clients, and whether all hold the same.
  */
-import { type Copse, CopseError, isCopseError, type MemberStats, type MemberWanted, type ShownMember } from "@copse/client";
+import { type Copse, isCopseError, type MemberStats, type MemberWanted, type ShownMember } from "@copse/client";
 import { UsageError } from "../exit-code.ts";
 import { print, printTable, type Shared, withClient } from "../terminal.ts";
 
@@ -76,7 +76,7 @@ export async function handOver(wanted: string | undefined, shared: Shared): Prom
       ({ id, role, state, drained }) => role === "follower" && state === "up" && drained !== true && id !== leader,
     );
     const lead = wanted ?? others.sort((a, b) => b.zxid - a.zxid)[0]?.id;
-    if (lead === undefined) throw new CopseError("UNAVAILABLE", "no other voter is up");
+    if (lead === undefined) throw new Error("no other voter is up that takes clients");
     await reconfigure(client, { lead });
     const now = await settled(client, ({ leader: found }) => found === lead);
     print(shared.output === "json" ? JSON.stringify(now) : `member ${lead} leads`);
@@ -149,7 +149,7 @@ async function settled(client: Copse, isSo: (ensemble: Awaited<ReturnType<Copse[
   for (let attempt = 1; ; attempt++) {
     const ensemble = await client.ensemble();
     if (isSo(ensemble)) return ensemble;
-    if (attempt >= attemptsMax) throw new CopseError("TIMEOUT", "the change was accepted but is not complete yet: watch copse member list");
+    if (attempt >= attemptsMax) throw new Error("the change was accepted but is not complete yet: watch copse member list");
     await new Promise((resolve) => setTimeout(resolve, retryMs));
   }
 }
