@@ -185,6 +185,8 @@ export function addOperatorCommands(program: Command, shared: () => Shared): voi
     .action(() => listSessions(shared()));
   session
     .command("kill <id>")
+    // An id may begin with a dash.
+    .allowUnknownOption()
     .description("end a session as if its timeout had passed: its ephemerals go, its client is told")
     .action((id: string) => killSession(id, shared()));
   program

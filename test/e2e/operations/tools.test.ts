@@ -97,6 +97,10 @@ describe("locks and sessions", { timeout: 60_000 }, () => {
       expect([name, await odd.ask({ op: "connect", name })]).toMatchObject([name, { error: { code: "BAD_ARGUMENTS" } }]);
     }
     expect(await copse(hub.url, "session", "kill", id)).toMatchObject({ code: 0 });
+    // An id that begins with a dash is one, and no flag.
+    expect(await copse(hub.url, "session", "kill", "-abcdefghijklmnopqrstu")).toMatchObject({
+      err: expect.stringContaining("SESSION_EXPIRED"),
+    });
     expect((await copse(hub.url, "session", "list")).out).not.toContain(id);
     await client.close().catch(() => {});
   });
