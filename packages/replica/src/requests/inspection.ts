@@ -105,7 +105,7 @@ function shownSessions(tree: Tree, paged: Paged, { connections, subscriptionsOf,
 /** The newest of a page, oldest first. */
 function shownChanges(after: number, { observed }: Inspected, isShown: (path: string) => boolean): readonly ShownChange[] {
   const shown = [...observed.recent.after(after)].filter(({ path }) => isShown(path));
-  return shown.slice(-pageItemsMax).map(({ identities, name, ...change }) => {
+  return shown.slice(-pageItemsMax).map(({ identities, name, units: _, ...change }) => {
     const shownIdentities = identities.map((identity) => ({ scheme: identity.scheme, id: shownId(identity) }));
     return { ...change, ...(name === "" ? {} : { name }), identities: shownIdentities };
   });
