@@ -312,7 +312,7 @@ export class Replica {
 
   /** Closes so many connections, because this member stops; says how many are left. */
   dismiss(most: number): number {
-    return this.#connections.dismiss(most, "the server is stopping");
+    return this.#connections.dismiss(most);
   }
 
   /** Requests whose outcome is not known yet. */

@@ -53,10 +53,10 @@ export class Connections implements Iterable<Connection> {
     connection?.backlog(this.#unsent(number) ?? connection.unsentBytes);
   }
 
-  /** Closes so many, because this member stops or is drained; says how many are left. */
-  dismiss(most: number, reason: string): number {
+  /** Closes so many, because this member stops; says how many are left. */
+  dismiss(most: number): number {
     const open = [...this.#open.values()].filter(({ isClosed }) => !isClosed);
-    for (const connection of open.slice(0, most)) connection.close(closeCode.stopping, reason);
+    for (const connection of open.slice(0, most)) connection.close(closeCode.stopping, "the server is stopping");
     return Math.max(0, open.length - most);
   }
 }

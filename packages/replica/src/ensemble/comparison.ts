@@ -14,7 +14,7 @@ import type { Trace } from "../trace.ts";
 import type { PeerMessage } from "./peer-message.ts";
 
 /** The format of txns that has the one which marks a place. */
-export const comparedFormat = 7;
+const comparedFormat = 7;
 /** How long a tick hashes, in milliseconds: a small part of the time between two. */
 const workMs = 15;
 /** How long the others are waited for once this member has its hash, and how long at most altogether, in milliseconds. */
@@ -43,14 +43,15 @@ export interface ComparisonOptions {
   readonly trace: Trace | null;
 }
 
+/** Where the trees are compared, and how far that is. */
 interface Place {
   readonly index: number;
   readonly zxid: number;
-  /** When this member had its hash; null before that. */
-  hashedAt: number | null;
-  /** Null once this member has its hash. */
-  reader: DigestReader | null;
-  isFinished: boolean;
+  phase:
+    | { readonly kind: "hashing"; readonly reader: DigestReader }
+    /** This member has its hash, and waits for the others. */
+    | { readonly kind: "hashed"; readonly at: number }
+    | { readonly kind: "told" };
 }
 
 type Done = (result: Compared | Refusal) => void;
@@ -82,21 +83,24 @@ export class Comparison {
   begin(): void {
     const { tree, clock } = this.#options;
     const { index, zxid } = tree;
-    this.#place?.reader?.close();
+    this.#leave();
     this.#askedAt = clock.now();
-    this.#place = { index, zxid, hashedAt: null, reader: new DigestReader(tree), isFinished: false };
-    this.#hashes = new Map();
+    this.#place = { index, zxid, phase: { kind: "hashing", reader: new DigestReader(tree) } };
     for (const [member, said] of this.#early) {
       if (said.index === index) this.#note(member, said.hash);
       if (said.index <= index) this.#early.delete(member);
     }
   }
 
-  /** Another state has taken the place of the present one: what was hashed so far is of none. */
-  restored(): void {
-    this.#place?.reader?.close();
+  #leave(): void {
+    if (this.#place?.phase.kind === "hashing") this.#place.phase.reader.close();
     this.#place = null;
     this.#hashes = new Map();
+  }
+
+  /** Another state has taken the place of the present one: what was hashed so far is of none. */
+  restored(): void {
+    this.#leave();
     if (this.#waiting.length > 0) this.#mark();
   }
 
@@ -110,8 +114,7 @@ export class Comparison {
     const { clock, coordinator, everyMs, canUse } = this.#options;
     const now = clock.now();
     this.#work(now);
-    const { hashedAt = null } = this.#place ?? {};
-    if (hashedAt !== null && now - hashedAt >= waitMs) this.#finish();
+    if (this.#place?.phase.kind === "hashed" && now - this.#place.phase.at >= waitMs) this.#tell(this.#place);
     const late = this.#waiting.filter(({ since }) => now - since >= waitMsMax);
     this.#waiting = this.#waiting.filter((one) => !late.includes(one));
     for (const { done } of late) done(refuse("UNAVAILABLE", "the members could not be asked in time"));
@@ -127,11 +130,10 @@ export class Comparison {
   #work(from: number): void {
     const place = this.#place;
     const { clock, member, tell } = this.#options;
-    while (place?.reader != null && clock.now() - from < workMs) {
-      const hash = place.reader.step();
+    while (place?.phase.kind === "hashing" && clock.now() - from < workMs) {
+      const hash = place.phase.reader.step();
       if (hash === null) continue;
-      place.reader = null;
-      place.hashedAt = clock.now();
+      place.phase = { kind: "hashed", at: clock.now() };
       tell({ kind: "hash", index: place.index, hash });
       this.#note(member, hash);
     }
@@ -142,25 +144,24 @@ export class Comparison {
     this.#hashes.set(member, hash);
     const { member: own, tally, trace, peers } = this.#options;
     const mine = this.#hashes.get(own);
-    if (mine === undefined) return;
+    const place = this.#place;
+    if (mine === undefined || place === null) return;
     const others = member === own ? [...this.#hashes] : [[member, hash] as const];
     for (const [other, theirs] of others) {
       if (theirs === mine) continue;
       tally.hashMismatches++;
-      trace?.tell({ kind: "members-differ", peer: other, zxid: this.#place!.zxid });
+      trace?.tell({ kind: "members-differ", peer: other, zxid: place.zxid });
     }
-    if ([...peers()].every((id) => this.#hashes.has(id))) this.#finish();
+    if ([...peers()].every((id) => this.#hashes.has(id))) this.#tell(place);
   }
 
-  /** All have said what they hold, or too long has passed: whoever waits is told. */
-  #finish(): void {
-    const place = this.#place!;
-    if (place.isFinished) return;
-    place.isFinished = true;
-    const { zxid } = place;
+  /** Tells those who wait what is known by now: all hashes, or those that came in time. */
+  #tell(place: Place): void {
+    if (place.phase.kind === "told") return;
+    place.phase = { kind: "told" };
     const told = this.#waiting.filter(({ index }) => index <= place.index);
     this.#waiting = this.#waiting.filter(({ index }) => index > place.index);
-    for (const { done } of told) done({ zxid, hashes: this.#hashes });
+    for (const { done } of told) done({ zxid: place.zxid, hashes: this.#hashes });
     if (this.#waiting.length > 0) this.#mark();
   }
 }

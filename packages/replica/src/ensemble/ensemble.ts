@@ -11,17 +11,15 @@ import type { PeerPlace } from "../ports.ts";
 import { Comparison } from "./comparison.ts";
 import type { EnsembleOptions, EnsembleState } from "./ensemble-options.ts";
 import { Founding } from "./founding.ts";
-import type { Peer, PeerFacts, PeerRefusal } from "./peer-facts.ts";
+import type { PeerFacts, PeerRefusal } from "./peer-facts.ts";
 import type { PeerMessage } from "./peer-message.ts";
+import { Peers } from "./peers.ts";
 import { Upkeep } from "./upkeep.ts";
-
-type Status = Extract<PeerMessage, { kind: "status" }>;
 
 export class Ensemble {
   readonly #options: EnsembleOptions;
   readonly #state: EnsembleState;
-  /** The members that this one is connected with. */
-  readonly #peers: Map<string, Peer> = new Map();
+  readonly #peers: Peers;
   readonly #founding: Founding;
   readonly #upkeep: Upkeep;
   readonly #comparison: Comparison;
@@ -31,18 +29,20 @@ export class Ensemble {
   constructor(options: EnsembleOptions, state: EnsembleState) {
     this.#options = options;
     this.#state = state;
-    this.#founding = new Founding(options, state, this.#peers);
+    this.#peers = new Peers(state);
+    const { linked } = this.#peers;
+    this.#founding = new Founding(options, state, linked);
     this.#comparison = new Comparison({
       ...state,
       member: options.member,
       everyMs: options.compareMs,
       canUse: (format) => this.canUse(format),
-      peers: () => this.#peers.keys(),
+      peers: () => linked.keys(),
       tell: state.tellPeers,
     });
     const ensemble = this;
     this.#upkeep = new Upkeep(options, state, {
-      peers: this.#peers,
+      peers: linked,
       canUse: (format) => this.canUse(format),
       get facts() {
         return ensemble.facts;
@@ -128,20 +128,12 @@ export class Ensemble {
   }
 
   up(facts: PeerFacts): void {
-    this.#peers.set(facts.member, {
-      facts,
-      zxid: this.#peers.get(facts.member)?.zxid ?? 0,
-      sent: 0,
-      heardAt: 0,
-      isPressed: false,
-      rttUs: null,
-    });
-    this.#state.time.learn(facts.time);
+    this.#peers.up(facts);
     this.#founding.look();
   }
 
   down(member: string): void {
-    this.#peers.delete(member);
+    this.#peers.down(member);
   }
 
   /** A peer that has proved who it is does not link, because its table lacks this member. */
@@ -163,34 +155,19 @@ export class Ensemble {
   /** What a member says of itself; the rest is for consensus. */
   heard(member: string, messages: readonly PeerMessage[]): void {
     for (const message of messages) {
-      if (message.kind === "status") this.#said(member, message);
+      if (message.kind === "status") this.#peers.said(member, message);
       if (message.kind === "hash") this.#comparison.said(member, message);
     }
   }
 
   /** What this member says to a peer of how far it is. */
-  statusFor(member: string): Status {
-    const { tree, time, pressures } = this.#state;
-    const peer = this.#peers.get(member);
-    const now = this.#nowUs;
-    const echo = peer === undefined || peer.sent === 0 ? { echo: 0, heldUs: 0 } : { echo: peer.sent, heldUs: now - peer.heardAt };
-    return {
-      kind: "status",
-      zxid: tree.zxid,
-      time: time.told,
-      sent: now,
-      ...echo,
-      isPressed: pressures.has("disk") || pressures.has("heap"),
-    };
+  statusFor(member: string): ReturnType<Peers["statusFor"]> {
+    return this.#peers.statusFor(member);
   }
 
   /** The newest round trip to each linked member, in milliseconds, as far as there was one. */
   get roundTripsMs(): ReadonlyMap<string, number> {
-    return new Map([...this.#peers].flatMap(([id, { rttUs }]) => (rttUs === null ? [] : [[id, rttUs / 1_000]])));
-  }
-
-  get #nowUs(): number {
-    return Math.max(1, Math.round(this.#state.clock.now() * 1_000));
+    return this.#peers.roundTripsMs;
   }
 
   applied({ kind }: Txn): void {
@@ -206,17 +183,6 @@ export class Ensemble {
     this.#comparison.compare(done);
   }
 
-  /** A member says how far it is. What the coordinator says of the time is the time. */
-  #said(member: string, { zxid, time, sent, echo, heldUs, isPressed }: Status): void {
-    if (member === this.#state.coordinator.member) this.#state.time.follow(time);
-    else this.#state.time.learn(time);
-    const peer = this.#peers.get(member);
-    if (peer === undefined) return;
-    const now = this.#nowUs;
-    Object.assign(peer, { zxid, sent, heardAt: now, isPressed });
-    if (echo > 0 && echo <= now - heldUs) peer.rttUs = now - echo - heldUs;
-  }
-
   /** Another member coordinates from now on, or none. */
   coordinated(): void {
     this.#founding.look();
@@ -228,9 +194,7 @@ export class Ensemble {
     this.#founding.look();
     this.#upkeep.look();
     this.#comparison.look();
-    const { coordinator, pressures } = this.#state;
-    if (this.#peers.get(coordinator.member ?? "")?.isPressed === true) pressures.add("leader");
-    else pressures.delete("leader");
+    this.#peers.look();
   }
 
   /**
@@ -238,9 +202,9 @@ export class Ensemble {
    * turns out to be of an older build, it has to be upgraded before it can take part.
    */
   canUse(format: number): boolean {
-    for (const { facts } of this.#peers.values()) if ((facts.reads ?? 0) < format) return false;
+    for (const { facts } of this.#peers.linked.values()) if ((facts.reads ?? 0) < format) return false;
     return this.#state.tree.ensemble.members.every(({ id, directory, reads = 0 }) => {
-      return directory === null || id === this.#options.member || this.#peers.has(id) || reads >= format;
+      return directory === null || id === this.#options.member || this.#peers.linked.has(id) || reads >= format;
     });
   }
 
@@ -286,13 +250,13 @@ export class Ensemble {
   }
 
   #zxidOf(id: string): number {
-    return id === this.#options.member ? this.#state.tree.zxid : (this.#peers.get(id)?.zxid ?? 0);
+    return id === this.#options.member ? this.#state.tree.zxid : (this.#peers.linked.get(id)?.zxid ?? 0);
   }
 
   /** The table with what this member sees for itself. */
   #shown(): EnsembleTable {
     const { ensemble } = this.#state.tree;
-    const isUp = (id: string): boolean => id === this.#options.member || this.#peers.has(id);
+    const isUp = (id: string): boolean => id === this.#options.member || this.#peers.linked.has(id);
     return {
       ...ensemble,
       leader: this.#state.coordinator.member ?? "",

@@ -16,7 +16,7 @@ export interface DirectorySummary {
   readonly cluster: string;
   readonly zxid: number;
   readonly term: number;
-  /** The term of the last entry: of two logs, the one whose last entry has the higher term holds all that was acknowledged. */
+  /** The term of the last entry: of the logs that are left, the one with the highest lacks least, and among equals the longest. */
   readonly lastTerm: number;
   /** The entry that the snapshot ends with, and the last one of the log. */
   readonly snapshotIndex: number;
