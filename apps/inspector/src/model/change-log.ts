@@ -4,7 +4,7 @@
  *
  * Invariants: it keeps the newest changes alone; how many happen in a second is counted whether they are kept or not.
  */
-import type { Copse, ShownChange, WatchEvent } from "@copse/client";
+import { type Copse, isCopseError, type ShownChange, type WatchEvent } from "@copse/client";
 
 export interface LoggedChange {
   readonly kind: WatchEvent["event"] | ShownChange["kind"];
@@ -81,18 +81,23 @@ export class ChangeLog {
     if (this.#isAsking || this.#toldZxid === null) return;
     this.#isAsking = true;
     const after = this.#toldZxid;
+    let hasTold = false;
     const again = (): void => {
       this.#isAsking = false;
       const isBehind = this.#kept.some(({ zxid }) => zxid > (this.#toldZxid ?? Number.POSITIVE_INFINITY));
-      if (isBehind) return this.#ask(copse);
+      if (isBehind && hasTold) return this.#ask(copse);
       // What happened before the watch was set, nothing else tells.
       clearTimeout(this.#idle);
       this.#idle = setTimeout(() => document.visibilityState === "visible" && this.#ask(copse), idleMs);
     };
     const told = (changes: readonly ShownChange[]): void => {
-      const newest = changes[changes.length - 1]?.zxid ?? after;
-      this.#toldZxid = Math.max(after, newest);
-      const older = this.#kept.filter(({ zxid }) => zxid <= after);
+      const [first, last] = [changes[0], changes[changes.length - 1]];
+      if (first === undefined || last === undefined) return;
+      hasTold = true;
+      const newest = last.zxid;
+      this.#toldZxid = newest;
+      // Of more than it tells at once, what the watch has brought stays.
+      const older = this.#kept.filter(({ zxid }) => zxid < first.zxid);
       const newer = this.#kept.filter(({ zxid }) => zxid > newest);
       this.#kept = [...older, ...changes.map(loggedOf), ...newer].slice(-keptMax);
       for (const listener of this.#toldListeners) listener();
@@ -100,8 +105,10 @@ export class ChangeLog {
     copse
       .recent({ changes: after })
       .then(({ changes = [] }) => told(changes))
-      // Who is no admin sees what the watch brings.
-      .catch(() => (this.#toldZxid = null))
+      .catch((error: unknown) => {
+        // Who is no admin sees what the watch brings; after any other failure it asks again.
+        if (isCopseError(error, "NO_AUTH") || isCopseError(error, "CLOSED")) this.#toldZxid = null;
+      })
       .finally(() => setTimeout(again, askMs));
   }
 
