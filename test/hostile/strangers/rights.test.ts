@@ -56,6 +56,11 @@ describe("a new cluster that strangers may reach", () => {
     const grown = [{ perms: ["read", "admin"], scheme: "world", id: "anyone" }];
     await operator.ask({ op: "setAcl", path: "/", acl: grown });
     for (const op of ["sessions", "queues", "stats"]) expect([op, await code(stranger, { op })]).toEqual([op, "NO_AUTH"]);
+    expect(await code(stranger, { op: "stats", history: 0, changes: 0 })).toBe("NO_AUTH");
+    expect(await code(stranger, { op: "ensemble", compare: true })).toBe("NO_AUTH");
+    for (const change of [{ drain: ["1"] }, { undrain: ["1"] }, { lead: "1" }]) {
+      expect(await code(stranger, { op: "reconfig", ...change })).toBe("NO_AUTH");
+    }
     expect(await code(stranger, { op: "watchers", path: "/" })).toBe("NO_AUTH");
     expect(await code(stranger, { op: "search", path: "/", contains: "x" })).toBe("NO_AUTH");
     expect(await code(stranger, { op: "reconfig", add: [{ id: "9", peer: "127.0.0.1:9", url: "ws://evil.example.com" }] })).toBe("NO_AUTH");
