@@ -22,8 +22,8 @@ const asking: ReadonlySet<PropertyKey> = new Set<keyof Copse>([
 ]);
 
 /**
- * The same client, whose calls make spans: from the call until its promise settles, retries and reconnects included. A failed call's span has
- * the error and its code.
+ * Wraps a client so that each call makes a span. A span ends when the call's promise settles, so it includes retries and reconnects. If the
+ * call fails, the span has the error and its code.
  * @param tracer where the spans go; by default that of the SDK that is there
  * @example
  * await traced(copse).create("/traced", "a span named copse create");

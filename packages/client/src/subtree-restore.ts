@@ -60,7 +60,7 @@ export async function planRestore(
     .map(([path]) => path);
   for (const [path, { stat }] of there) {
     if (stat.ephemeralOwner === null || !deleted.includes(parentOf(path))) continue;
-    throw new CopseError("BAD_ARGUMENTS", "an ephemeral is there, whose parent would be deleted: end its session first", { path });
+    throw new CopseError("BAD_ARGUMENTS", "its parent would be deleted, but this znode is ephemeral: end its session first", { path });
   }
   // Children before their parents.
   const deletions = [...deleted].reverse().map((path) => ({ op: "delete", path, version: there.get(path)!.stat.version }) as const);

@@ -1,5 +1,5 @@
 /**
- * member, drain, hash: the members of the ensemble; who is one, who votes, who leads, who takes clients, and whether all hold the same.
+ * The commands member, drain and hash: they show the members, change them, and compare their trees.
  */
 import { type Copse, isCopseError, type MemberStats, type MemberWanted, type ShownMember } from "@copse/client";
 import { UsageError } from "../exit-code.ts";

@@ -1,5 +1,5 @@
 /**
- * `reconfig`: who is to be a member of the ensemble, which of them serve clients, and who leads.
+ * `reconfig` changes the members of the ensemble: who they are, which of them serve clients, and which one leads.
  */
 
 import type { Limits } from "../limits.ts";
