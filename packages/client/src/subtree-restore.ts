@@ -58,8 +58,9 @@ export async function planRestore(
   const deleted = [...there]
     .filter(([path, { stat }]) => !wanted.has(path) && stat.ephemeralOwner === null && path !== "/")
     .map(([path]) => path);
+  const goes = new Set(deleted);
   for (const [path, { stat }] of there) {
-    if (stat.ephemeralOwner === null || !deleted.includes(parentOf(path))) continue;
+    if (stat.ephemeralOwner === null || !goes.has(parentOf(path))) continue;
     throw new CopseError("BAD_ARGUMENTS", "its parent would be deleted, but this znode is ephemeral: end its session first", { path });
   }
   // Children before their parents.
