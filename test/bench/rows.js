@@ -5,12 +5,15 @@
  * each operation, `waitGoal` the most of its median. Over `ws` two thirds of the first are aimed at, and one and a half times the others.
  */
 const set = { work: "set", connections: 100, outstanding: 10, members: 1 };
+const large = { work: "set", connections: 10, outstanding: 5, members: 1, goal: 1.2 };
 const three = { members: 3, connections: 99, outstanding: 10 };
 
 export const rows = [
   { name: "get", title: "get 100 B, 10 × 20", work: "get", members: 1, connections: 10, outstanding: 20, goal: 3, cpuGoal: 0.3 },
   { ...set, name: "set", title: "set 100 B, 100 × 10", goal: 2, cpuGoal: 0.5 },
   { ...set, name: "create", title: "create, sequential, 100 × 10", work: "create", goal: 2.5 },
+  { ...large, name: "set-10k", title: "set 10 kB, 10 × 5", bytes: 10_000 },
+  { ...large, name: "set-100k", title: "set 100 kB, 10 × 5", bytes: 100_000 },
   { ...set, name: "lone", title: "set, one outstanding", connections: 1, isInTurn: true, waitGoal: 1 },
   { ...set, name: "open", title: "set, 5 000/s whatever happens", perSecond: 5_000 },
   { ...three, name: "get-3", title: "get 100 B, 99 × 10", work: "get", goal: 3 },

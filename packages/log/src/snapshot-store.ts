@@ -145,6 +145,9 @@ export class SnapshotStore {
   }
 }
 
+/** Bytes after which a snapshot is synced: all at once, at its end, they would hold up the log's own syncs. */
+const syncedBytes = 4_194_304;
+
 /** A snapshot under construction. One call at a time: the next piece goes in when the one before is written. */
 export class SnapshotFile {
   readonly #disk: Disk;
@@ -154,6 +157,7 @@ export class SnapshotFile {
   #head: string | null;
   #pieces = 0;
   #bytes = 0;
+  #syncedBytes = 0;
 
   constructor(
     disk: Disk,
@@ -171,7 +175,9 @@ export class SnapshotFile {
 
   add(piece: string, done: () => void): void {
     this.#pieces++;
-    this.#append(`P${piece}`, false, done);
+    const isSynced = this.#bytes - this.#syncedBytes >= syncedBytes;
+    if (isSynced) this.#syncedBytes = this.#bytes;
+    this.#append(`P${piece}`, isSynced, done);
   }
 
   /** Puts the whole file durably into place; `done` gets its bytes. */
@@ -187,8 +193,8 @@ export class SnapshotFile {
   #append(payload: string, isSynced: boolean, next: () => void): void {
     let bytes: Uint8Array;
     try {
-      const record = encodeRecord(this.#disk, payload);
-      bytes = this.#head === null ? record : joined(encodeRecord(this.#disk, this.#head), record);
+      const record = encodeRecord(this.#disk, [payload]);
+      bytes = this.#head === null ? record : joined(encodeRecord(this.#disk, [this.#head]), record);
     } catch (error) {
       return this.#onError(error as Error);
     }

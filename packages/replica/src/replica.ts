@@ -22,7 +22,7 @@ import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
 import { Coordinator, traceCoordinator } from "./order/coordinator.ts";
-import type { OrderEvent } from "./order/order.ts";
+import type { OrderEvent, OrderedEntry } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
 import type { ReplicaOptions, ReplicaState } from "./replica-options.ts";
@@ -242,7 +242,7 @@ export class Replica {
   }
 
   /** True for an entry of another member that can be applied. */
-  isReadable(payload: string): boolean {
+  isReadable(payload: OrderedEntry["payload"]): boolean {
     return this.#proposals.isReadable(payload);
   }
 

@@ -6,7 +6,7 @@
  */
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { isPlain, literal } from "./literal.ts";
-import { base64Decode, base64Encode, flat, utf8Decode, utf8Length } from "./text.ts";
+import { base64Decode, base64Encode, copied, flat, utf8Decode, utf8Length } from "./text.ts";
 
 export interface Value {
   /** A JSON string literal, quotes included: the text, or the bytes as base64. */
@@ -42,7 +42,11 @@ class BytesValue extends TextValue {
  * joins from pieces takes twice the memory, and with its kind in its class, which a million values share.
  */
 export function madeValue(text: string, bytes: number, isBase64: boolean): Value {
-  const json = flat(literal(text));
+  return keptValue(flat(literal(text)), bytes, isBase64);
+}
+
+/** The value that has this literal. */
+export function keptValue(json: string, bytes: number, isBase64: boolean): Value {
   return isBase64 ? new BytesValue(json, bytes) : new TextValue(json, bytes);
 }
 
@@ -56,6 +60,8 @@ export function decodeValue(message: Record<string, unknown>, dataBytesMax: numb
   if (data === null && data64 === null) return null;
   if (data !== null && data64 !== null) return refuse("BAD_ARGUMENTS", "data and data64 exclude each other");
   if (data !== null) {
+    // It was taken out of the frame before that was parsed: JSON itself makes no objects of this class.
+    if (data instanceof TextValue) return data.bytes > dataBytesMax ? tooLarge(dataBytesMax) : data;
     if (typeof data !== "string") return refuse("BAD_ARGUMENTS", "data must be a string");
     return textValue(data, dataBytesMax);
   }
@@ -76,6 +82,14 @@ export function textValue(text: string, dataBytesMax: number): Value | Refusal {
   if (bytes > dataBytesMax) return tooLarge(dataBytesMax);
   if (!text.isWellFormed()) return refuse("BAD_ARGUMENTS", "data holds a lone surrogate");
   return new TextValue(flat(JSON.stringify(text)), bytes);
+}
+
+/**
+ * The value whose literal is this plain text in quotes.
+ * @param mayShare it may be a part of a larger text, which it keeps alive
+ */
+export function plainLiteral(json: string, mayShare: boolean): Value {
+  return new TextValue(mayShare ? json : copied(json), json.length - 2);
 }
 
 /** The member of a message that carries this value, with a comma before it; nothing for null data. */
