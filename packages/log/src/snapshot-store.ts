@@ -84,9 +84,14 @@ export class SnapshotStore {
     if (this.#isWriting) throw new Error("a snapshot is being written already");
     this.#isWriting = true;
     const file = this.create(place);
+    let next = nextPiece();
     const step = (): void => {
-      const piece = nextPiece();
-      if (piece !== null) return file.add(piece, step);
+      if (next !== null) {
+        file.add(next, step);
+        // While that one is being written.
+        next = nextPiece();
+        return;
+      }
       file.finish((bytes) => {
         this.#isWriting = false;
         done(bytes);
