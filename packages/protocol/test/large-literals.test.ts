@@ -45,17 +45,29 @@ describe("large values in a frame", () => {
     expect(cutLargeValues(`{"id":1,"op":"set","path":"/a","data":"${large}"}`)?.text).toBe('{"id":1,"op":"set","path":"/a","data":"#0"}');
   });
 
-  it("are left to the parser where a text looks like what stands in for one, and where they hold what has to be escaped", () => {
+  it("are left to the parser where a text looks like what stands in for one, and where they are not what the host would write", () => {
     for (const [name, value] of [
       ["#0", large],
       ["\\u00230", large],
-      ["/a", `${large}\\n`],
-      ["/a", `${large}é`],
+      ["/\\n", large],
+      ["/a", `${large}\\/`],
+      ["/a", `${large}\\u0041`],
+      ["/a", `${large}\\u0001`],
+      ["/a", `${large}\\x`],
       ["/a", `${large}\u0001`],
-      ["/a", `${large}\\"`],
+      ["/a", `${large}\ud800`],
     ]) {
       const frame = `{"id":1,"op":"set","path":"${name}","data":"${value}"}`;
       expect([cutLargeValues(frame), decoded(frame)]).toEqual([null, parsed(frame)]);
+    }
+  });
+
+  it("are taken out with what has to be escaped in them, and with what takes more than a byte", () => {
+    const document = JSON.stringify({ quoted: 'a"b\\c', lines: "\n\r\t\b\f", more: "éß€😀\u2028\u007f", filler: large });
+    for (const text of [document, `${document}\\`, `\\${document}`, `"${document}"`, `${"é".repeat(3_000)}${"😀".repeat(3_000)}`]) {
+      const frame = JSON.stringify({ id: 1, op: "set", path: "/a", data: text });
+      expect(cutLargeValues(frame)?.text).toBe('{"id":1,"op":"set","path":"/a","data":"#0"}');
+      expect(decoded(frame)).toEqual(parsed(frame));
     }
   });
 
@@ -63,6 +75,7 @@ describe("large values in a frame", () => {
     const texts = fc.oneof(
       fc.constant(large),
       fc.constant(`${large}\\u0041`),
+      fc.constant(`é\\n${large}\\"`),
       fc.constantFrom("", "#0", "#1", "\\u00230", "a\\\\", 'q\\"data\\":'),
     );
     const member = fc.tuple(fc.constantFrom("data", "data", "path", "more", "data64"), texts).map(([name, text]) => `"${name}":"${text}"`);

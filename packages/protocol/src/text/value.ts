@@ -6,7 +6,7 @@
  */
 import { isRefusal, type Refusal, refuse } from "../replies/error-code.ts";
 import { isPlain, literal } from "./literal.ts";
-import { base64Decode, base64Encode, copied, flat, utf8Decode, utf8Length } from "./text.ts";
+import { base64Decode, base64Encode, flat, utf8Decode, utf8Length } from "./text.ts";
 
 export interface Value {
   /** A JSON string literal, quotes included: the text, or the bytes as base64. */
@@ -82,14 +82,6 @@ export function textValue(text: string, dataBytesMax: number): Value | Refusal {
   if (bytes > dataBytesMax) return tooLarge(dataBytesMax);
   if (!text.isWellFormed()) return refuse("BAD_ARGUMENTS", "data holds a lone surrogate");
   return new TextValue(flat(JSON.stringify(text)), bytes);
-}
-
-/**
- * The value whose literal is this plain text in quotes.
- * @param mayShare it may be a part of a larger text, which it keeps alive
- */
-export function plainLiteral(json: string, mayShare: boolean): Value {
-  return new TextValue(mayShare ? json : copied(json), json.length - 2);
 }
 
 /** The member of a message that carries this value, with a comma before it; nothing for null data. */
