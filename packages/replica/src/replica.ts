@@ -228,8 +228,7 @@ export class Replica {
       case "pressure":
         if (input.isPressed) this.#budgets.pressures.add(input.of);
         else this.#budgets.pressures.delete(input.of);
-        // The log in memory goes once a snapshot has it.
-        if (input.isPressed && input.of === "heap") this.#state.compaction.take();
+        if (input.isPressed && input.of === "heap") this.#state.compaction.relieve();
         return;
       case "tick":
         return this.#tick();

@@ -43,6 +43,21 @@ describe("the history in a snapshot", () => {
     expect(seen(historyOf(history.lines(5)))).toEqual(seen(history));
   });
 
+  it("lets go of the older half where memory is short, and still knows all after its floor", () => {
+    const full = new History(1_000, 1_000_000);
+    const value = heldValue({ data: "x".repeat(1_000) });
+    const change = { kind: "changed", path: "/n", value, acl: open, before: null, parentAcl: null } as unknown as Change;
+    for (let zxid = 1; zxid <= 100; zxid++) full.add(zxid, [change]);
+    full.shed();
+    expect([full.floor, full.since(49), full.since(50)?.map(({ zxid }) => zxid)]).toEqual([
+      50,
+      null,
+      Array.from({ length: 50 }, (_, at) => 51 + at),
+    ]);
+    full.add(101, [change]);
+    expect(full.since(99)?.map(({ zxid }) => zxid)).toEqual([100, 101]);
+  });
+
   it("tells text from bytes where an older build did not say which it is", () => {
     const older = [...history.lines(5)].map((line) => line.replace(/,"isBase64":(true|false)/, ""));
     expect(older.join()).not.toContain("isBase64");

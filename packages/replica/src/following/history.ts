@@ -3,7 +3,7 @@
  *
  * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
  * Invariant: every change after `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
- * data and ACLs, each ACL counted once, fit in `bytesMax`.
+ * data and ACLs, each ACL counted once, fit in `bytesMax`, unless the heap is nearly full.
  */
 import { type AclItem, keptValue, type Value } from "@copse/protocol";
 import { type Acl, type AclLine, AclLines, AclTable, type Change, open } from "@copse/tree";
@@ -99,6 +99,14 @@ export class History {
       this.add(held.zxid, this.#restored);
       this.#restored = [];
     }
+  }
+
+  /** Lets go of the older half, by bytes: whoever resumes from there gets the state anew. */
+  shed(): void {
+    const half = this.#bytes / 2;
+    while (this.#head < this.#txns.length - 1 && this.#bytes > half) this.#dropOldest();
+    this.#txns = this.#txns.slice(this.#head);
+    this.#head = 0;
   }
 
   #isOverFull(): boolean {
