@@ -368,7 +368,7 @@ export const mutations = [
   {
     name: "M34",
     what: "a vote does not say the time",
-    seed: 239,
+    seed: 1040,
     patches: [
       { file: `${replica}/member.ts`, from: 'sent.message.kind === "vote-reply") this.#say', to: "sent.message.index < 0) this.#say" },
     ],
