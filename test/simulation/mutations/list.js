@@ -332,7 +332,7 @@ export const mutations = [
   {
     name: "M26",
     what: "a signal says what it was told last, and does not look",
-    seed: 30,
+    seed: 334,
     patches: [{ file: `${client}/session/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
   },
   {
