@@ -32,11 +32,8 @@ export class MemoryDisk implements Disk {
     this.#ports = ports;
   }
 
-  encode(texts: readonly string[], headBytes = 0): Uint8Array {
-    const body = this.#ports.encode(texts.join(""));
-    const bytes = new Uint8Array(headBytes + body.length);
-    bytes.set(body, headBytes);
-    return bytes;
+  encode(text: string): Uint8Array {
+    return this.#ports.encode(text);
   }
 
   decode(bytes: Uint8Array): string {

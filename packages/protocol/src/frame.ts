@@ -7,7 +7,6 @@
 import { nestingMax } from "./limits.ts";
 import { isWireInteger } from "./requests/field-reader.ts";
 import { isMessage } from "./requests/write.ts";
-import { cutLargeValues } from "./text/large-literals.ts";
 import { nestsWithin } from "./text/text.ts";
 
 /** A message with a usable id, not yet looked at further. */
@@ -25,13 +24,10 @@ export interface DecodedFrame {
 
 /** Decodes the text of one frame. Never throws. */
 export function decodeFrame(text: string): DecodedFrame {
-  const cut = cutLargeValues(text);
-  const rest = cut?.text ?? text;
-  if (!nestsWithin(rest, nestingMax)) return { messages: [], fault: "nested too deep" };
+  if (!nestsWithin(text, nestingMax)) return { messages: [], fault: "nested too deep" };
   let parsed: unknown;
   try {
-    parsed = JSON.parse(rest);
-    cut?.restore(parsed);
+    parsed = JSON.parse(text);
   } catch {
     // The parser's message quotes the payload, which must not be echoed.
     return { messages: [], fault: "not JSON" };

@@ -15,7 +15,6 @@ import {
   type MemberId,
   type MembershipChange,
   nobody,
-  type Payload,
   type Proposal,
   type SnapshotHead,
   sizeOfAll,
@@ -117,7 +116,7 @@ export class Raft {
     hup(this.#core, this.#core.options.preVotes ? "pre-election" : "election");
   }
 
-  propose(payload: Payload): StepResult {
+  propose(payload: string): StepResult {
     return this.#propose({ kind: "normal", payload, change: null });
   }
 

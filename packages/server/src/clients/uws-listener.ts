@@ -130,13 +130,9 @@ class OpenUwsSocket implements FrameSocket {
     return this.#socket.getBufferedAmount();
   }
 
-  send(frame: string | Buffer): number {
-    const outcome = this.#socket.send(frame, false);
-    if (outcome === 1) return 0;
-    if (outcome !== 2) return this.#socket.getBufferedAmount();
+  send(frame: string | Buffer): void {
     // Dropped: what follows would not fit to what is missing.
-    this.#socket.close();
-    return 0;
+    if (this.#socket.send(frame, false) === 2) this.#socket.close();
   }
 
   ping(): void {

@@ -148,9 +148,8 @@ class WsSocket implements FrameSocket {
     return this.#socket.bufferedAmount;
   }
 
-  send(frame: string | Buffer): number {
+  send(frame: string | Buffer): void {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame, { binary: false }, this.#onSent);
-    return this.#socket.bufferedAmount;
   }
 
   ping(): void {
