@@ -226,8 +226,8 @@ describe("a peer", () => {
     relays[0]!.swallow();
     for (const relay of relays.slice(1)) relay.swallowNew();
     await expect.poll(stateOf, { timeout: 20_000, interval: 500 }).toBe("down");
-    const logs = members.map(({ process: one }) => one.err).join("");
-    expect(logs).toMatch(/"peer":"1","why":"it has said nothing for 1500 ms","msg":"link lost"/);
+    const logs = (): string => members.map(({ process: one }) => one.err).join("");
+    await expect.poll(logs, { timeout: 20_000 }).toMatch(/"peer":"1","why":"it has said nothing for 1500 ms","msg":"link lost"/);
   });
 });
 
