@@ -11,7 +11,7 @@ export type TraceEvent =
   | { readonly kind: "member-added" | "member-removed"; readonly id: string; readonly version: number }
   | { readonly kind: "session-opened" | "session-expired" | "session-closed"; readonly session: string; readonly zxid: number }
   | { readonly kind: "snapshot-taken" | "snapshot-installed"; readonly index: number }
-  /** This member has sent a snapshot to a peer that was far behind, or could not. */
+  /** This member sent a snapshot to a peer that lagged too far, or failed to. */
   | { readonly kind: "snapshot-sent" | "snapshot-lost"; readonly peer: string }
   /** A client was refused, or its connection closed, because a budget was used up. */
   | { readonly kind: "over-budget"; readonly budget: string }

@@ -1,4 +1,4 @@
-/** What a member remembers of the newest changes is bounded by its text, whoever writes it. */
+/** The list of newest changes has a limit on its text, whoever makes the changes. */
 import { type Applied, Tree, type Txn } from "@copse/tree";
 import { expect, it } from "vitest";
 import { RecentChanges } from "../src/following/recent-changes.ts";

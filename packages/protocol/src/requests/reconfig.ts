@@ -1,5 +1,5 @@
 /**
- * `reconfig` changes the members of the ensemble: who they are, which of them serve clients, and which one leads.
+ * `reconfig` changes the ensemble: its members, which of them serve clients, and which one leads.
  */
 
 import type { Limits } from "../limits.ts";
