@@ -2,7 +2,7 @@
  * `pnpm bench`: copse under load, beside ZooKeeper and etcd where they are installed, as tables and as JSON in test/.artifacts/bench.json.
  *
  *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--only get,set,…]
- *              [--size] [--subscribers] [--rules] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
+ *              [--size] [--subscribers] [--rules] [--bare] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
  *
  * `--alone` leaves the others out, `--install` installs them (Debian, as root). `--only none` leaves the table out. Absolute figures
  * drift with the machine: compare within one run. Every load comes from a process of its own that tells its own share of a core.
@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runClients } from "./clients.js";
+import { runBare } from "./limits.js";
 import { columnsOf, printLine, rows } from "./rows.js";
 import { runRules } from "./rules.js";
 import { runScaling } from "./scaling.js";
@@ -83,7 +84,7 @@ async function compare(members, columns) {
   await Promise.all([...systems.values()].flatMap(warm));
   for (const row of wanted) {
     const result = { ...row };
-    for (const [system, { run }] of systems) result[system] = await run(row);
+    for (const [system, { run }] of systems) if (!row.without?.includes(system)) result[system] = await run(row);
     report.results.push(result);
     printLine(
       columns,
@@ -130,6 +131,10 @@ if (given.includes("--failover")) measured("failover", { firstPort: port + 310, 
 if (given.includes("--rules")) {
   report.rules = await runRules({ begin });
   printFigures("rules", report.rules);
+}
+if (given.includes("--bare")) {
+  report.bare = await runBare({ begin, load, isWs: carrier === "ws", port: port + 400, seconds });
+  printFigures("beside bare carriers", report.bare);
 }
 if (given.includes("--soak")) measured("soak", { port: port + 320, minutes });
 if (given.includes("--scaling")) report.scaling = await runScaling({ begin, peers, isQuick, folder: join(root, "apps/docs/measured") });

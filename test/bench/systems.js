@@ -4,7 +4,8 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const jars = ["zookeeper", "zookeeper-jute", "slf4j-nop", "slf4j-api"].map((name) => `/usr/share/java/${name}.jar`);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -103,6 +104,23 @@ export async function startEtcd(members, folder, firstPort) {
   });
   const isHealthy = async (port) => (await fetch(`http://127.0.0.1:${port}/health`).catch(() => ({ ok: false }))).ok;
   return running(children, ports, isHealthy);
+}
+
+/** A server that only moves frames (bare.js), of one process. */
+export function startBare(kind, firstPort) {
+  const port = firstPort + 1;
+  const child = spawn(process.execPath, [join(dirname(fileURLToPath(import.meta.url)), "bare.js"), kind, String(port)], {
+    stdio: "inherit",
+  });
+  const accepts = () =>
+    new Promise((resolve) => {
+      const socket = createConnection(port, "127.0.0.1", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", () => resolve(false));
+    });
+  return running([child], [port], accepts);
 }
 
 /** Waits until each of the ports says that it serves. @throws Error where a process ends before */

@@ -32,7 +32,7 @@ describe("closing the real disk", () => {
     const folder = temporaryFolder("disk");
     const disk = new FileDisk(folder);
     const called: string[] = [];
-    disk.append("a", disk.encode("whole"), true, () => called.push("appended"));
+    disk.append("a", disk.encode(["whole"]), true, () => called.push("appended"));
     const closed = disk.close();
     disk.rename("a", "b", () => called.push("renamed"));
     await closed;
@@ -45,7 +45,7 @@ describe("a crash of the disk in memory", () => {
   it("loses what was not synced, and nothing else", async () => {
     const disk: MemoryDisk = memoryDisk();
     const append = (text: string, isSynced: boolean): Promise<void> =>
-      new Promise((resolve) => disk.append("a", disk.encode(text), isSynced, () => resolve()));
+      new Promise((resolve) => disk.append("a", disk.encode([text]), isSynced, () => resolve()));
     await append("kept", true);
     await append("lost", false);
     disk.crash();

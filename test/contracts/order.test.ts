@@ -1,6 +1,6 @@
 /** The order contract on each engine there is. */
 import { recover, SnapshotStore, Wal } from "@copse/log";
-import { emptyConfiguration } from "@copse/raft";
+import { emptyConfiguration, payloadText } from "@copse/raft";
 import { defaultElectionTimes, defaultRaftSizes, type OrderEvent, orderedEntry, RaftOrder, StateTime } from "@copse/replica";
 import { describe } from "vitest";
 import { memoryDisk } from "../support/memory-disk.ts";
@@ -56,7 +56,7 @@ async function alone(): Promise<OrderUnderTest> {
   const crash = async (): Promise<readonly string[]> => {
     disk.crash();
     return recover(disk, directory, () => {})
-      .entries.map((entry) => orderedEntry(entry).payload)
+      .entries.map((entry) => payloadText(orderedEntry(entry).payload))
       .filter((payload) => payload !== "");
   };
   return { order, events, settle, crash };

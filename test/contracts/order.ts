@@ -1,4 +1,6 @@
 /** What every ordering engine promises to the member above it: run on each engine there is. */
+
+import { Parts, payloadText } from "@copse/raft";
 import type { Order, OrderEvent } from "@copse/replica";
 import { expect, it } from "vitest";
 
@@ -15,13 +17,23 @@ export interface OrderUnderTest {
 export function orderContract(open: () => Promise<OrderUnderTest>): void {
   const payloads = (events: readonly OrderEvent[]): string[] =>
     events.flatMap((event) =>
-      event.kind === "entries" ? event.entries.map(({ payload }) => payload).filter((payload) => payload !== "") : [],
+      event.kind === "entries" ? event.entries.map(({ payload }) => payloadText(payload)).filter((payload) => payload !== "") : [],
     );
 
   it("names a coordinator", async () => {
     const { events, settle } = await open();
     await settle();
     expect(events.filter((event) => event.kind === "coordinator").pop()).toMatchObject({ isHere: true });
+  });
+
+  it("gives an entry in parts back as the same text, and keeps it so", async () => {
+    const { order, settle, events, crash } = await open();
+    order.propose(new Parts(["first part, ", "é".repeat(10_000), " and the last"]));
+    order.propose("another");
+    await settle();
+    const expected = [`first part, ${"é".repeat(10_000)} and the last`, "another"];
+    expect(payloads(events)).toEqual(expected);
+    expect(await crash()).toEqual(expected);
   });
 
   it("gives entries back in the order of their proposal, dense, stamped, later, and only once", async () => {

@@ -10,8 +10,12 @@
 export type Done = (error: Error | null) => void;
 
 export interface Disk {
-  /** UTF-8, both ways. The text is well-formed. */
-  encode(text: string): Uint8Array;
+  /**
+   * The UTF-8 of well-formed texts, one after the other, as bytes that nobody else has.
+   * @param headBytes room before them, for the caller to fill in
+   */
+  encode(texts: readonly string[], headBytes?: number): Uint8Array;
+  /** The text of UTF-8. */
   decode(bytes: Uint8Array): string;
   /** CRC-32 (IEEE 802.3) of the bytes. */
   crc32(bytes: Uint8Array): number;

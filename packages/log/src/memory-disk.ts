@@ -32,8 +32,11 @@ export class MemoryDisk implements Disk {
     this.#ports = ports;
   }
 
-  encode(text: string): Uint8Array {
-    return this.#ports.encode(text);
+  encode(texts: readonly string[], headBytes = 0): Uint8Array {
+    const body = this.#ports.encode(texts.join(""));
+    const bytes = new Uint8Array(headBytes + body.length);
+    bytes.set(body, headBytes);
+    return bytes;
   }
 
   decode(bytes: Uint8Array): string {

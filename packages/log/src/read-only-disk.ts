@@ -7,7 +7,7 @@ export function readOnly(disk: Disk): Disk {
     throw new Error("this disk is only read");
   };
   return {
-    encode: (text) => disk.encode(text),
+    encode: (texts, headBytes) => disk.encode(texts, headBytes),
     decode: (bytes) => disk.decode(bytes),
     crc32: (bytes) => disk.crc32(bytes),
     base64: (bytes) => disk.base64(bytes),

@@ -14,17 +14,19 @@ export const headBytes = 12;
 /** Bytes of one record's payload: more than any entry, less than would make reading one a risk. */
 export const payloadBytesMax = 268_435_456;
 
-/** @throws Error where the payload is empty, or larger than what is ever read back: better no record than one that is lost */
-export function encodeRecord(disk: Disk, payload: string): Uint8Array {
-  if (payload === "") throw new Error("a record is never empty");
-  const body = disk.encode(payload);
-  if (body.length > payloadBytesMax) throw new Error(`a record of ${body.length} bytes exceeds the limit of ${payloadBytesMax} bytes`);
-  const bytes = new Uint8Array(headBytes + body.length);
+/**
+ * @param payload in parts, so that large ones need not be joined before they are bytes
+ * @throws Error where the payload is empty, or larger than what is ever read back: better no record than one that is lost
+ */
+export function encodeRecord(disk: Disk, payload: readonly string[]): Uint8Array {
+  const bytes = disk.encode(payload, headBytes);
+  const length = bytes.length - headBytes;
+  if (length === 0) throw new Error("a record is never empty");
+  if (length > payloadBytesMax) throw new Error(`a record of ${length} bytes exceeds the limit of ${payloadBytesMax} bytes`);
   bytes.set(mark);
-  bytes.set(body, headBytes);
-  const head = new DataView(bytes.buffer);
-  head.setUint32(4, body.length);
-  head.setUint32(8, checksum(disk, bytes, body.length));
+  const head = new DataView(bytes.buffer, bytes.byteOffset, headBytes);
+  head.setUint32(4, length);
+  head.setUint32(8, checksum(disk, bytes, length));
   return bytes;
 }
 

@@ -49,19 +49,37 @@ export interface Addition {
 /** An entry's place in the order. */
 export type Place = Pick<Entry, "index" | "term">;
 
-export function encodeGroup(additions: readonly Addition[]): string {
-  const lines: string[] = [];
+/** Lines as parts of one text. What large entries hold is a part of its own: joined, it would be copied once more. */
+export function encodeGroup(additions: readonly Addition[]): readonly string[] {
+  const parts: string[] = [];
+  let text = "";
+  const add = (part: string): void => {
+    if (part.length < largeUnits) text += part;
+    else {
+      parts.push(text, part);
+      text = "";
+    }
+  };
+  const begin = (head: string): void => add(text === "" && parts.length === 0 ? head : `\n${head}`);
   for (const { entries, hardState, restart } of additions) {
-    if (hardState !== null) lines.push(`H ${hardState.term} ${hardState.vote} ${hardState.commit}`);
-    if (restart !== null) lines.push(`R ${restart.index} ${restart.term}`);
-    for (const entry of entries) lines.push(encodeEntryLine(entry));
+    if (hardState !== null) begin(`H ${hardState.term} ${hardState.vote} ${hardState.commit}`);
+    if (restart !== null) begin(`R ${restart.index} ${restart.term}`);
+    for (const { index, term, kind, payload, change } of entries) {
+      if (kind !== "normal") {
+        begin(`C ${index} ${term} ${JSON.stringify({ kind, payload, change })}`);
+        continue;
+      }
+      begin(`E ${index} ${term} `);
+      if (typeof payload === "string") add(payload);
+      else for (const part of payload.parts) add(part);
+    }
   }
-  return lines.join("\n");
+  if (text !== "") parts.push(text);
+  return parts;
 }
 
-function encodeEntryLine({ index, term, kind, payload, change }: Entry): string {
-  return kind === "normal" ? `E ${index} ${term} ${payload}` : `C ${index} ${term} ${JSON.stringify({ kind, payload, change })}`;
-}
+/** UTF-16 units from which a text is worth a part of its own. */
+const largeUnits = 4_096;
 
 function decodeEntryLine(line: string, index: string, term: string): Entry {
   const text = line.slice(4 + index.length + term.length);

@@ -84,9 +84,14 @@ export class SnapshotStore {
     if (this.#isWriting) throw new Error("a snapshot is being written already");
     this.#isWriting = true;
     const file = this.create(place);
+    let next = nextPiece();
     const step = (): void => {
-      const piece = nextPiece();
-      if (piece !== null) return file.add(piece, step);
+      if (next !== null) {
+        file.add(next, step);
+        // While that one is being written.
+        next = nextPiece();
+        return;
+      }
       file.finish((bytes) => {
         this.#isWriting = false;
         done(bytes);
@@ -145,6 +150,9 @@ export class SnapshotStore {
   }
 }
 
+/** Bytes after which a snapshot is synced: all at once, at its end, they would hold up the log's own syncs. */
+const syncedBytes = 4_194_304;
+
 /** A snapshot under construction. One call at a time: the next piece goes in when the one before is written. */
 export class SnapshotFile {
   readonly #disk: Disk;
@@ -154,6 +162,7 @@ export class SnapshotFile {
   #head: string | null;
   #pieces = 0;
   #bytes = 0;
+  #syncedBytes = 0;
 
   constructor(
     disk: Disk,
@@ -171,7 +180,9 @@ export class SnapshotFile {
 
   add(piece: string, done: () => void): void {
     this.#pieces++;
-    this.#append(`P${piece}`, false, done);
+    const isSynced = this.#bytes - this.#syncedBytes >= syncedBytes;
+    if (isSynced) this.#syncedBytes = this.#bytes;
+    this.#append(`P${piece}`, isSynced, done);
   }
 
   /** Puts the whole file durably into place; `done` gets its bytes. */
@@ -187,8 +198,8 @@ export class SnapshotFile {
   #append(payload: string, isSynced: boolean, next: () => void): void {
     let bytes: Uint8Array;
     try {
-      const record = encodeRecord(this.#disk, payload);
-      bytes = this.#head === null ? record : joined(encodeRecord(this.#disk, this.#head), record);
+      const record = encodeRecord(this.#disk, [payload]);
+      bytes = this.#head === null ? record : joined(encodeRecord(this.#disk, [this.#head]), record);
     } catch (error) {
       return this.#onError(error as Error);
     }

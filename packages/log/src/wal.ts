@@ -138,7 +138,7 @@ export class Wal {
   #beginSegment(firstIndex: number, group: Uint8Array): Uint8Array {
     this.#segments.push({ name: segmentName(firstIndex), firstIndex });
     this.#segmentBytes = 0;
-    const head = encodeRecord(this.#disk, encodeSegmentHead(this.#options.directory, firstIndex));
+    const head = encodeRecord(this.#disk, [encodeSegmentHead(this.#options.directory, firstIndex)]);
     const bytes = new Uint8Array(head.length + group.length);
     bytes.set(head);
     bytes.set(group, head.length);

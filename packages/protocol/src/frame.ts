@@ -7,6 +7,7 @@
 import { nestingMax } from "./limits.ts";
 import { isWireInteger } from "./requests/field-reader.ts";
 import { isMessage } from "./requests/write.ts";
+import { cutLargeValues } from "./text/large-literals.ts";
 import { nestsWithin } from "./text/text.ts";
 
 /** A message with a usable id, not yet looked at further. */
@@ -24,10 +25,13 @@ export interface DecodedFrame {
 
 /** Decodes the text of one frame. Never throws. */
 export function decodeFrame(text: string): DecodedFrame {
-  if (!nestsWithin(text, nestingMax)) return { messages: [], fault: "nested too deep" };
+  const cut = cutLargeValues(text);
+  const rest = cut?.text ?? text;
+  if (!nestsWithin(rest, nestingMax)) return { messages: [], fault: "nested too deep" };
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = JSON.parse(rest);
+    cut?.restore(parsed);
   } catch {
     // The parser's message quotes the payload, which must not be echoed.
     return { messages: [], fault: "not JSON" };

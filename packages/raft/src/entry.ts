@@ -1,7 +1,7 @@
 /**
  * What consensus keeps: entries, the hard state, snapshots' heads, configurations as values.
  *
- * A payload is opaque text. A membership change is an entry too, because it has to be agreed like any other.
+ * A payload is opaque text, in one piece or in parts. A membership change is an entry too, because it has to be agreed like any other.
  */
 
 /** A member's id: a positive integer. 0 stands for nobody. */
@@ -25,14 +25,39 @@ export interface MembershipChange {
   readonly changes: readonly MemberChange[];
 }
 
+/**
+ * Text in parts that nobody joins as long as it is not read: what is large goes from a socket to the disk without a copy of it on the way, and
+ * whoever keeps the text shares the part with whoever keeps the value.
+ */
+export class Parts {
+  readonly parts: readonly string[];
+  /** UTF-16 units of all of them. */
+  readonly length: number;
+
+  constructor(parts: readonly string[]) {
+    this.parts = parts;
+    this.length = parts.reduce((sum, part) => sum + part.length, 0);
+  }
+}
+
+export type Payload = string | Parts;
+
+export function partsOf(payload: Payload): readonly string[] {
+  return typeof payload === "string" ? [payload] : payload.parts;
+}
+
+export function payloadText(payload: Payload): string {
+  return typeof payload === "string" ? payload : payload.parts.join("");
+}
+
 export type EntryKind = "normal" | "simple-change" | "change";
 
 export interface Entry {
   readonly term: number;
   readonly index: number;
   readonly kind: EntryKind;
-  /** Of a normal entry. */
-  readonly payload: string;
+  /** Of a normal entry; empty for any other. */
+  readonly payload: Payload;
   /** Of a membership change; one without changes leaves a joint configuration. */
   readonly change: MembershipChange | null;
 }

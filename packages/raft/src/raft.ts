@@ -15,6 +15,7 @@ import {
   type MemberId,
   type MembershipChange,
   nobody,
+  type Payload,
   type Proposal,
   type SnapshotHead,
   sizeOfAll,
@@ -116,7 +117,7 @@ export class Raft {
     hup(this.#core, this.#core.options.preVotes ? "pre-election" : "election");
   }
 
-  propose(payload: string): StepResult {
+  propose(payload: Payload): StepResult {
     return this.#propose({ kind: "normal", payload, change: null });
   }
 

@@ -12,9 +12,10 @@ export type { Input } from "./input.ts";
 export { Member } from "./member.ts";
 export type { MemberOptions } from "./member-options.ts";
 export type { Order, OrderEvent, OrderedEntry } from "./order/order.ts";
-export { orderedEntry, RaftOrder, type RaftOrderOptions } from "./order/order-raft.ts";
+export { RaftOrder, type RaftOrderOptions } from "./order/order-raft.ts";
 export { txnsOf } from "./order/proposals.ts";
 export { defaultElectionTimes, defaultRaftSizes, type ElectionTimes, type RaftSizes } from "./order/raft-settings.ts";
+export { orderedEntry } from "./order/stamp.ts";
 export { StateTime } from "./order/state-time.ts";
 export {
   backlogBytesHigh,

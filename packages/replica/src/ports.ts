@@ -34,6 +34,8 @@ export interface Hash {
   sha256(text: string): string;
   /** HMAC-SHA-256 of the text's UTF-8 under the key's, in hex. */
   hmac(key: string, text: string): string;
+  /** CRC-32 (IEEE 802.3) of the text's UTF-8: of what is too large to be looked at by the core. */
+  crc32(text: string): number;
 }
 
 /** The connections of this member, as the loop sees them. All calls are synchronous and never throw. */

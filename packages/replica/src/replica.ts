@@ -22,7 +22,7 @@ import { Subscriptions } from "./following/subscriptions.ts";
 import { WatchTable } from "./following/watch-table.ts";
 import type { Input } from "./input.ts";
 import { Coordinator, traceCoordinator } from "./order/coordinator.ts";
-import type { OrderEvent } from "./order/order.ts";
+import type { OrderEvent, OrderedEntry } from "./order/order.ts";
 import { Proposals } from "./order/proposals.ts";
 import { Reaper } from "./order/reaper.ts";
 import type { ReplicaOptions, ReplicaState } from "./replica-options.ts";
@@ -228,8 +228,7 @@ export class Replica {
       case "pressure":
         if (input.isPressed) this.#budgets.pressures.add(input.of);
         else this.#budgets.pressures.delete(input.of);
-        // The log in memory goes once a snapshot has it.
-        if (input.isPressed && input.of === "heap") this.#state.compaction.take();
+        if (input.isPressed && input.of === "heap") this.#state.compaction.relieve();
         return;
       case "tick":
         return this.#tick();
@@ -242,7 +241,7 @@ export class Replica {
   }
 
   /** True for an entry of another member that can be applied. */
-  isReadable(payload: string): boolean {
+  isReadable(payload: OrderedEntry["payload"]): boolean {
     return this.#proposals.isReadable(payload);
   }
 

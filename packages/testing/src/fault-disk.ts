@@ -48,8 +48,8 @@ export class FaultDisk implements Disk {
     this.faults = faults;
   }
 
-  encode(text: string): Uint8Array {
-    return Buffer.from(text, "utf8");
+  encode(texts: readonly string[], headBytes = 0): Uint8Array {
+    return Buffer.concat([Buffer.alloc(headBytes), ...texts.map((text) => Buffer.from(text, "utf8"))]);
   }
 
   decode(bytes: Uint8Array): string {
@@ -142,16 +142,17 @@ export class FaultDisk implements Disk {
   }
 
   /**
-   * Flips a bit of what is durable, in the log alone, and never in its last record: damage there looks like a torn write,
-   * and no log can tell the two apart. False where there is nothing to flip.
+   * Flips a bit of what is durable, in the log alone, and never in its last whole record, which a torn one may follow: damage
+   * there looks like a torn write, and no log can tell the two apart. False where there is nothing to flip.
    */
   rot(): boolean {
     const { random } = this.#world;
     const names = [...this.#files.keys()].filter((name) => name.endsWith(".wal")).sort();
     const name = names.length === 0 ? "" : random.pick(names);
     const { bytes, durable } = this.#files.get(name) ?? { bytes: Buffer.alloc(0), durable: 0 };
+    const after = (at: number): number => at + headBytes + bytes.readUInt32BE(at + 4);
     let last = 0;
-    for (let next = 0; next + headBytes <= durable; next += headBytes + bytes.readUInt32BE(next + 4)) last = next;
+    for (let next = 0; next + headBytes <= durable && after(next) <= durable; next = after(next)) last = next;
     const end = name === names[names.length - 1] ? last : durable;
     if (end < headBytes) return false;
     const at = random.below(end);

@@ -6,7 +6,7 @@
  */
 import type { ClientPorts } from "@copse/client";
 import { CorruptLogError } from "@copse/log";
-import { defaultLimits, type Limits } from "@copse/protocol";
+import { defaultLimits, fingerprint, type Limits } from "@copse/protocol";
 import {
   decodePeerMessages,
   encodePeerMessages,
@@ -160,7 +160,11 @@ export class SimulatedEnsemble {
       times: { tickMs, heartbeatTicks: 2, electionTicks: 20 },
       clock: { now: () => world.now * node.speed, wall: () => node.wall },
       random: { token: () => `token-${++this.#tokens}`.padEnd(22, "x") },
-      hash: { sha256: (text) => `hash of ${text}`, hmac: (key, text) => `hash of ${text} under ${key}` },
+      hash: {
+        sha256: (text) => `hash of ${text}`,
+        hmac: (key, text) => `hash of ${text} under ${key}`,
+        crc32: (text) => fingerprint(text) % 2 ** 32,
+      },
       chance: (below) => world.random.below(below),
       disk: node.diskOf(life),
       gateway: {

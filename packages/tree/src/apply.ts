@@ -22,6 +22,7 @@ import { type Caller, mayDo } from "./access/acl.ts";
 import { Identities, noIdentities } from "./access/identities.ts";
 import { isAdmin, isShown } from "./access/permission.ts";
 import { configPath } from "./ensemble.ts";
+import { isSameRequest } from "./large-value.ts";
 import type { Change } from "./operations/change.ts";
 import { operateAll } from "./operations/multi.ts";
 import { operate, Work } from "./operations/operation.ts";
@@ -102,7 +103,7 @@ function applyWrite(tree: Tree, txn: WriteTxn, time: number): Applied {
   if (session.generation !== txn.generation) return refused(tree, refuse("SESSION_MOVED", "the session has a newer connection"));
   const kept = session.reply(txn.id);
   if (kept !== undefined) {
-    if (kept.print !== txn.print) return refused(tree, refuse("BAD_ARGUMENTS", "the id belongs to another request"));
+    if (!isSameRequest(kept.print, txn)) return refused(tree, refuse("BAD_ARGUMENTS", "the id belongs to another request"));
     return { outcome: "repeated", code: null, zxid: tree.zxid, reply: kept.reply, changes: none };
   }
   if (txn.id <= session.lastId) {

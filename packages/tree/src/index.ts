@@ -23,6 +23,7 @@ export {
   type ShownRole,
   shownRole,
 } from "./ensemble.ts";
+export { encodeLargeEntry, encodeLargeTxn, isLarge, type LargeTxn, largePrintOf } from "./large-value.ts";
 export type { Change } from "./operations/change.ts";
 export { isQuotaPath, type Quota, type QuotaUse, quotaPath } from "./operations/quota.ts";
 export { type Proved, proofRefusal } from "./operations/write-identities.ts";

@@ -17,14 +17,20 @@ import { Tree, type TreeLimits } from "./tree.ts";
 import { kindOf, Znode } from "./znode.ts";
 
 /** Formats of snapshots, oldest and newest: one says the oldest that its readers have to know. 2: with quotas. 3: each ACL once. 4: with
- * identities that end, revocations and rules. */
-const snapshotFormats = [1, 4] as const;
+ * identities that end, revocations and rules. 5: with prints of large values. */
+const snapshotFormats = [1, 5] as const;
 
 /** The format of a snapshot of this state: the newest that all members read. */
 export function snapshotFormatOf(tree: Tree): number {
+  if (hasLargePrints(tree)) return 5;
   if (tree.ensemble.members.length > 0 && tree.isReadBy(5)) return 4;
   if (tree.acls.hasDefaults || (tree.ensemble.members.length > 0 && tree.isReadBy(3))) return 3;
   return tree.find(quotaRoot) === undefined ? 1 : 2;
+}
+
+function hasLargePrints(tree: Tree): boolean {
+  for (const { replies } of tree.sessions.values()) if (replies.some(({ print }) => print < 0)) return true;
+  return false;
 }
 
 interface Head {

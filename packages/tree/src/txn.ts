@@ -45,6 +45,7 @@ export interface WriteTxn {
   /** The id of the session's write before this one: none overtakes it. */
   readonly after: number;
   readonly ack: number;
+  /** Tells it from another request under the same id: `printOf`, or `largePrintOf`, which is negative. */
   readonly print: number;
   /** Address of the connection, for the ip scheme. */
   readonly address: string;
@@ -142,12 +143,14 @@ export type Txn = WriteTxn | OpenTxn | EndTxn | ExpireTxn | LapseTxn | EvictTxn 
  * Formats of entries, oldest and newest. An entry says the oldest that its readers have to know: a build that does not know
  * it ends, and never takes the txn for something else. 2: writes of quotas. 3: txns that say so are judged as of 0.2 (SPEC.md, F).
  * 4: steps of the state's time. 5: identities that end or are revoked, rules, and ACLs that name them. 6: a create
- * says where the sequence of its children begins. 7: members are drained, one is named to lead, trees are compared.
+ * says where the sequence of its children begins. 7: members are drained, one is named to lead, trees are compared. 8: the print of a
+ * large value is another one (large-value.ts).
  */
-export const txnFormats = [1, 7] as const;
+export const txnFormats = [1, 8] as const;
 
 /** The format of an entry that holds this txn. */
 export function formatOf(txn: Txn): number {
+  if (txn.kind === "write" && txn.print < 0) return 8;
   const said = "format" in txn ? (txn.format ?? 1) : 1;
   if (txn.kind === "write" && txn.write.op === "stepTime") return Math.max(4, said);
   if (said > 1) return said;
@@ -266,7 +269,7 @@ export function encodeTxn(txn: Txn, operation?: string): string {
 
 /** One entry's payload, from the texts of its txns and the newest of their formats. */
 export function encodeEntry(texts: readonly string[], format = 1): string {
-  return `{"format":${format},"txns":[${texts.join(",")}]}`;
+  return `{"format":${format},"txns":[${texts.length === 1 ? texts[0]! : texts.join(",")}]}`;
 }
 
 /** @throws Error where the payload is of another format or not a payload at all: it was never acknowledged as such */

@@ -6,8 +6,8 @@
  * (reliability: S1 to S22) and ends the run.
  */
 import { recover } from "@copse/log";
-import type { Configuration, Entry } from "@copse/raft";
-import { orderedEntry, type PeerMessage } from "@copse/replica";
+import { type Configuration, type Entry, payloadText } from "@copse/raft";
+import { orderedEntry, type PeerMessage, txnsOf } from "@copse/replica";
 import type { ClientConnection, EnsembleWatcher, SimulatedEnsemble, SimulatedMember, World } from "@copse/testing/simulation";
 import { type Applied, apply, decodeTxns, digestOf, Tree, type Txn } from "@copse/tree";
 import { StateTimeCheck } from "./state-time.ts";
@@ -187,7 +187,7 @@ export class Invariants implements EnsembleWatcher {
     for (const entry of log.slice(from, log.committed + 1)) {
       const known = this.committed[entry.index - 2];
       if (known === undefined) this.#take(entry);
-      else if (known.term !== entry.term || known.payload !== entry.payload) {
+      else if (known.term !== entry.term || payloadText(known.payload) !== payloadText(entry.payload)) {
         violate("S3", `entry ${entry.index} of term ${entry.term} is committed on member ${node.id}, and of term ${known.term} elsewhere`);
       }
     }
@@ -200,7 +200,7 @@ export class Invariants implements EnsembleWatcher {
     const { payload, time } = orderedEntry(entry);
     const excess = this.#stateTime.excess(time, this.#world.now);
     if (excess > 0) violate("S22", `the time of entry ${entry.index} is ${Math.round(excess)} ms later than clocks have run`);
-    for (const txn of payload === "" ? [] : decodeTxns(payload.slice(payload.indexOf(" ") + 1))) {
+    for (const txn of payload === "" ? [] : decodeTxns(txnsOf(payload))) {
       const applied = apply(this.reference, txn, time, entry.term);
       this.happened.push({ index: entry.index, zxid: applied.zxid, txn, applied, at: this.#world.now });
       if (txn.kind === "expire" && applied.outcome === "done") this.#checkExpiry(txn.session);

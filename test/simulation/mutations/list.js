@@ -332,7 +332,7 @@ export const mutations = [
   {
     name: "M26",
     what: "a signal says what it was told last, and does not look",
-    seed: 30,
+    seed: 334,
     patches: [{ file: `${client}/session/looking-signal.ts`, from: "      look();\n      return Reflect", to: "      return Reflect" }],
   },
   {
@@ -368,7 +368,7 @@ export const mutations = [
   {
     name: "M34",
     what: "a vote does not say the time",
-    seed: 509,
+    seed: 1040,
     patches: [
       { file: `${replica}/member.ts`, from: 'sent.message.kind === "vote-reply") this.#say', to: "sent.message.index < 0) this.#say" },
     ],
@@ -387,5 +387,5 @@ export const mutations = [
     ],
   },
   ...identityMutations,
-  ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 119, R6: 6, R7: 1, R8: 9 }),
+  ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 112, R6: 6, R7: 1, R8: 9 }),
 ];

@@ -42,7 +42,11 @@ class BytesValue extends TextValue {
  * joins from pieces takes twice the memory, and with its kind in its class, which a million values share.
  */
 export function madeValue(text: string, bytes: number, isBase64: boolean): Value {
-  const json = flat(literal(text));
+  return keptValue(flat(literal(text)), bytes, isBase64);
+}
+
+/** The value that has this literal. */
+export function keptValue(json: string, bytes: number, isBase64: boolean): Value {
   return isBase64 ? new BytesValue(json, bytes) : new TextValue(json, bytes);
 }
 
@@ -56,6 +60,8 @@ export function decodeValue(message: Record<string, unknown>, dataBytesMax: numb
   if (data === null && data64 === null) return null;
   if (data !== null && data64 !== null) return refuse("BAD_ARGUMENTS", "data and data64 exclude each other");
   if (data !== null) {
+    // It was taken out of the frame before that was parsed: JSON itself makes no objects of this class.
+    if (data instanceof TextValue) return data.bytes > dataBytesMax ? tooLarge(dataBytesMax) : data;
     if (typeof data !== "string") return refuse("BAD_ARGUMENTS", "data must be a string");
     return textValue(data, dataBytesMax);
   }

@@ -6,7 +6,7 @@
  * build is sound.
  */
 import { literal } from "@copse/protocol";
-import { type Configuration, type Entry, type Message, type MessageKind, message, type Proposal } from "@copse/raft";
+import { type Configuration, type Entry, type Message, type MessageKind, message, type Proposal, payloadText } from "@copse/raft";
 
 export type PeerMessage =
   /** `touched`: sessions that the coordinator is to count before it answers the read that the message asks for. */
@@ -52,8 +52,8 @@ function encode(sent: PeerMessage): string {
     sent.kind === "raft"
       ? `{"kind":"raft","touched":${encodeList(sent.touched, literal)},"message":${message}}`
       : `{"kind":"end","index":${sent.index},"number":${sent.number},"message":${message}}`;
-  for (const { payload } of sent.message.entries) text += `\n${payload}`;
-  for (const { payload } of sent.message.proposals) text += `\n${payload}`;
+  for (const { payload } of sent.message.entries) text += `\n${payloadText(payload)}`;
+  for (const { payload } of sent.message.proposals) text += `\n${payloadText(payload)}`;
   return text;
 }
 

@@ -3,9 +3,9 @@
  *
  * It follows from the applied txns alone: a snapshot carries it and replay extends it, so it reaches back over a restart.
  * Invariant: every change after `floor` is here, in zxid order. It keeps at least `changesMax` changes while their
- * data and ACLs, each ACL counted once, fit in `bytesMax`.
+ * data and ACLs, each ACL counted once, fit in `bytesMax`, unless the heap is nearly full.
  */
-import type { AclItem } from "@copse/protocol";
+import { type AclItem, keptValue, type Value } from "@copse/protocol";
 import { type Acl, type AclLine, AclLines, AclTable, type Change, open } from "@copse/tree";
 
 export interface Happened {
@@ -101,6 +101,14 @@ export class History {
     }
   }
 
+  /** Lets go of the older half, by bytes: whoever resumes from there gets the state anew. */
+  shed(): void {
+    const half = this.#bytes / 2;
+    while (this.#head < this.#txns.length - 1 && this.#bytes > half) this.#dropOldest();
+    this.#txns = this.#txns.slice(this.#head);
+    this.#head = 0;
+  }
+
   #isOverFull(): boolean {
     return this.#changes - this.#txns[this.#head]!.count >= this.#changesMax || this.#bytes > this.#bytesMax;
   }
@@ -146,7 +154,13 @@ function weigh(changes: readonly Change[]): Pick<Kept, "count" | "bytes"> {
 
 /** 0 for the open one, the number of a line before, or (in snapshots of formats older than 3) the items. */
 type HeldAcl = number | readonly AclItem[];
-type HeldChange = Omit<Change, "acl" | "before" | "parentAcl"> & { acl: HeldAcl; before: HeldAcl | null; parentAcl: HeldAcl | null };
+type HeldValue = Pick<Value, "json" | "bytes"> & { readonly isBase64?: boolean };
+type HeldChange = Omit<Change, "acl" | "before" | "parentAcl" | "value"> & {
+  readonly acl: HeldAcl;
+  readonly before: HeldAcl | null;
+  readonly parentAcl: HeldAcl | null;
+  readonly value: HeldValue | null;
+};
 
 interface HeldChanges {
   readonly zxid: number;
@@ -179,9 +193,24 @@ function* encodeLines(floor: number, txns: readonly Happened[], acls: AclLines):
   }
 }
 
-function encodeChange({ acl, before, parentAcl, ...rest }: Change, acls: AclLines, lines: string[]): string {
+function encodeChange({ acl, before, parentAcl, value, ...rest }: Change, acls: AclLines, lines: string[]): string {
   const refer = (one: Acl | null): string | number => (one === null ? "null" : acls.refer(one, (line) => lines.push(line)));
-  return `${JSON.stringify(rest).slice(0, -1)},"acl":${refer(acl)},"before":${refer(before)},"parentAcl":${refer(parentAcl)}}`;
+  const referred = `"acl":${refer(acl)},"before":${refer(before)},"parentAcl":${refer(parentAcl)}`;
+  return `${JSON.stringify(rest).slice(0, -1)},"value":${value === null ? "null" : encodeValue(value)},${referred}}`;
+}
+
+function encodeValue({ json, bytes, isBase64 }: Value): string {
+  return `{"json":${quoted(json)},"bytes":${bytes},"isBase64":${isBase64}}`;
+}
+
+/** A literal as a literal. One that escapes nothing holds nothing that needs it but its own quotes. */
+function quoted(json: string): string {
+  return json.includes("\\") ? JSON.stringify(json) : `"\\"${json.slice(1, -1)}\\""`;
+}
+
+/** Lines of some older builds do not say which it is: bytes take more characters as base64 than they are, and no text does. */
+function decodeValue({ json, bytes, isBase64 = !json.includes("\\") && bytes < json.length - 2 }: HeldValue): Value {
+  return keptValue(json, bytes, isBase64);
 }
 
 /** The ACLs of the lines that were taken back: the same ACL of many changes is one object, as it was before. */
@@ -207,7 +236,7 @@ class RestoredAcls {
 }
 
 function decodeChange(held: HeldChange, acls: RestoredAcls): Change {
-  const { acl, before, parentAcl } = held;
+  const { acl, before, parentAcl, value } = held;
   const orNull = (one: HeldAcl | null): Acl | null => (one === null ? null : acls.of(one));
-  return { ...held, acl: acls.of(acl), before: orNull(before), parentAcl: orNull(parentAcl) };
+  return { ...held, value: value && decodeValue(value), acl: acls.of(acl), before: orNull(before), parentAcl: orNull(parentAcl) };
 }

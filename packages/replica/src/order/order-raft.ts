@@ -17,6 +17,7 @@ import {
   MembershipError,
   type Message,
   nobody,
+  type Payload,
   Raft,
   type RaftStart,
   type Ready,
@@ -29,8 +30,9 @@ import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
 import { slowSyncMs, type Trace } from "../trace.ts";
 import { Barriers } from "./barriers.ts";
-import type { Order, OrderEvent, OrderedEntry } from "./order.ts";
+import type { Order, OrderEvent } from "./order.ts";
 import { type ElectionTimes, type RaftSizes, raftOptions } from "./raft-settings.ts";
+import { orderedEntry, stamped } from "./stamp.ts";
 import type { StateTime } from "./state-time.ts";
 import { SyncTimes } from "./sync-times.ts";
 
@@ -59,7 +61,7 @@ export interface RaftOrderOptions {
   readonly tally?: Tally;
   readonly trace?: Trace | null;
   /** True for an entry that can be applied: what another member proposes is asked for before it is appended. */
-  readonly isReadable?: (payload: string) => boolean;
+  readonly isReadable?: (payload: Payload) => boolean;
   /** Takes a snapshot of the state as it is now, unless one is under way. */
   readonly takeSnapshot: () => void;
 }
@@ -136,7 +138,7 @@ export class RaftOrder implements Order, Consensus {
     return this.#raft.role === "leader" && this.#raft.log.term(this.#given) === this.#raft.term;
   }
 
-  propose(payload: string): void {
+  propose(payload: Payload): void {
     this.#raft.propose(this.#raft.role === "leader" ? this.#stamped(payload) : payload);
   }
 
@@ -271,8 +273,8 @@ export class RaftOrder implements Order, Consensus {
     this.#raft.step(message);
   }
 
-  #stamped(payload: string): string {
-    return `${this.#options.time.now()} ${payload}`;
+  #stamped(payload: Payload): Payload {
+    return stamped(this.#options.time.now(), payload);
   }
 
   #ask(): void {
@@ -385,11 +387,4 @@ export class RaftOrder implements Order, Consensus {
     this.#barriers.again();
     this.#options.deliver({ kind: "coordinator", member, isHere, term });
   }
-}
-
-/** An entry as the order gives it: the stamp stands before the payload. */
-export function orderedEntry({ index, term, payload }: Pick<Entry, "index" | "term" | "payload">): OrderedEntry {
-  const space = payload.indexOf(" ");
-  if (space < 0) return { index, term, time: 0, payload: "" };
-  return { index, term, time: Number(payload.slice(0, space)), payload: payload.slice(space + 1) };
 }

@@ -7,10 +7,10 @@
  * for, and the coordinator has counted the sessions named with it. Everything comes back as an event, later, never from
  * within the call.
  */
-import type { Configuration } from "@copse/raft";
+import type { Configuration, Payload } from "@copse/raft";
 
 export interface Order {
-  propose(payload: string): void;
+  propose(payload: Payload): void;
   /** @param touched ids of sessions that have shown that they live */
   barrier(ticket: number, touched: readonly string[]): void;
   /** The state after entry `index` is in a durable snapshot: what is older may go. */
@@ -25,7 +25,7 @@ export interface OrderedEntry {
   /** Milliseconds since the epoch, by the coordinator's clock. */
   readonly time: number;
   /** Empty where the entry concerns the engine alone. */
-  readonly payload: string;
+  readonly payload: Payload;
 }
 
 export type OrderEvent =

@@ -6,7 +6,19 @@
  * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
  * not lost after all.
  */
-import { type Applied, decodeTxns, encodeEntry, encodeTxn, formatOf, type Txn } from "@copse/tree";
+import { Parts, type Payload, partsOf, payloadText } from "@copse/raft";
+import {
+  type Applied,
+  decodeTxns,
+  encodeEntry,
+  encodeLargeEntry,
+  encodeLargeTxn,
+  encodeTxn,
+  formatOf,
+  isLarge,
+  type LargeTxn,
+  type Txn,
+} from "@copse/tree";
 import type { Clock } from "../ports.ts";
 import type { Trace } from "../trace.ts";
 import type { Order } from "./order.ts";
@@ -28,9 +40,12 @@ export interface Taken {
   readonly settle: ((at: number, applied: Applied) => void) | null;
 }
 
-/** Txns in one entry, and the UTF-16 units of their text at which an entry is closed. */
+/**
+ * Txns in one entry, and the UTF-16 units of their text at which an entry is closed: a text that the collector of garbage has to hold apart
+ * (over 128 KiB) takes a hundred times as long to make as two of half its length.
+ */
 const entryTxnsMax = 4_096;
-const entryUnitsMax = 4_194_304;
+const entryUnitsMax = 65_536;
 /** Silence after which everything is proposed again, in milliseconds; it doubles each time. */
 const patienceMsMin = 1_000;
 const patienceMsMax = 16_000;
@@ -55,7 +70,7 @@ export class Proposals {
   /** Txns in flight, by the number of their entry, ascending. */
   readonly #inFlight: Map<number, readonly PendingTxn[]> = new Map();
   /** What other members' entries hold, as far as it was read before they were appended. */
-  readonly #readAhead: Map<string, readonly Txn[]> = new Map();
+  readonly #readAhead: Map<Payload, readonly Txn[]> = new Map();
   #size = 0;
   #isAgain = false;
   /** When one was settled last, or the first of those that wait was proposed, on the member's clock. */
@@ -90,20 +105,22 @@ export class Proposals {
   }
 
   add(txn: Txn, settle: PendingTxn["settle"], isWanted: PendingTxn["isWanted"] = always): void {
-    this.propose({ txn, settle, isWanted, lost: nobodyMinds }, encodeTxn(txn));
+    this.propose({ txn, settle, isWanted, lost: nobodyMinds });
   }
 
-  /** @param text the txn's, from `encodeTxn` */
-  propose(proposal: PendingTxn, text: string): void {
+  /** @param known the txn's text, from `encodeTxn`, where it is known already */
+  propose(proposal: PendingTxn, known?: string): void {
     const { txn } = proposal;
     if (this.#trace?.follows === true && txn.kind === "write") {
       this.#trace.tell({ kind: "proposed", session: txn.session, id: txn.id, op: txn.write.op });
     }
+    if (txn.kind === "write" && isLarge(txn.write)) return this.#proposeLarge(proposal, { ...txn, write: txn.write });
+    const text = known ?? encodeTxn(txn);
+    if (this.#gathered.length >= entryTxnsMax || this.#units + text.length > entryUnitsMax) this.#close();
     this.#gathered.push(proposal);
     this.#texts.push(text);
     this.#units += text.length;
     this.#format = Math.max(this.#format, formatOf(txn));
-    if (this.#gathered.length >= entryTxnsMax || this.#units >= entryUnitsMax) this.#close();
   }
 
   /** Proposes what the turn has gathered, as one entry, after what has to be proposed again. */
@@ -113,12 +130,12 @@ export class Proposals {
   }
 
   /** The txns of an entry, with what waits for them if they are this member's own. */
-  take(payload: string): Taken {
-    const start = txnsStart(payload);
-    const own = payload.startsWith(this.#prefix) ? Number(payload.slice(this.#prefix.length, start - 1)) : 0;
+  take(payload: Payload): Taken {
+    const [first = ""] = partsOf(payload);
+    const own = first.startsWith(this.#prefix) ? Number(first.slice(this.#prefix.length, txnsStart(first) - 1)) : 0;
     const proposals = this.#inFlight.get(own);
     if (proposals === undefined) {
-      const txns = this.#readAhead.get(payload) ?? decodeTxns(payload.slice(start));
+      const txns = this.#readAhead.get(payload) ?? decodeTxns(txnsOf(payload));
       this.#readAhead.delete(payload);
       return { proposals: txns.map((txn) => ({ txn })), settle: null };
     }
@@ -131,10 +148,9 @@ export class Proposals {
   }
 
   /** True for an entry that every member can read: another's is looked at before it comes into the log, which it would poison. */
-  isReadable(payload: string): boolean {
-    const start = txnsStart(payload);
+  isReadable(payload: Payload): boolean {
     try {
-      const txns = decodeTxns(payload.slice(start));
+      const txns = decodeTxns(txnsOf(payload));
       if (this.#readAhead.size >= readAheadMax) this.#readAhead.clear();
       this.#readAhead.set(payload, txns);
       return true;
@@ -175,12 +191,25 @@ export class Proposals {
 
   #close(): void {
     if (this.#gathered.length === 0) return;
-    const payload = `${this.#prefix}${++this.#count} ${encodeEntry(this.#texts, this.#format)}`;
-    if (this.#inFlight.size === 0) this.#settledAt = this.#heardAt = this.#clock.now();
-    this.#inFlight.set(this.#count, this.#gathered);
-    this.#size += this.#gathered.length;
+    const gathered = this.#gathered;
+    const text = encodeEntry(this.#texts, this.#format);
     this.#empty();
-    this.#order.propose(payload);
+    this.#order.propose(this.#sent(gathered) + text);
+  }
+
+  /** A large value is an entry of its own, and a part of its own in that. */
+  #proposeLarge(proposal: PendingTxn, txn: LargeTxn): void {
+    this.#close();
+    const [first = "", ...rest] = encodeLargeEntry(encodeLargeTxn(txn), formatOf(txn));
+    this.#order.propose(new Parts([this.#sent([proposal]) + first, ...rest]));
+  }
+
+  /** These are on their way from now on; gives what stands before their text. */
+  #sent(proposals: readonly PendingTxn[]): string {
+    if (this.#inFlight.size === 0) this.#settledAt = this.#heardAt = this.#clock.now();
+    this.#inFlight.set(++this.#count, proposals);
+    this.#size += proposals.length;
+    return `${this.#prefix}${this.#count} `;
   }
 
   #empty(): void {
@@ -200,7 +229,7 @@ export class Proposals {
     this.proposedAgain += older.length;
     if (older.length > 0) this.#trace?.tell({ kind: "proposed-again", txns: older.length });
     for (const proposal of [...older, ...newest]) {
-      if (proposal.isWanted()) this.propose(proposal, encodeTxn(proposal.txn));
+      if (proposal.isWanted()) this.propose(proposal);
       else proposal.lost();
     }
   }
@@ -212,6 +241,7 @@ function txnsStart(payload: string): number {
 }
 
 /** The text of an entry's txns, for `decodeTxns`. */
-export function txnsOf(payload: string): string {
-  return payload.slice(txnsStart(payload));
+export function txnsOf(payload: Payload): string {
+  const text = payloadText(payload);
+  return text.slice(txnsStart(text));
 }

@@ -30,6 +30,8 @@ import {
   formatNeeded,
   type Identities,
   isJudgedAnew,
+  isLarge,
+  largePrintOf,
   printOf,
   type Tree,
   type WriteTxn,
@@ -183,14 +185,16 @@ export class Requests {
     const { id, ack, guards } = request;
     const { id: session, generation } = connection.session!;
     const after = connection.propose(id);
-    const asked = encodeOperation(write);
-    const print =
-      request.kind === "auth" && canUse(5) ? printOf(credentialPrint(request, connection, hash), guards) : printOf(asked, guards);
+    const isByChecksum = isLarge(write) && canUse(8);
+    const asked = isByChecksum ? undefined : encodeOperation(write);
+    const print = isByChecksum
+      ? largePrintOf(write, guards, hash.crc32)
+      : printOf(request.kind === "auth" && canUse(5) ? credentialPrint(request, connection, hash) : asked!, guards);
     const { address } = connection;
     const common = { kind: "write", session, generation, id, after, ack, print, address, guards, write: plain } as const;
     const txn: WriteTxn = this.#judged(connection, common, needed, isAnew);
     const proposal = new ClientWrite(txn, connection, slot, this.#writeHost);
-    proposals.propose(proposal, encodeTxn(txn, plain === write ? asked : undefined));
+    proposals.propose(proposal, plain === write && asked !== undefined && !isLarge(write) ? encodeTxn(txn, asked) : undefined);
   }
 
   /** With what this member's clock and configuration say about it, in the oldest format that says enough. */

@@ -2,7 +2,7 @@
  * Snapshots of the state, so that the log need not grow for ever, and the way back from one.
  *
  * A snapshot begins once the log has grown by `logBytesMin`, and by at least the last snapshot's size, so that
- * writing snapshots never costs more than writing the log. Its pieces are the tree's, then the history's. Invariant: the log
+ * writing snapshots never costs more than writing the log. Later would be cheaper, but what the log holds is in memory, too. Its pieces are the tree's, then the history's. Invariant: the log
  * is trimmed only after a snapshot that is durable.
  */
 import type { SnapshotReading, SnapshotStore } from "@copse/log";
@@ -13,8 +13,8 @@ import type { Applier } from "../order/applier.ts";
 import type { Order, OrderedEntry } from "../order/order.ts";
 import type { Trace } from "../trace.ts";
 
-/** UTF-16 units of one piece: about a millisecond of work. */
-export const pieceUnits = 131_072;
+/** UTF-16 units of one piece: half a millisecond of work, and below the size from which the collector of garbage holds a text apart. */
+export const pieceUnits = 114_688;
 
 export interface CompactionOptions {
   readonly store: SnapshotStore;
@@ -66,6 +66,12 @@ export class Compaction {
    */
   take(configuration?: Configuration, done?: () => void): void {
     if (!this.#options.store.isWriting) this.#begin(configuration, done);
+  }
+
+  /** The heap is nearly full: the log in memory goes once a snapshot has it, and half of the history at once. */
+  relieve(): void {
+    this.#options.history.shed();
+    this.take();
   }
 
   /**

@@ -8,8 +8,8 @@ import { type Disk, loadSnapshot, type Place, type Recovered, readOnly, type Sna
 import { emptyConfiguration, type MemberId } from "@copse/raft";
 import { apply, decodeTxns, SnapshotWriter, type Tree } from "@copse/tree";
 import { History } from "../following/history.ts";
-import { orderedEntry } from "../order/order-raft.ts";
 import { txnsOf } from "../order/proposals.ts";
+import { orderedEntry } from "../order/stamp.ts";
 import { pieceUnits, SnapshotRestorer } from "./compaction.ts";
 import { recoverState } from "./recovered-state.ts";
 

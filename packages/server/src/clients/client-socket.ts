@@ -18,8 +18,11 @@ const reasonBytesMax = 120;
 export interface FrameSocket {
   /** Bytes that wait to be sent. */
   readonly unsentBytes: number;
-  /** Sends a text frame: text, or its UTF-8. `ClientSocket.sent` follows whenever bytes that waited have gone. */
-  send(frame: string | Buffer): void;
+  /**
+   * Sends a text frame: text, or its UTF-8. `ClientSocket.sent` follows whenever bytes that waited have gone.
+   * @returns bytes that wait to be sent from then on
+   */
+  send(frame: string | Buffer): number;
   /** Asks whether the other side is there; `ClientSocket.heard` follows with its answer. */
   ping(): void;
   /** Closes after what was sent, whether or not the other side answers. */
@@ -61,12 +64,21 @@ export class ClientSocket {
   deliver(chunks: readonly Chunk[], encodeOnce: (chunk: Chunk) => Buffer): number {
     if (this.#phase !== "open") return 0;
     const only = chunks[0];
-    if (chunks.length === 1 && only !== undefined) this.#socket.send(encodeOnce(only));
-    else for (const frame of encodeFrames(chunks, frameUnitsMax)) this.#socket.send(frame);
-    const backlog = this.#socket.unsentBytes;
+    let backlog = 0;
+    if (chunks.length === 1 && only !== undefined) backlog = this.#socket.send(encodeOnce(only));
+    else {
+      for (const frame of encodeFrames(chunks, frameUnitsMax)) {
+        // The one before may have ended it.
+        if (this.#isOpen) backlog = this.#socket.send(frame);
+      }
+    }
     this.#isFull ||= backlog > backlogBytesLow;
     if (backlog > this.#unsentBytesMax) this.close(closeCode.tooMuch, "too slow");
     return backlog;
+  }
+
+  get #isOpen(): boolean {
+    return this.#phase === "open";
   }
 
   /** Bytes that wait to be sent. */

@@ -130,9 +130,13 @@ class OpenUwsSocket implements FrameSocket {
     return this.#socket.getBufferedAmount();
   }
 
-  send(frame: string | Buffer): void {
+  send(frame: string | Buffer): number {
+    const outcome = this.#socket.send(frame, false);
+    if (outcome === 1) return 0;
+    if (outcome !== 2) return this.#socket.getBufferedAmount();
     // Dropped: what follows would not fit to what is missing.
-    if (this.#socket.send(frame, false) === 2) this.#socket.close();
+    this.#socket.close();
+    return 0;
   }
 
   ping(): void {

@@ -148,8 +148,9 @@ class WsSocket implements FrameSocket {
     return this.#socket.bufferedAmount;
   }
 
-  send(frame: string | Buffer): void {
+  send(frame: string | Buffer): number {
     if (this.#socket.readyState === this.#socket.OPEN) this.#socket.send(frame, { binary: false }, this.#onSent);
+    return this.#socket.bufferedAmount;
   }
 
   ping(): void {

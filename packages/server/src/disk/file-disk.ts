@@ -26,6 +26,8 @@ interface OpenFile {
 
 /** Commits up to this size bring room along: larger ones are bound by the disk, not by the journal. */
 const smallBytesMax = 8_192;
+/** Bytes of the longest character: with so many left over, what was written was not cut off. */
+const longestBytes = 4;
 const room: Uint8Array = new Uint8Array(65_536);
 const committing: number = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_DSYNC;
 
@@ -41,8 +43,17 @@ export class FileDisk implements Disk {
     this.#spare = new SpareFiles(directory);
   }
 
-  encode(text: string): Uint8Array {
-    return Buffer.from(text, "utf8");
+  /** Most is ASCII: it is written where so much has room, and only what turns out to need more is measured first. */
+  encode(texts: readonly string[], headBytes = 0): Uint8Array {
+    const units = texts.reduce((sum, { length }) => sum + length, headBytes);
+    const bytes = Buffer.allocUnsafeSlow(units + longestBytes);
+    let at = headBytes;
+    for (const text of texts) {
+      const written = bytes.write(text, at, "utf8");
+      at += written;
+      if (written !== text.length) return encodeMeasured(texts, headBytes);
+    }
+    return bytes.subarray(0, at);
   }
 
   decode(bytes: Uint8Array): string {
@@ -209,6 +220,14 @@ export class FileDisk implements Disk {
     this.#open.delete(name);
     fs.closeSync(file.fd);
   }
+}
+
+/** As `encode`, for texts that are not ASCII. */
+function encodeMeasured(texts: readonly string[], headBytes: number): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(texts.reduce((sum, text) => sum + Buffer.byteLength(text), headBytes));
+  let at = headBytes;
+  for (const text of texts) at += bytes.write(text, at, "utf8");
+  return bytes;
 }
 
 /** Makes the names in a directory durable. */
