@@ -17,7 +17,7 @@ export interface Figures {
   readonly pending: number;
   /** Txns that were proposed again because they seemed lost. */
   readonly proposedAgain: number;
-  /** How long those that are pending have waited without any being settled, in milliseconds. */
+  /** How long the oldest of those that are pending has been the oldest, in milliseconds. */
   readonly stalledMs: number;
   /** The state's time, in milliseconds since the epoch, and how far this machine's wall clock is ahead of it. */
   readonly time: number;

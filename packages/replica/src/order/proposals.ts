@@ -2,9 +2,9 @@
  * What this member has proposed and not yet seen ordered.
  *
  * All txns of one turn of the loop share an entry, which carries the member's name and a number. Invariants: the
- * proposer of a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long a
- * silence) is proposed again in the order in which it was first proposed, and the state drops the second copy of what was
- * not lost after all.
+ * proposer of a txn is told its result when it is applied here, once; what seems lost (another coordinator, a gap, too long
+ * without the oldest) is proposed again in the order in which it was first proposed, and the state drops the second copy of
+ * what was not lost after all.
  */
 import { Parts, type Payload, partsOf, payloadText } from "@copse/raft";
 import {
@@ -46,7 +46,7 @@ export interface Taken {
  */
 const entryTxnsMax = 4_096;
 const entryUnitsMax = 65_536;
-/** Silence after which everything is proposed again, in milliseconds; it doubles each time. */
+/** How long the oldest may take until everything is proposed again, in milliseconds; it doubles each time. */
 const patienceMsMin = 1_000;
 const patienceMsMax = 16_000;
 
@@ -73,9 +73,10 @@ export class Proposals {
   readonly #readAhead: Map<Payload, readonly Txn[]> = new Map();
   #size = 0;
   #isAgain = false;
-  /** When one was settled last, or the first of those that wait was proposed, on the member's clock. */
-  #settledAt = 0;
-  #heardAt = 0;
+  /** Since when the oldest of those that wait has been the oldest, on the member's clock; null where none waits. */
+  #oldestAt: number | null = null;
+  /** The same, or when everything was proposed again last. */
+  #triedAt = 0;
   #patienceMs = patienceMsMin;
 
   /** @param author differs from every other member's, and from this member's before it started again */
@@ -89,9 +90,9 @@ export class Proposals {
   /** Txns that were proposed again because they seemed lost: for metrics. */
   proposedAgain = 0;
 
-  /** How long those that wait have heard of none that was settled, in milliseconds; 0 where none waits. */
+  /** How long the oldest of those that wait has been the oldest, in milliseconds; 0 where none waits. */
   get stalledMs(): number {
-    return this.#inFlight.size === 0 ? 0 : this.#clock.now() - this.#settledAt;
+    return this.#oldestAt === null ? 0 : this.#clock.now() - this.#oldestAt;
   }
 
   /** Txns that wait for their result. */
@@ -139,11 +140,11 @@ export class Proposals {
       this.#readAhead.delete(payload);
       return { proposals: txns.map((txn) => ({ txn })), settle: null };
     }
+    const [oldest] = this.#inFlight.keys();
     this.#inFlight.delete(own);
     this.#size -= proposals.length;
-    this.#heardAt = this.#clock.now();
-    this.#settledAt = this.#heardAt;
-    this.#patienceMs = patienceMsMin;
+    // That later ones are settled says nothing of one that was dropped alone, as by a leader that hands over.
+    if (own === oldest) this.#begin();
     return { proposals, settle: (at, applied) => this.#settle(own, proposals[at]!, applied) };
   }
 
@@ -166,9 +167,8 @@ export class Proposals {
   }
 
   tick(): void {
-    if (this.#inFlight.size === 0 || this.#clock.now() - this.#heardAt < this.#patienceMs) return;
+    if (this.#inFlight.size === 0 || this.#clock.now() - this.#triedAt < this.#patienceMs) return;
     this.#patienceMs = Math.min(patienceMsMax, this.#patienceMs * 2);
-    this.#heardAt = this.#clock.now();
     this.again();
   }
 
@@ -177,6 +177,7 @@ export class Proposals {
     for (const proposals of [...this.#inFlight.values(), this.#gathered]) for (const proposal of proposals) proposal.lost();
     this.#inFlight.clear();
     this.#size = 0;
+    this.#oldestAt = null;
     this.#empty();
     this.#isAgain = false;
   }
@@ -206,10 +207,17 @@ export class Proposals {
 
   /** These are on their way from now on; gives what stands before their text. */
   #sent(proposals: readonly PendingTxn[]): string {
-    if (this.#inFlight.size === 0) this.#settledAt = this.#heardAt = this.#clock.now();
     this.#inFlight.set(++this.#count, proposals);
     this.#size += proposals.length;
+    if (this.#oldestAt === null) this.#begin();
     return `${this.#prefix}${this.#count} `;
+  }
+
+  /** Another is the oldest from now on, or none. */
+  #begin(): void {
+    this.#triedAt = this.#clock.now();
+    this.#oldestAt = this.#inFlight.size === 0 ? null : this.#triedAt;
+    this.#patienceMs = patienceMsMin;
   }
 
   #empty(): void {
@@ -228,10 +236,15 @@ export class Proposals {
     this.#empty();
     this.proposedAgain += older.length;
     if (older.length > 0) this.#trace?.tell({ kind: "proposed-again", txns: older.length });
-    for (const proposal of [...older, ...newest]) {
-      if (proposal.isWanted()) this.propose(proposal);
+    this.#triedAt = this.#clock.now();
+    const proposes = (proposal: PendingTxn): boolean => {
+      const isWanted = proposal.isWanted();
+      if (isWanted) this.propose(proposal);
       else proposal.lost();
-    }
+      return isWanted;
+    };
+    if (older.filter(proposes).length === 0) this.#oldestAt = null;
+    newest.forEach(proposes);
   }
 }
 

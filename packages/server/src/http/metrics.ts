@@ -116,7 +116,7 @@ export function createMetrics(
   total("leader_changes", "How often this member heard of another leader than before", () => member.tally.leaderChanges);
   total("elections", "Elections in which this member stood", () => member.tally.elections);
   total("proposals_repeated", "Txns proposed again because they seemed lost", () => figures().proposedAgain);
-  gauge("pending_oldest_seconds", "How long pending txns have waited without any being settled", () => figures().stalledMs / 1_000);
+  gauge("pending_oldest_seconds", "How long the oldest pending txn has been the oldest", () => figures().stalledMs / 1_000);
   total("hash_mismatches", "Times that another member's tree was not this one's, at the same zxid", () => member.tally.hashMismatches);
   gauge("snapshot_age_seconds", "Age of the newest snapshot by the state's time, 0 for none", () => {
     const { snapshotTime, time } = figures();
