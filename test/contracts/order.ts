@@ -14,7 +14,8 @@ export interface OrderUnderTest {
   crash(): Promise<readonly string[]>;
 }
 
-export function orderContract(open: () => Promise<OrderUnderTest>): void {
+/** @param coordinates whether it decides expiry itself */
+export function orderContract(open: () => Promise<OrderUnderTest>, coordinates: boolean): void {
   const payloads = (events: readonly OrderEvent[]): string[] =>
     events.flatMap((event) =>
       event.kind === "entries" ? event.entries.map(({ payload }) => payloadText(payload)).filter((payload) => payload !== "") : [],
@@ -23,7 +24,7 @@ export function orderContract(open: () => Promise<OrderUnderTest>): void {
   it("names a coordinator", async () => {
     const { events, settle } = await open();
     await settle();
-    expect(events.filter((event) => event.kind === "coordinator").pop()).toMatchObject({ isHere: true });
+    expect(events.filter((event) => event.kind === "coordinator").pop()).toMatchObject({ member: "1", isHere: coordinates });
   });
 
   it("gives an entry in parts back as the same text, and keeps it so", async () => {

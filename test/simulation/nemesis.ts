@@ -88,11 +88,35 @@ export class Nemesis {
     strand();
   }
 
+  /** Ends edges, stops them, and parts them from one of those whom they may follow. */
+  troubleEdges(random: Prng): void {
+    const { edges } = this.#ensemble;
+    const strike = (): void => {
+      if (this.#isOver) return;
+      this.#world.after(random.between(200, 2_500), strike);
+      const edge = random.pick(edges);
+      const feeder = random.pick(edge.feeders!);
+      const trouble = random.pick([
+        ["death of an edge", () => this.#ensemble.crash(edge)],
+        ["pause of an edge", () => edge.pause(random.between(100, 6_000))],
+        [
+          "cut of an edge",
+          () => [edge.id, feeder].forEach((id, at, both) => void this.#ensemble.cut(id, both[1 - at]!, random.chance(0.5))),
+        ],
+        ["heal", () => this.#ensemble.heal()],
+      ] as const);
+      trouble[1]();
+      this.counts[trouble[0]] = (this.counts[trouble[0]] ?? 0) + 1;
+      this.#world.after(random.between(20, 3_000), () => this.#ensemble.start(edge));
+    };
+    strike();
+  }
+
   stop(): void {
     this.#isOver = true;
     this.#ensemble.isRough = false;
     this.#ensemble.heal();
-    for (const node of this.#ensemble.nodes) {
+    for (const node of [...this.#ensemble.nodes, ...this.#ensemble.edges]) {
       node.pausedUntil = 0;
       node.isDoomed = false;
       node.disk.faults = { latencyMsMax: node.disk.faults.latencyMsMax, stalls: 0, errors: 0 };

@@ -43,16 +43,19 @@ export async function runSeed(seed: number): Promise<RunReport> {
   const invariants = new Invariants(world);
   const ensemble = new SimulatedEnsemble(world, members, faults, invariants);
   invariants.ensemble = ensemble;
+  // Two that follow members, and one that follows those; every eighth seed has them.
+  if (seed % 8 === 2) addEdges(ensemble);
   const workload = new Workload(world, ensemble, invariants);
   const isAdministered = random.chance(0.5);
   const nemesis = new Nemesis(world, ensemble, isAdministered);
   let failure: string | null = null;
   try {
-    for (const node of ensemble.nodes) ensemble.start(node);
+    for (const node of [...ensemble.nodes, ...ensemble.edges]) ensemble.start(node);
     workload.start(3, isAdministered);
     nemesis.start();
     // Some situations need seeds of their own; their chance draws from elsewhere, so that no other seed changes.
     if (seed % 4 === 0) nemesis.killNewLeaders(invariants, new Prng(seed));
+    if (seed % 8 === 2) nemesis.troubleEdges(new Prng(seed));
     if (seed % 8 === 3) nemesis.strandLeaders(new Prng(seed));
     if (seed % 8 === 5) workload.keepSecrets(new Prng(seed));
     if (seed % 8 === 7) workload.keepNames(new Prng(seed));
@@ -105,6 +108,13 @@ export function chooseFaults({ random }: World): EnsembleFaults {
   };
 }
 
+function addEdges(ensemble: SimulatedEnsemble): void {
+  const members = ensemble.nodes.map(({ id }) => id);
+  ensemble.addEdge("e1", members, 1.05);
+  ensemble.addEdge("e2", [...members].reverse(), 0.95);
+  ensemble.addEdge("e3", ["e1", "e2"]);
+}
+
 /** Everything works from now on: everybody has to come to rest, in one state. */
 async function settle(
   world: World,
@@ -124,12 +134,18 @@ async function settle(
     ensemble.nodes.filter(({ id, isLost }) => !isLost && invariants.reference.ensemble.members.some((member) => member.id === id));
   const isAtRest = (): boolean => {
     if (workload.running > 0) return false;
-    return stayed().every(({ member }) => member?.pending === 0 && member.tree.index === invariants.reference.index);
+    return [...stayed(), ...ensemble.edges].every(
+      ({ member }) => member?.pending === 0 && member.tree.index === invariants.reference.index,
+    );
   };
   await world.run(healedAt + livenessMs, () => isAtRest() || workload.failure !== null);
   if (workload.failure !== null) return;
   if (workload.running > 0) violate("L3", `${workload.running} clients do not come to an end`);
-  if (!isAtRest()) violate("L3", `members do not come to one state: ${ensemble.nodes.map((node) => node.member?.tree.index).join(", ")}`);
+  if (!isAtRest())
+    violate(
+      "L3",
+      `members do not come to one state: ${[...ensemble.nodes, ...ensemble.edges].map((node) => `${node.member?.tree.index} (${node.member?.pending} pending)`).join(", ")}`,
+    );
   // What was committed last still travels to those who follow; sessions of clients that died may go on expiring meanwhile.
   await world.run(world.now + 3_000);
   for (let index = -1; index !== invariants.reference.index; ) {
@@ -137,7 +153,7 @@ async function settle(
     await world.run(world.now + 200);
     await world.run(world.now + 5_000, isAtRest);
   }
-  for (const node of stayed()) if (node.isUp) invariants.compare(node);
+  for (const node of [...stayed(), ...ensemble.edges]) if (node.isUp) invariants.compare(node);
   verifyBounds(ensemble);
   verifyOutcomes(workload.seen, invariants);
   verifyStats(invariants.happened, invariants.reference);
@@ -145,7 +161,7 @@ async function settle(
 
 /** What is kept for clients goes once they are done with it (S18); the bounds while they are not are tests of the protocol. */
 function verifyBounds(ensemble: SimulatedEnsemble): void {
-  for (const node of ensemble.nodes) {
+  for (const node of [...ensemble.nodes, ...ensemble.edges]) {
     if (node.member === null) continue;
     const { figures, tree } = node.member;
     const open = ensemble.connectionsOf(node);

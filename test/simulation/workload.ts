@@ -14,7 +14,7 @@ import { Names } from "./names.ts";
 import { Secrets } from "./secrets.ts";
 
 const registers = ["/r/0", "/r/1"];
-const urlsOf = (ensemble: SimulatedEnsemble): string[] => ensemble.nodes.map(({ id }) => `ws://member-${id}`);
+const urlsOf = ({ nodes, edges }: SimulatedEnsemble): string[] => [...edges, ...nodes].map(({ id }) => `ws://member-${id}`);
 
 interface Holder {
   readonly signal: AbortSignal;

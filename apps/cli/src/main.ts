@@ -6,7 +6,7 @@ import { version } from "@copse/server";
 import { Command, Option } from "commander";
 import { getAcl, type SetAclFlags, setAcl } from "./commands/acls.ts";
 import { campaign, holdLock } from "./commands/holding.ts";
-import { checkConfig, type ServeFlags, serve } from "./commands/serve.ts";
+import { checkConfig, type ServeFlags, serve, serveEdge } from "./commands/serve.ts";
 import { exportTree, importTree } from "./commands/transfer.ts";
 import { create, get, list, remove, set, stat, tree, watch } from "./commands/znodes.ts";
 import { printCompletion } from "./completion.ts";
@@ -53,12 +53,17 @@ export async function main(argv: readonly string[]): Promise<void> {
   // What a flag says stands in the list of processes: not for longer than it takes to read it.
   if (argv.some((word) => /^--(auth|super|token)(=|$)/.test(word))) process.title = "copse";
 
-  const serving = program.command("serve").description("serve one member");
-  for (const setting of settings.filter(({ value }) => value !== null)) serving.addOption(optionOf(setting));
-  serving
-    .option("--config <file>", "settings as JSON, by the names of these flags")
+  const flagsOf = (kind: "member" | "edge", command: Command): Command => {
+    for (const setting of settings) if (setting.value !== null && (setting.isOf ?? kind) === kind) command.addOption(optionOf(setting));
+    return command.option("--config <file>", "settings as JSON, by the names of these flags");
+  };
+  flagsOf("member", program.command("serve").description("serve one member"))
     .addOption(new Option("--welcome").hideHelp())
     .action((flags: ServeFlags) => serve(flags));
+  flagsOf(
+    "edge",
+    program.command("edge").description("serve clients from a copy that follows a member, or another edge; no vote, no disk"),
+  ).action((flags: ServeFlags) => serveEdge(flags));
 
   program
     .command("check-config <file>")

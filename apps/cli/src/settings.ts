@@ -19,6 +19,8 @@ export interface Setting {
   /** Read again on SIGHUP, or when the file changes. */
   readonly isReloaded?: true;
   readonly choices?: readonly string[];
+  /** The only kind of process that has it; both do where this is absent. */
+  readonly isOf?: "member" | "edge";
   /** The members of an object, each with its default; text where it depends on the machine. */
   readonly members?: Readonly<Record<string, number | string>>;
 }
@@ -37,7 +39,7 @@ export type Group = keyof typeof groups;
 
 const classes = Object.keys(defaultClassBudgets);
 
-type Rest = Partial<Pick<Setting, "isReloaded" | "choices" | "members">>;
+type Rest = Partial<Pick<Setting, "isReloaded" | "choices" | "isOf" | "members">>;
 
 function flag(name: string, group: Group, value: string, words: string, given = "", rest: Rest & { readonly kind?: Kind } = {}): Setting {
   return { name, group, kind: value === "" ? "flag" : "text", value, words, default: given, ...rest };
@@ -49,6 +51,7 @@ function inFile(name: string, group: Group, kind: Kind, words: string, given: st
 }
 
 const reloaded = { isReloaded: true } as const;
+const ofMember = { isOf: "member" } as const;
 
 const [heap, heapPerAddress] = ["an eighth of the heap, at least 64 MiB", "a quarter of the member's"];
 const sharesOfHeap: Partial<Record<keyof typeof defaultBudgets, string>> = {
@@ -61,9 +64,9 @@ const sharesOfHeap: Partial<Record<keyof typeof defaultBudgets, string>> = {
 };
 
 export const settings: readonly Setting[] = [
-  flag("id", "place", "<n>", "this member's id; hostname takes it from the host's name: a-0 is member 1", "1"),
+  flag("id", "place", "<n>", "this member's id; hostname takes it from the host's name: a-0 is member 1; for an edge, a name", "1"),
   flag("listen", "place", "<host:port>", "address for clients and the page", "127.0.0.1:7181"),
-  flag("data", "place", "<dir>", "data directory", ".copse"),
+  flag("data", "place", "<dir>", "data directory", ".copse", ofMember),
   flag("advertise", "place", "<url>", "the URL advertised to clients", "made from --listen"),
   flag("origin", "place", "<origin>", "a further origin whose pages may connect; may be repeated", "", { kind: "texts" }),
   flag("trustProxy", "place", "<network>", "trust Forwarded and X-Forwarded-For from this address or network; may be repeated", "", {
@@ -87,10 +90,20 @@ export const settings: readonly Setting[] = [
     },
   ),
 
-  flag("peers", "ensemble", "<list>", "all members and where their peers reach them: 1=HOST:PORT,2=…"),
+  flag("of", "ensemble", "<list>", "where those listen for peers whom this edge may follow, the likeliest first: HOST:PORT,…", "", {
+    isOf: "edge",
+  }),
+  flag("peers", "ensemble", "<list>", "all members and where their peers reach them: 1=HOST:PORT,2=…", "", ofMember),
   flag("peerListen", "ensemble", "<host:port>", "address for peers"),
-  flag("join", "ensemble", "", "wait to be added to the running ensemble that --peers names; not needed on later starts"),
-  flag("found", "ensemble", "", "let a majority of --peers found a new ensemble; DANGEROUS unless the missing members have no data"),
+  flag("join", "ensemble", "", "wait to be added to the running ensemble that --peers names; not needed on later starts", "", ofMember),
+  flag(
+    "found",
+    "ensemble",
+    "",
+    "let a majority of --peers found a new ensemble; DANGEROUS unless the missing members have no data",
+    "",
+    ofMember,
+  ),
   flag(
     "peerSecretFile",
     "ensemble",
@@ -136,9 +149,9 @@ export const settings: readonly Setting[] = [
   }),
   flag("auditDenials", "audit", "", "also log each read refused for lack of permission"),
 
-  flag("snapshotEvery", "snapshots", "<time>", "save a snapshot at this interval, such as 6h"),
-  flag("snapshotTo", "snapshots", "<dir>", "the folder for them"),
-  flag("snapshotKeep", "snapshots", "<n>", "how many snapshots to keep", "7", { kind: "number" }),
+  flag("snapshotEvery", "snapshots", "<time>", "save a snapshot at this interval, such as 6h", "", ofMember),
+  flag("snapshotTo", "snapshots", "<dir>", "the folder for them", "", ofMember),
+  flag("snapshotKeep", "snapshots", "<n>", "how many snapshots to keep", "7", { kind: "number", ...ofMember }),
 
   inFile("timeoutMsMin", "times", "number", "the shortest timeout of a session, in milliseconds", "4000"),
   inFile("timeoutMsMax", "times", "number", "the longest timeout of a session, in milliseconds", "120000"),

@@ -1,4 +1,5 @@
 export type { Disk, Done } from "./disk.ts";
+export { LiveReading } from "./live-reading.ts";
 export { MemoryDisk, type MemoryDiskPorts } from "./memory-disk.ts";
 export { readOnly } from "./read-only-disk.ts";
 export { CorruptLogError, noHardState, type Recovered, recover } from "./recovery.ts";

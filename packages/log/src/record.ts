@@ -18,7 +18,7 @@ export const payloadBytesMax = 268_435_456;
  * @param payload in parts, so that large ones need not be joined before they are bytes
  * @throws Error where the payload is empty, or larger than what is ever read back: better no record than one that is lost
  */
-export function encodeRecord(disk: Disk, payload: readonly string[]): Uint8Array {
+export function encodeRecord(disk: Pick<Disk, "encode" | "crc32">, payload: readonly string[]): Uint8Array {
   const bytes = disk.encode(payload, headBytes);
   const length = bytes.length - headBytes;
   if (length === 0) throw new Error("a record is never empty");
@@ -30,7 +30,7 @@ export function encodeRecord(disk: Disk, payload: readonly string[]): Uint8Array
   return bytes;
 }
 
-function checksum(disk: Disk, record: Uint8Array, length: number): number {
+function checksum(disk: Pick<Disk, "crc32">, record: Uint8Array, length: number): number {
   return (disk.crc32(record.subarray(headBytes, headBytes + length)) ^ Math.imul(length, 0x9e3779b1)) >>> 0;
 }
 

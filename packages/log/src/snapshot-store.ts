@@ -18,6 +18,12 @@ export interface SnapshotRecord extends Place {
   readonly configuration?: Configuration;
 }
 
+/** The first record of a file. */
+export function snapshotHead(directory: string, { index, term, configuration }: SnapshotPlace): string {
+  const head: SnapshotRecord = { format: recordFormat, directory, index, term, configuration };
+  return `A${JSON.stringify(head)}`;
+}
+
 /** What a snapshot stands for. */
 export interface SnapshotPlace extends Place {
   readonly configuration: Configuration;
@@ -102,11 +108,11 @@ export class SnapshotStore {
 
   /** Begins a snapshot whose pieces come from elsewhere. */
   create(place: SnapshotPlace): SnapshotFile {
-    const { index, term, configuration } = place;
-    const head: SnapshotRecord = { format: recordFormat, directory: this.#directory, index, term, configuration };
+    const { index } = place;
+    const head = snapshotHead(this.#directory, place);
     // Two files of one index may be under way: one's own, and one that a leader sends.
     const temporary = `${snapshotName(index)}.${++this.#files}${temporarySuffix}`;
-    return new SnapshotFile(this.#disk, temporary, `A${JSON.stringify(head)}`, this.#onError, (written, done) => {
+    return new SnapshotFile(this.#disk, temporary, head, this.#onError, (written, done) => {
       this.#disk.rename(temporary, snapshotName(index), (error) => {
         if (error !== null) return this.#onError(error);
         if (!this.#names.includes(snapshotName(index))) this.#names.push(snapshotName(index));
@@ -118,12 +124,12 @@ export class SnapshotStore {
   }
 
   /** Opens the newest snapshot to be read while newer ones may come. The caller closes it. */
-  open(): SnapshotReading {
+  open(): StoredReading {
     const place = this.#newest;
     if (place === null) throw new Error("there is no snapshot yet");
     const name = snapshotName(place.index);
     this.#readings.set(name, (this.#readings.get(name) ?? 0) + 1);
-    return new SnapshotReading(this.#disk, name, place, () => {
+    return new StoredReading(this.#disk, name, place, () => {
       const left = this.#readings.get(name)! - 1;
       if (left > 0) this.#readings.set(name, left);
       else this.#readings.delete(name);
@@ -216,8 +222,18 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return bytes;
 }
 
-/** The pieces of a snapshot on disk, read one after the other without holding the loop. */
-export class SnapshotReading {
+/** The pieces of a snapshot, read one after the other without holding the loop. */
+export interface SnapshotReading {
+  readonly place: SnapshotPlace;
+  /** Reads bytes of the file as they are, as base64; fewer than `length` only at its end. An error means that the file is damaged or gone. */
+  bytes(offset: number, length: number, done: (error: Error | null, base64: string, count: number) => void): void;
+  /** Reads the next piece; null after the last. An error means that the file is damaged or gone. */
+  next(done: (error: Error | null, piece: string | null) => void): void;
+  close(): void;
+}
+
+/** A snapshot on disk. */
+class StoredReading implements SnapshotReading {
   readonly place: SnapshotPlace;
   readonly #disk: Disk;
   readonly #name: string;
@@ -232,14 +248,12 @@ export class SnapshotReading {
     this.#release = release;
   }
 
-  /** Reads bytes of the file as they are, as base64; fewer than `length` only at its end. An error means that the file is damaged or gone. */
   bytes(offset: number, length: number, done: (error: Error | null, base64: string, count: number) => void): void {
     this.#disk.readLater(this.#name, offset, length, (error, bytes) => {
       if (!this.#isClosed) done(error, this.#disk.base64(bytes), bytes.length);
     });
   }
 
-  /** Reads the next piece; null after the last. An error means that the file is damaged or gone. */
   next(done: (error: Error | null, piece: string | null) => void): void {
     this.#disk.readLater(this.#name, this.#offset, headBytes, (failure, head) => {
       if (this.#isClosed) return;

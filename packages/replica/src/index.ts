@@ -3,6 +3,8 @@ export { accountKey, type BudgetLimits, openBudgets } from "./connections/budget
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
 export { type ClassBudget, type ClassBudgets, type IdentityClass, openClassBudget, openClassBudgets } from "./connections/holders.ts";
 export type { AuthOutcome } from "./connections/proof.ts";
+export { Feeder } from "./edges/feeder.ts";
+export { EdgeOrder } from "./edges/order-edge.ts";
 export type { EnsembleOptions, FoundingRule } from "./ensemble/ensemble-options.ts";
 export type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 export { decodePeerMessages, encodePeerMessages, type PeerMessage } from "./ensemble/peer-message.ts";

@@ -22,6 +22,9 @@ export type Input =
   | { readonly kind: "policy"; readonly settings: PolicySettings }
   /** A link to a peer stands; it has proved who it is. */
   | { readonly kind: "peer-up"; readonly facts: PeerFacts }
+  /** An edge has come, to be fed. */
+  | { readonly kind: "edge-up"; readonly facts: PeerFacts }
+  /** The link to a peer or an edge is gone. */
   | { readonly kind: "peer-down"; readonly member: string }
   /** A peer that has proved who it is says that this member is not of the ensemble, by its table of that version. */
   | { readonly kind: "removed"; readonly version: number }

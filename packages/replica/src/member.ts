@@ -5,11 +5,12 @@
  * each peer, one frame for each connection. Invariant: nothing is sent that a write after it in the same turn could
  * contradict, because replies to writes come only with their ordered entry.
  */
-import { type Recovered, SnapshotStore, snapshotName, Wal } from "@copse/log";
+import { snapshotName, type Wal } from "@copse/log";
 import { emptyConfiguration, type MemberId } from "@copse/raft";
 import { isRootOpen, type Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
+import { type FedEdge, Feeder } from "./edges/feeder.ts";
 import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import { PeerOutbox } from "./ensemble/peer-outbox.ts";
@@ -17,38 +18,30 @@ import { traceMembers } from "./ensemble/upkeep.ts";
 import type { Figures, OrderFigures } from "./figures/figures.ts";
 import type { Check } from "./figures/readiness.ts";
 import { Tally } from "./figures/tally.ts";
-import { History } from "./following/history.ts";
 import type { Input } from "./input.ts";
 import type { MemberOptions } from "./member-options.ts";
-import { Applier } from "./order/applier.ts";
-import type { OrderEvent } from "./order/order.ts";
+import { type MemberState, openState } from "./member-state.ts";
+import type { Applier } from "./order/applier.ts";
+import type { Engine } from "./order/engine.ts";
 import { RaftOrder } from "./order/order-raft.ts";
-import { foundingPlace, startOf } from "./order/raft-settings.ts";
-import { StateTime } from "./order/state-time.ts";
+import { foundingPlace } from "./order/raft-settings.ts";
+import type { StateTime } from "./order/state-time.ts";
 import { entryWeight, inputsPerLook, lookMs, turnMsMax, waitingMsMax } from "./pace.ts";
 import { Replica } from "./replica.ts";
-import { Compaction, SnapshotRestorer } from "./snapshots/compaction.ts";
 import { Downloads } from "./snapshots/downloads.ts";
-import { recoverState } from "./snapshots/recovered-state.ts";
 import { slowTurnMs } from "./trace.ts";
 
 export class Member {
   readonly #options: MemberOptions;
+  readonly #state: MemberState;
   readonly #replica: Replica;
-  readonly #order: RaftOrder;
-  readonly #wal: Wal;
-  readonly #tree: Tree;
-  readonly #time: StateTime;
-  readonly #tally: Tally;
+  readonly #tally: Tally = new Tally();
   readonly #deliveries: Deliveries;
-  /** What start-up found in the data directory. */
-  readonly recovered: Pick<Recovered, "snapshot" | "tornBytes" | "damaged"> & { readonly entries: number };
+  readonly #feeder: Feeder;
   readonly #completions: Completions = new Completions();
   #queue: Input[] = [];
   #isScheduled = false;
   #longestTurnMs = 0;
-  readonly #store: SnapshotStore;
-  readonly #compaction: Compaction;
   /** What leaves for each peer at the end of the turn. */
   readonly #outbox: PeerOutbox = new PeerOutbox();
   /** The table that the mesh was last told. */
@@ -58,91 +51,41 @@ export class Member {
   /** Recovers the state from the disk. @throws CorruptLogError where the files can't be believed */
   constructor(options: MemberOptions) {
     this.#options = options;
-    const { disk, directory, onFatal, clock, limits } = options;
-    const newHistory = (): History => new History(limits.historyChanges, options.historyBytes);
-    const { tree, history, recovered } = recoverState(disk, directory, newHistory);
-    const { snapshot, tornBytes, damaged } = recovered;
-    this.recovered = { snapshot, tornBytes, damaged, entries: recovered.entries.length };
-    this.#tree = tree;
-    this.#time = new StateTime(clock, tree);
-    const time = this.#time;
-    const applier = new Applier(tree, history, recovered.snapshot.term, options.trace);
-    const start = startOf(recovered, Number(options.member));
-    const lastIndex = recovered.snapshot.index + recovered.entries.length;
-    this.#wal = new Wal(disk, recovered.segments, recovered.segmentBytes, {
-      directory,
-      segmentBytesMax: options.segmentBytes,
-      nextIndex: lastIndex + 1,
-      onError: onFatal,
-    });
-    const newest = recovered.snapshotNames.length === 0 ? null : { ...start.base, configuration: start.configuration };
-    this.#store = new SnapshotStore(disk, recovered.snapshotNames, newest, directory, onFatal);
-    const deliver = (event: OrderEvent): void => this.submit({ kind: "ordered", event });
-    const tally = new Tally();
-    this.#tally = tally;
-    this.#order = new RaftOrder(
-      {
-        id: Number(options.member),
-        boot: options.boot,
-        times: options.times,
-        sizes: options.sizes,
-        wal: this.#wal,
-        store: this.#store,
-        clock,
-        time,
-        random: options.chance,
-        deliver,
-        send: (to, message) => this.#sendRaft(to, message),
-        defer: (next) => this.#defer(next),
-        takeSnapshot: () => this.#compaction.take(),
-        touch: (sessions) => this.#replica.touch(sessions),
-        isReadable: (payload) => this.#replica.isReadable(payload),
-        tally,
-        trace: options.trace,
-        restorer: () => {
-          const fresh = newHistory();
-          const pieces = new SnapshotRestorer(fresh);
-          return {
-            take: (piece) => pieces.take(piece),
-            install: () => {
-              tree.adopt(pieces.finish()!);
-              history.adopt(fresh);
-            },
-          };
-        },
-      },
-      start,
-    );
-    this.#compaction = new Compaction({
-      store: this.#store,
-      order: this.#order,
-      tree,
-      history,
-      applier,
-      logBytesMin: options.snapshotLogBytes,
-      replayedIndex: lastIndex,
-      newestTime: tree.time,
+    const { clock, deliveriesMax, gateway } = options;
+    const tally = this.#tally;
+    const defer = (next: () => void): void => this.#defer(next);
+    this.#state = openState(options, {
+      deliver: (event) => this.submit({ kind: "ordered", event }),
+      send: (to, message) => this.#sendOrder(to, message),
+      defer,
+      touch: (sessions) => this.#replica.touch(sessions),
+      isReadable: (payload) => this.#replica.isReadable(payload),
       measure: (work) => this.#measure(work),
-      trace: options.trace,
-    });
-    this.#deliveries = new Deliveries(options.gateway, options.deliveriesMax, (connection, backlog) =>
-      this.#replica.backlog(connection, backlog),
-    );
-    this.#replica = new Replica(options, {
-      tree,
-      time,
-      history,
-      applier,
-      order: this.#order,
-      consensus: this.#order,
-      compaction: this.#compaction,
       tally,
-      downloads: new Downloads({ compaction: this.#compaction, clock, defer: (run) => this.#defer(run) }),
+    });
+    const { tree, time, applier, order, snapshots, live } = this.#state;
+    this.#deliveries = new Deliveries(gateway, deliveriesMax, (connection, backlog) => this.#replica.backlog(connection, backlog));
+    this.#feeder = new Feeder({
+      order,
+      clock,
+      defer,
+      send: (edge, message) => this.#outbox.add(edge, message),
+      open: () => live.open(),
+      newest: () => tree.index,
+      time: () => time.told,
+      members: () => order.members,
+      isReadable: (payload) => this.#replica.isReadable(payload),
+    });
+    this.#replica = new Replica(options, {
+      ...this.#state,
+      consensus: order,
+      tally,
+      downloads: new Downloads({ snapshots, clock, defer }),
       found: (voters) => this.#found(voters, applier),
       tellPeers: (message) => this.#tellPeers(message),
       unsent: (connection) => this.#deliveries.unsent(connection),
-      committed: () => this.#order.raft.log.committed,
-      syncMsP99: () => this.#order.syncTimes.p99(),
+      committed: () => order.committed,
+      syncMsP99: () => order.syncTimes.p99(),
     });
   }
 
@@ -158,6 +101,8 @@ export class Member {
 
   /** Why this member does not speak with a peer, or null where it does. */
   refusal(facts: PeerFacts): PeerRefusal | null {
+    const { member, isEdge = false } = facts;
+    if (isEdge && !this.#feeder.hasRoom && !this.#feeder.has(member)) return { kind: "too-many-edges", member };
     return this.#replica.ensemble.refusal(facts);
   }
 
@@ -183,7 +128,7 @@ export class Member {
 
   /** What passwords are salted with, or "" where the ensemble has not agreed on its id yet. */
   get salt(): string {
-    return this.#tree.ensemble.salt ?? this.cluster;
+    return this.tree.ensemble.salt ?? this.cluster;
   }
 
   /** The URLs that the members tell clients. */
@@ -193,7 +138,7 @@ export class Member {
 
   /** True while everyone may change what is below the root. */
   get isRootOpen(): boolean {
-    return isRootOpen(this.#tree);
+    return isRootOpen(this.tree);
   }
 
   /** True for a member that is known to read no format of txns newer than 2. */
@@ -203,21 +148,38 @@ export class Member {
 
   /** The state's time, for tests and metrics. Read only. */
   get time(): StateTime {
-    return this.#time;
+    return this.#state.time;
   }
 
-  /** The engine, for tests and tools that look at how members agree. Read only. */
+  /** Consensus, for tests and tools that look at how members agree. Read only. An edge has none. */
   get order(): RaftOrder {
-    return this.#order;
+    const { order } = this.#state;
+    if (!(order instanceof RaftOrder)) throw new TypeError("an edge takes no part in consensus");
+    return order;
+  }
+
+  /** What start-up found in the data directory. */
+  get recovered(): MemberState["recovered"] {
+    return this.#state.recovered;
+  }
+
+  /** The term that it is in. */
+  get term(): number {
+    return this.#order.term;
+  }
+
+  /** The edges that it feeds. */
+  get edges(): readonly FedEdge[] {
+    return this.#feeder.edges;
   }
 
   /** Writes the first state that all founders share, and begins from it. */
   #found(voters: readonly MemberId[], applier: Applier): void {
     const configuration = { ...emptyConfiguration, voters };
     this.#options.trace?.tell({ kind: "founded", voters: voters.map(String) });
-    this.#tree.index = foundingPlace.index;
+    this.tree.index = foundingPlace.index;
     applier.term = foundingPlace.term;
-    this.#compaction.take(configuration, () => {
+    this.#state.compaction?.take(configuration, () => {
       this.#defer(() => this.#order.found({ ...foundingPlace, configuration }));
     });
   }
@@ -243,8 +205,8 @@ export class Member {
    * @param open gets the file's name, the zxid at least of the state in it, and what gives the file back
    */
   openSnapshot(open: (file: string, zxid: number, close: () => void) => void): void {
-    const { zxid } = this.#tree;
-    this.#compaction.fresh((reading) => this.#defer(() => open(snapshotName(reading.place.index), zxid, () => reading.close())));
+    const { zxid } = this.tree;
+    this.#state.snapshots.fresh((reading) => this.#defer(() => open(snapshotName(reading.place.index), zxid, () => reading.close())));
   }
 
   /** Closes so many connections, and says how many are left. What was proposed still becomes durable. */
@@ -260,8 +222,8 @@ export class Member {
   }
 
   get figures(): Figures & OrderFigures & { readonly wal: Readonly<Wal["counts"]> } {
-    const { coordinates, unreadable, raft } = this.#order;
-    return { ...this.#replica.figures, coordinates, unreadable, term: raft.term, committed: raft.log.committed, wal: this.#wal.counts };
+    const { coordinates, unreadable, term, committed } = this.#order;
+    return { ...this.#replica.figures, coordinates, unreadable, term, committed, wal: this.#state.walCounts };
   }
 
   /** What it has counted and measured since it started. */
@@ -289,7 +251,11 @@ export class Member {
 
   /** The state, for tests and tools that compare members. Read only. */
   get tree(): Tree {
-    return this.#tree;
+    return this.#state.tree;
+  }
+
+  get #order(): Engine {
+    return this.#state.order;
   }
 
   #wake(): void {
@@ -344,15 +310,24 @@ export class Member {
   #receive(input: Input): void {
     switch (input.kind) {
       case "peer":
-        // What the time is comes before a vote that makes this member lead, and stamp.
-        this.#replica.receive(input);
-        for (const message of input.messages) this.#order.receive(Number(input.member), message);
-        return;
+        return this.#heard(input.member, input.messages);
+      case "edge-up":
+        return this.#feeder.up(input.facts);
       case "peer-up":
+        this.#order.linked(input.facts);
         this.#sayStatus(input.facts.member);
         break;
       case "peer-down":
-        this.#order.lost(Number(input.member));
+        if (this.#feeder.has(input.member)) return this.#feeder.down(input.member);
+        this.#order.lost(input.member);
+        break;
+      case "ordered":
+        // What an edge has asked for is for the edge alone.
+        if (input.event.kind === "confirmed" && input.event.ticket < 0) return this.#feeder.confirmed(input.event.ticket);
+        this.#replica.receive(input);
+        return this.#feeder.ordered(input.event);
+      case "pressure":
+        if (input.isPressed && input.of === "heap") this.#feeder.relieve();
         break;
       case "performed":
         return this.#completions.run(input.number);
@@ -364,6 +339,16 @@ export class Member {
     this.#replica.receive(input);
   }
 
+  #heard(peer: string, messages: readonly PeerMessage[]): void {
+    if (this.#feeder.has(peer)) {
+      for (const message of messages) this.#feeder.receive(peer, message);
+      return;
+    }
+    // What the time is comes before a vote that makes this member lead, and stamp.
+    this.#replica.receive({ kind: "peer", member: peer, messages });
+    for (const message of messages) this.#order.receive(peer, message);
+  }
+
   /** Consensus counts every tick; everything else is looked at less often. */
   #tick(): void {
     this.#order.tick();
@@ -371,6 +356,7 @@ export class Member {
     if (now - this.#lookedAt < lookMs) return;
     this.#lookedAt = now;
     this.#replica.receive({ kind: "tick" });
+    this.#feeder.tick();
     for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
   }
 
@@ -383,18 +369,19 @@ export class Member {
   }
 
   /** A vote says the time with it: who is elected by it, and has not heard the time from anyone, would begin it anew. */
-  #sendRaft(to: MemberId, sent: PeerMessage): void {
-    if (sent.kind === "raft" && sent.message.kind === "vote-reply") this.#sayStatus(String(to));
-    this.#outbox.add(String(to), sent);
+  #sendOrder(to: string, sent: PeerMessage): void {
+    if (sent.kind === "raft" && sent.message.kind === "vote-reply") this.#sayStatus(to);
+    this.#outbox.add(to, sent);
   }
 
   #sendToPeers(): void {
     const { mesh } = this.#options;
-    if (this.#meshed !== this.#tree.ensemble) {
-      traceMembers(this.#options.trace, this.#meshed, this.#tree.ensemble);
-      this.#meshed = this.#tree.ensemble;
+    if (this.#meshed !== this.tree.ensemble) {
+      traceMembers(this.#options.trace, this.#meshed, this.tree.ensemble);
+      this.#meshed = this.tree.ensemble;
       mesh.connect(this.#replica.ensemble.places, this.#replica.ensemble.ownAddress);
     }
+    this.#feeder.flush();
     for (const [to, messages] of this.#outbox.take()) mesh.send(to, messages);
   }
 }

@@ -12,8 +12,8 @@ import type { Clock, Hash, Random } from "./ports.ts";
 import type { Audit, Denied } from "./requests/audit.ts";
 import type { AdmissionOptions } from "./sessions/admission.ts";
 import type { PolicySettings } from "./sessions/policy.ts";
-import type { Compaction } from "./snapshots/compaction.ts";
 import type { Downloads } from "./snapshots/downloads.ts";
+import type { Snapshots } from "./snapshots/snapshots.ts";
 import type { Trace } from "./trace.ts";
 
 export interface ReplicaOptions extends AdmissionOptions, Omit<EnsembleOptions, "limits"> {
@@ -44,7 +44,7 @@ export interface ReplicaState {
   readonly applier: Applier;
   readonly order: Order;
   readonly consensus: Consensus;
-  readonly compaction: Compaction;
+  readonly snapshots: Snapshots;
   readonly downloads: Downloads;
   readonly tally: Tally;
   readonly found: EnsembleState["found"];

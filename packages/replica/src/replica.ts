@@ -61,7 +61,7 @@ export class Replica {
   constructor(options: ReplicaOptions, state: ReplicaState) {
     this.#options = options;
     this.#state = state;
-    const { tree, time, history, order, consensus, compaction, found } = state;
+    const { tree, time, history, order, consensus, snapshots, found } = state;
     const { clock, random, hash, limits, isReadOnly } = options;
     this.#proposals = new Proposals(order, clock, `${options.member}.${options.boot}`, options.trace);
     this.#waits = new Waits(order);
@@ -130,7 +130,7 @@ export class Replica {
         tellPeers: state.tellPeers,
         pressures: this.#budgets.pressures,
         found,
-        takeSnapshot: () => compaction.take(),
+        takeSnapshot: () => snapshots.take(),
       },
     );
     this.#reaper = new Reaper(common, options.reapMs);
@@ -228,7 +228,7 @@ export class Replica {
       case "pressure":
         if (input.isPressed) this.#budgets.pressures.add(input.of);
         else this.#budgets.pressures.delete(input.of);
-        if (input.isPressed && input.of === "heap") this.#state.compaction.relieve();
+        if (input.isPressed && input.of === "heap") this.#state.snapshots.relieve();
         return;
       case "tick":
         return this.#tick();
@@ -345,7 +345,7 @@ export class Replica {
   }
 
   #ordered(event: OrderEvent): void {
-    const { tree, applier, compaction } = this.#state;
+    const { tree, applier, snapshots } = this.#state;
     switch (event.kind) {
       case "entries":
         for (const entry of event.entries) {
@@ -359,7 +359,7 @@ export class Replica {
               this.ensemble.applied(txn);
             },
           });
-          compaction.note(entry);
+          snapshots.note(entry);
         }
         return this.#waits.look(tree.zxid);
       case "confirmed":

@@ -24,7 +24,7 @@ function said(voters: readonly number[], roles: Readonly<Record<string, MemberRo
     isCaughtUp: (id) => caughtUp.includes(id),
     acknowledged: () => 0,
     change: (changes) => heard.push(["change", changes]),
-    handOver: (to) => heard.push(["hand over", to]),
+    handOver: (to = []) => heard.push(["hand over", to]),
   };
   const facts = { member: "1", url: "", peer: "", directory: "1", cluster: "c", isFounded: true, version: 1, founders: [], time: 0 };
   const view: EnsembleView = { facts, peers: new Map(), cluster: "c", canUse: () => true };

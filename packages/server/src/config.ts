@@ -20,6 +20,7 @@ import type { Rate } from "./clients/token-bucket.ts";
 import type { UwsModule } from "./clients/uws.ts";
 import { ConfigError } from "./config-error.ts";
 import { isPasswordHash } from "./credentials/passwords.ts";
+import { isEdgeId } from "./peers/peer-handshake.ts";
 import { secretsOf } from "./peers/peer-secret.ts";
 
 /** A file of the page, ready to be sent. */
@@ -50,12 +51,14 @@ export interface Reloaded<T> {
 }
 
 export interface ServerConfig {
-  /** This member's id: a small positive integer as text. */
+  /** This member's id: a small positive integer as text. An edge's is a name, after `edge-`. */
   readonly member: string;
+  /** Where those listen for peers whom this edge may follow, HOST:PORT: members, or other edges. Empty for a member. */
+  readonly of: readonly string[];
   readonly host: string;
   /** 0 asks for a free port. */
   readonly port: number;
-  /** The data directory; it is made where it does not exist. */
+  /** The data directory; it is made where it does not exist. An edge has none. */
   readonly dataDirectory: string;
   /** The URL that clients are told, or null for one made from host and port. */
   readonly advertise: string | null;
@@ -176,6 +179,7 @@ type Given = Partial<ServerConfig> & Pick<ServerConfig, "dataDirectory" | "logge
 export function completeConfig(given: Given): ServerConfig {
   const config: ServerConfig = {
     member: "1",
+    of: [],
     host: "127.0.0.1",
     port: 7181,
     advertise: null,
@@ -221,7 +225,8 @@ export function completeConfig(given: Given): ServerConfig {
     files: new Map(),
     ...given,
   };
-  if (!isMemberId(config.member)) throw new ConfigError("id: a member's id is a positive integer");
+  if (config.of.length > 0) checkEdge(config);
+  else if (!isMemberId(config.member)) throw new ConfigError("id: a member's id is a positive integer");
   if (!Number.isInteger(config.port) || config.port < 0 || config.port > 65_535) throw new ConfigError("listen: not a valid port");
   if (config.timeoutMsMin > config.timeoutMsMax) throw new ConfigError("timeouts: the minimum exceeds the maximum");
   const isShielded = config.tls !== null || config.trustProxy.length > 0;
@@ -240,6 +245,11 @@ export function completeConfig(given: Given): ServerConfig {
     if (!Number.isSafeInteger(limit) || limit < 1) throw new ConfigError(`limits.${name}: must be a positive integer`);
   }
   return config;
+}
+
+function checkEdge({ member, of }: ServerConfig): void {
+  if (!isEdgeId(member)) throw new ConfigError("id: an edge's id is up to 32 of a-z, 0-9 and -");
+  for (const address of of) if (!isPeerAddress(address)) throw new ConfigError(`of: ${address} is not HOST:PORT`);
 }
 
 /** @throws ConfigError where it is none */

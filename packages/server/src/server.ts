@@ -22,10 +22,8 @@ import { CertificateEnds } from "./credentials/certificate-ends.ts";
 import { IdentitySource } from "./credentials/identity-source.ts";
 import { PageLogins } from "./credentials/page-login.ts";
 import { CredentialProver } from "./credentials/prover.ts";
-import { type DirectoryIdentity, openDataDirectory } from "./disk/data-directory.ts";
-import { diskUse } from "./disk/disk-use.ts";
-import { FileDisk } from "./disk/file-disk.ts";
 import { SpaceWatch } from "./disk/space-watch.ts";
+import { noStorage, openStorage, type Storage } from "./disk/storage.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
 import { HeapWatch } from "./heap-watch.ts";
 import { AdminListener } from "./http/admin-listener.ts";
@@ -71,16 +69,17 @@ const slicesMax = 25;
  */
 export async function startServer(config: ServerConfig): Promise<Server> {
   const { logger } = config;
-  const data = await openDataDirectory(config.dataDirectory, config.member, () => purposeOf(config), systemRandom.token);
+  const isEdge = config.of.length > 0;
+  const storage = isEdge ? noStorage() : await openStorage(config.dataDirectory, config.member, () => purposeOf(config));
   let audit: AuditLog | null = null;
   try {
     audit = config.auditFile === null ? null : openAuditLog(config.auditFile, config);
-    return await serve(config, data.identity, data.release, audit);
+    return await serve(config, storage, audit);
   } catch (error) {
     // What is wrong with a setting the caller tells; a stack would only hide it.
     if (!(error instanceof ConfigError)) logger.error({ err: error }, "start failed");
     await audit?.close();
-    await data.release();
+    await storage.release();
     throw error;
   }
 }
@@ -101,14 +100,19 @@ function notNamed(member: string): ConfigError {
  * A directory that was made to join never founds; nor does one that was made for an ensemble and is not told with whom.
  * @throws ConfigError where a hub that was alone is told of others and not of itself
  */
-function foundingOf({ isFounding, peers, isJoining, member }: ServerConfig, { cluster, joins = false }: DirectoryIdentity): FoundingRule {
+function foundingOf(
+  { isFounding, peers, isJoining, member, of }: ServerConfig,
+  { cluster, joins = false }: Storage["identity"],
+): FoundingRule {
+  if (of.length > 0) return "never";
   if (isJoining || joins || (cluster === null && peers.length === 0)) return "never";
   if (cluster !== null && peers.length > 0 && !peers.some(({ id }) => id === member)) throw notNamed(member);
   return isFounding ? "majority" : "all";
 }
 
-async function serve(config: ServerConfig, held: DirectoryIdentity, release: () => Promise<void>, audit: AuditLog | null): Promise<Server> {
-  const founding = foundingOf(config, held);
+async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | null): Promise<Server> {
+  const founding = foundingOf(config, storage.identity);
+  const isEdge = config.of.length > 0;
   const { logger, tls, limits } = config;
   const scheme = tls === null ? "ws" : "wss";
   const host = config.host.replace(/^\[|\]$/g, "");
@@ -197,13 +201,13 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     submit,
     logger,
   });
-  const disk = new FileDisk(config.dataDirectory);
   const startedAt = performance.now();
   try {
     const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, compareMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
-    const { directory, cluster } = held;
+    const { directory, cluster } = storage.identity;
     member = new Member({
       member: config.member,
+      isEdge,
       directory,
       cluster,
       limits: config.limits,
@@ -229,12 +233,12 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
       boot: systemRandom.token().slice(0, 8),
       url: advertised,
       peer: config.peerListen ?? "",
-      founders: config.peers.length > 0 ? config.peers : [{ id: config.member, address: "" }],
+      founders: config.peers.length > 0 || isEdge ? config.peers : [{ id: config.member, address: "" }],
       chance: (below) => Math.floor(Math.random() * below),
       sizes: defaultRaftSizes,
       deliveriesMax: deliveriesMaxDefault,
       mesh,
-      disk,
+      disk: storage.disk,
       clock: systemClock,
       random: systemRandom,
       hash: systemHash,
@@ -256,6 +260,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   }
   spanRequests(running.tally, config.member);
   running.start();
+  if (isEdge) mesh.follow(config.of);
   const { waitsFor } = running;
   if (waitsFor !== null && config.peers.length > 1) logger.info({ why: waitsFor }, newEnsemble);
   const ends = new CertificateEnds({ clients: config.tls, peers: config.peerTls });
@@ -273,8 +278,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   }, config.times.tickMs);
   const { snapshots, dataDirectory } = config;
   scheduled = snapshots === null ? null : new ScheduledSnapshots(snapshots, running, dataDirectory, logger);
-  const use = diskUse(dataDirectory);
-  const watched = new SpaceWatch(use, config.diskReserveBytes, (isPressed, left) => {
+  const watched = new SpaceWatch(storage.use, config.diskReserveBytes, (isPressed, left) => {
     if (isPressed) logger.error(left, "the disk is nearly full: writes that grow are refused");
     else logger.info(left, "the disk has room again");
     submit({ kind: "pressure", of: "disk", isPressed });
@@ -284,7 +288,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
   metrics = createMetrics(
     running,
     { limits: { ...limits }, budgets: { ...budgets, connections } },
-    { doors, prover, heap, space: watched, audit, scheduled, disk: use, certificates: () => ends.all, transport },
+    { doors, prover, heap, space: watched, audit, scheduled, disk: storage.use, certificates: () => ends.all, transport },
   );
   const { damaged } = running.recovered;
   if (damaged.length > 0)
@@ -318,9 +322,9 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     reloads.stop();
     await admin.stop();
     await mesh.stop();
-    await disk.close();
+    await storage.close();
     await audit?.close();
-    await release();
+    await storage.release();
     logger.info("stopped");
   };
   const page = shown.replace(/^ws/, "http");
@@ -333,7 +337,7 @@ async function serve(config: ServerConfig, held: DirectoryIdentity, release: () 
     },
     member: running,
     get names() {
-      return { member: config.member, cluster: running.cluster, term: running.order.raft.term };
+      return { member: config.member, cluster: running.cluster, term: running.term };
     },
     reload: () => reloads.reload(),
     stop: once(stop),

@@ -77,6 +77,8 @@ const silenceMs = 5_000;
 
 export class SimulatedEnsemble {
   readonly nodes: SimulatedMember[] = [];
+  /** They follow members, or each other. */
+  readonly edges: SimulatedMember[] = [];
   readonly clients: ClientNetwork;
   readonly faults: EnsembleFaults;
   readonly #world: World;
@@ -105,8 +107,17 @@ export class SimulatedEnsemble {
     }
   }
 
+  /** A member or an edge. */
   node(id: string): SimulatedMember {
-    return this.nodes.find((node) => node.id === id)!;
+    return [...this.nodes, ...this.edges].find((node) => node.id === id)!;
+  }
+
+  /** Adds an edge, which is to be started as members are. @param feeders whom it may follow; the first that it reaches feeds it */
+  addEdge(id: string, feeders: readonly string[], speed = 1): SimulatedMember {
+    const disk = new FaultDisk(this.#world, { latencyMsMax: 0, stalls: 0, errors: 0 });
+    const edge = new SimulatedMember(this.#world, id, disk, speed, feeders);
+    this.edges.push(edge);
+    return edge;
   }
 
   start(node: SimulatedMember): void {
@@ -131,16 +142,18 @@ export class SimulatedEnsemble {
   #open(node: SimulatedMember, life: number, run: (work: () => void) => void): Member | null {
     const world = this.#world;
     const { limits, timeoutMsDefault, reapMs, delays, onFatal } = this.#settings;
-    const founders = this.nodes.map(({ id }) => ({ id, address: `host:${id}` }));
+    const isEdge = node.feeders !== null;
+    const founders = isEdge ? [] : this.nodes.map(({ id }) => ({ id, address: `host:${id}` }));
     const options: MemberOptions = {
       cluster: null,
       member: node.id,
+      isEdge,
       boot: `${node.life}`,
       url: `ws://member-${node.id}`,
       peer: `host:${node.id}`,
       directory: `directory-${node.id}`,
       founders,
-      founding: "all",
+      founding: isEdge ? "never" : "all",
       limits,
       timeoutMsMin: 1_000,
       timeoutMsMax: 120_000,
@@ -241,7 +254,7 @@ export class SimulatedEnsemble {
   }
 
   #send(from: SimulatedMember, life: number, to: string, messages: readonly PeerMessage[]): void {
-    const target = this.nodes.find(({ id }) => id === to);
+    const target = this.node(to);
     if (target === undefined || from.life !== life || !this.#links.has(linkName(from.id, to))) return;
     const { random } = this.#world;
     const { delayMs, loss, duplication, reordering } = this.faults;
@@ -269,34 +282,50 @@ export class SimulatedEnsemble {
   /** Brings the links in line with who runs and who reaches whom. */
   lookAtLinks(): void {
     const { linkMs, noticeMsMax } = this.#settings.delays;
-    for (const [at, a] of this.nodes.entries()) {
-      for (const b of this.nodes.slice(at + 1)) {
-        const name = linkName(a.id, b.id);
-        const canStand = a.isUp && b.isUp && this.#reaches(a.id, b.id) && this.#reaches(b.id, a.id);
-        const lives = `${a.life} ${b.life}`;
-        const present = this.#links.get(name);
-        if (present !== undefined && (!canStand || present !== lives)) {
-          this.#links.delete(name);
-          this.#quietUntil.set(name, this.#world.now + noticeMsMax);
-          for (const [one, other] of [
-            [a, b],
-            [b, a],
-          ] as const) {
-            const { life } = one;
-            this.#world.after(this.#world.random.between(0, noticeMsMax), () =>
-              one.within(life, () => one.member?.submit({ kind: "peer-down", member: other.id })),
-            );
-          }
+    for (const [a, b] of this.#pairs()) {
+      const name = linkName(a.id, b.id);
+      const canStand = this.#canLink(a, b) && (a.feeders === null || this.#feederOf(a) === b);
+      const lives = `${a.life} ${b.life}`;
+      const present = this.#links.get(name);
+      if (present !== undefined && (!canStand || present !== lives)) {
+        this.#links.delete(name);
+        this.#quietUntil.set(name, this.#world.now + noticeMsMax);
+        for (const [one, other] of [
+          [a, b],
+          [b, a],
+        ] as const) {
+          const { life } = one;
+          this.#world.after(this.#world.random.between(0, noticeMsMax), () =>
+            one.within(life, () => one.member?.submit({ kind: "peer-down", member: other.id })),
+          );
         }
-        if (canStand && !this.#links.has(name)) this.#world.after(this.#world.random.between(...linkMs), () => this.#link(a, b, lives));
       }
+      if (canStand && !this.#links.has(name)) this.#world.after(this.#world.random.between(...linkMs), () => this.#link(a, b, lives));
     }
+  }
+
+  /** Those that may be linked: each two members, and each edge with whom it may follow. */
+  *#pairs(): Iterable<readonly [SimulatedMember, SimulatedMember]> {
+    for (const [at, a] of this.nodes.entries()) for (const b of this.nodes.slice(at + 1)) yield [a, b];
+    for (const edge of this.edges) for (const id of edge.feeders!) yield [edge, this.node(id)];
+  }
+
+  #canLink(a: SimulatedMember, b: SimulatedMember): boolean {
+    return a.isUp && b.isUp && this.#reaches(a.id, b.id) && this.#reaches(b.id, a.id);
+  }
+
+  /** Whom an edge follows: the one that it is linked with, while that link can stand, else the first that it reaches. */
+  #feederOf(edge: SimulatedMember): SimulatedMember | undefined {
+    const able = edge.feeders!.map((id) => this.node(id)).filter((feeder) => this.#canLink(edge, feeder));
+    const isLinked = (feeder: SimulatedMember): boolean => this.#links.get(linkName(edge.id, feeder.id)) === `${edge.life} ${feeder.life}`;
+    return able.find(isLinked) ?? able[0];
   }
 
   #link(a: SimulatedMember, b: SimulatedMember, lives: string): void {
     const name = linkName(a.id, b.id);
     const isStill = a.isUp && b.isUp && `${a.life} ${b.life}` === lives;
     const isQuiet = this.#world.now <= (this.#quietUntil.get(name) ?? 0);
+    if (a.feeders !== null && this.#feederOf(a) !== b) return;
     if (!isStill || isQuiet || this.#links.has(name) || !this.#reaches(a.id, b.id) || !this.#reaches(b.id, a.id)) return;
     const { linkMs } = this.#settings.delays;
     const { facts: one } = a.member!;
@@ -315,7 +344,7 @@ export class SimulatedEnsemble {
     }
     this.#links.set(name, lives);
     a.within(a.life, () => a.member?.submit({ kind: "peer-up", facts: other }));
-    b.within(b.life, () => b.member?.submit({ kind: "peer-up", facts: one }));
+    b.within(b.life, () => b.member?.submit({ kind: a.feeders === null ? "peer-up" : "edge-up", facts: one }));
   }
 }
 

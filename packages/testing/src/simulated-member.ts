@@ -28,12 +28,16 @@ export class SimulatedMember {
 
   readonly #world: World;
 
+  /** Whom it may follow, where it is an edge; null for a member. */
+  readonly feeders: readonly string[] | null;
+
   /** @param speed of its clock: 1.1 runs ten percent fast */
-  constructor(world: World, id: string, disk: FaultDisk, speed: number) {
+  constructor(world: World, id: string, disk: FaultDisk, speed: number, feeders: readonly string[] | null = null) {
     this.#world = world;
     this.id = id;
     this.disk = disk;
     this.speed = speed;
+    this.feeders = feeders;
   }
 
   /** Its wall clock, in milliseconds since the epoch. */

@@ -3,6 +3,7 @@
  *
  * `seed` is one that caught it: the test run tries that one first; null where none has yet. A patch whose text is gone fails.
  */
+import { edgeMutations } from "./edges.js";
 import { identityMutations } from "./identities.js";
 import { recipeMutations } from "./recipes.js";
 
@@ -394,5 +395,6 @@ export const mutations = [
     patches: [{ file: `${replica}/order/proposals.ts`, from: "if (own === oldest) this.#begin();", to: "this.#begin();" }],
   },
   ...identityMutations,
+  ...edgeMutations,
   ...recipeMutations({ R1: 39, R2: 1, R3: 4, R4: 8, R5: 112, R6: 6, R7: 1, R8: 9 }),
 ];

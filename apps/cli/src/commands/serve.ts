@@ -1,6 +1,7 @@
 /**
- * serve: one member in this process, until SIGTERM or Ctrl-C.
+ * serve, edge: one member, or one edge, in this process, until SIGTERM or Ctrl-C.
  */
+import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { resolve } from "node:path";
@@ -28,6 +29,7 @@ export interface ServeFlags {
   readonly data?: string;
   readonly advertise?: string;
   readonly origin?: readonly string[];
+  readonly of?: string;
   readonly peers?: string;
   readonly peerListen?: string;
   readonly join?: boolean;
@@ -80,6 +82,12 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
     readonly classes?: ServerConfig["classes"];
     readonly silenceMs?: number;
   };
+
+/** As an edge. */
+export async function serveEdge(given: ServeFlags): Promise<void> {
+  if ((given.of ?? "") === "" && given.config === undefined) throw new UsageError("edge: --of HOST:PORT says whom it follows");
+  return serve(given);
+}
 
 export async function serve(given: ServeFlags): Promise<void> {
   const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : (readConfigFile(given.config) as ConfigFile)), ...given };
@@ -172,10 +180,12 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
     throw new ConfigError("tls: --tls-cert and --tls-key must be given together");
   const numbers = Object.fromEntries(numberNames.map((name) => [name, flags[name]]).filter(([, value]) => value !== undefined));
   const { peerSecretFile, superFile } = flags;
+  const of = (flags.of ?? "").split(",").filter((address) => address !== "");
   const peerSecretFiles = filesOf([peerSecretFile], () => readFile("peer-secret-file", peerSecretFile!).toString("utf8"));
   const superFiles = filesOf([superFile], () => readFile("super-file", superFile!).toString("utf8").trim());
   const config = completeConfig({
-    member: memberOf(flags.id ?? "1"),
+    of,
+    member: of.length > 0 ? `edge-${flags.id ?? randomBytes(4).toString("hex")}` : memberOf(flags.id ?? "1"),
     host,
     port,
     dataDirectory: resolve(flags.data ?? ".copse"),

@@ -19,6 +19,8 @@ export type FoundingRule = "all" | "majority" | "never";
 
 export interface EnsembleOptions {
   readonly member: string;
+  /** It is no member: it follows one, or another edge. */
+  readonly isEdge?: boolean;
   readonly url: string;
   /** Where peers reach this member, HOST:PORT; "" leaves it to the table. */
   readonly peer: string;
@@ -50,8 +52,8 @@ export interface Consensus {
   /** The newest entry that this member knew as committed when it started. */
   readonly committedAtStart: number;
   change(changes: readonly MemberChange[]): void;
-  /** Hands over to that one of these voters that lacks least. */
-  handOver(to: readonly MemberId[]): void;
+  /** Hands over to that one of these voters, or of all, that lacks least. */
+  handOver(to?: readonly MemberId[]): void;
 }
 
 export interface EnsembleState {

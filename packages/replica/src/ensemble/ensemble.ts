@@ -71,6 +71,7 @@ export class Ensemble {
       founders: founders.map(({ id }) => id).sort(),
       reads: txnFormats[1],
       time: time.told,
+      ...(this.#options.isEdge === true ? { isEdge: true } : {}),
     };
   }
 
@@ -82,7 +83,8 @@ export class Ensemble {
 
   /** Everybody else, as far as this member knows where they may be: where the table says, and where this member was told at start. */
   get places(): readonly PeerPlace[] {
-    const { founders, member } = this.#options;
+    const { founders, member, isEdge = false } = this.#options;
+    if (isEdge) return [];
     const { members } = this.#state.tree.ensemble;
     const known = members.length > 0 ? members : founders.map(({ id }) => ({ id, peer: "" }));
     const placed = known.map(({ id, peer }) => {
@@ -100,9 +102,11 @@ export class Ensemble {
       return { kind: "other-cluster", member, cluster: facts.cluster, own: this.#cluster };
     }
     const { tree, consensus } = this.#state;
+    if (this.#options.isEdge === true) return null;
     // The table of the snapshot may not know yet what a copy of a directory lacks.
     if (tree.index < consensus.committedAtStart) return { kind: "replaying", member };
     const { members, version } = tree.ensemble;
+    if (facts.isEdge === true) return (facts.reads ?? 0) < txnFormats[1] ? { kind: "older-edge", member } : null;
     if (members.length > 0) return refusalByTable(members, version, facts) ?? this.#refusalOfCopy(members, facts);
     const { founders, founding } = this.#options;
     if (founding === "never") return null;

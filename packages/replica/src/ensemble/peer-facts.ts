@@ -24,11 +24,16 @@ export interface PeerFacts {
   readonly reads?: number;
   /** The state's time, in milliseconds since the epoch; 0 where it does not know it. */
   readonly time: number;
+  /** True for one that is no member: it follows, and others may follow it. */
+  readonly isEdge?: boolean;
 }
 
 /** Why a member does not speak with a peer; its host has the words. */
 export type PeerRefusal =
-  | { readonly kind: "own-id" | "replaying" | "not-a-founder" | "other-directory" | "empty-directory"; readonly member: string }
+  | {
+      readonly kind: "own-id" | "replaying" | "not-a-founder" | "other-directory" | "empty-directory" | "older-edge" | "too-many-edges";
+      readonly member: string;
+    }
   /** `version`: of the table that lacks it. */
   | { readonly kind: "not-a-member"; readonly member: string; readonly version: number }
   /** `acknowledged`: the newest entry that it is known to have held; `lastIndex`: where its log ends. */

@@ -7,8 +7,11 @@
  */
 import { literal } from "@copse/protocol";
 import { type Configuration, type Entry, type Message, type MessageKind, message, type Proposal, payloadText } from "@copse/raft";
+import { decodeEdgeMessage, type EdgeMessage, encodeEdgeMessage, isOfEdges } from "../edges/edge-message.ts";
+import { count, decodeConfiguration, type Head, isCount, list, record, text } from "./peer-fields.ts";
 
 export type PeerMessage =
+  | EdgeMessage
   /** `touched`: sessions that the coordinator is to count before it answers the read that the message asks for. */
   | { readonly kind: "raft"; readonly message: Message; readonly touched: readonly string[] }
   /** A snapshot is on offer: which piece is wanted first? */
@@ -16,8 +19,8 @@ export type PeerMessage =
   /** All pieces before this one have arrived; -1: the snapshot is not needed any more. */
   | { readonly kind: "wanted"; readonly index: number; readonly number: number }
   | { readonly kind: "piece"; readonly index: number; readonly number: number; readonly text: string }
-  /** So many pieces were all; the message takes the snapshot into the log. */
-  | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message }
+  /** So many pieces were all; the message takes the snapshot into the log. An edge has no log, and gets none. */
+  | { readonly kind: "end"; readonly index: number; readonly number: number; readonly message: Message | null }
   /** What a member's tree hashed to after that entry. */
   | { readonly kind: "hash"; readonly index: number; readonly hash: string }
   /**
@@ -46,7 +49,8 @@ function encode(sent: PeerMessage): string {
     const lines = text.split("\n").length;
     return `${JSON.stringify({ ...head, lines })}\n${text}`;
   }
-  if (sent.kind !== "raft" && sent.kind !== "end") return JSON.stringify(sent);
+  if (isOfEdges(sent)) return encodeEdgeMessage(sent);
+  if ((sent.kind !== "raft" && sent.kind !== "end") || sent.message === null) return JSON.stringify(sent);
   const message = encodeMessage(sent.message);
   let text =
     sent.kind === "raft"
@@ -94,8 +98,6 @@ export function decodePeerMessages(text: string): PeerMessage[] {
   return messages;
 }
 
-type Head = Record<string, unknown>;
-
 function decode(head: Head, take: (count: number) => string[]): PeerMessage {
   switch (head["kind"]) {
     case "raft":
@@ -121,7 +123,7 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
         kind: "end",
         index: count(head["index"]),
         number: count(head["number"]),
-        message: decodeMessage(head["message"], take),
+        message: head["message"] === null ? null : decodeMessage(head["message"], take),
       };
     case "hash":
       return { kind: "hash", index: count(head["index"]), hash: text(head["hash"]) };
@@ -136,7 +138,7 @@ function decode(head: Head, take: (count: number) => string[]): PeerMessage {
         isPressed: head["isPressed"] === true,
       };
     default:
-      throw new Error("a peer's message is of an unknown kind");
+      return decodeEdgeMessage(head, take);
   }
 }
 
@@ -203,43 +205,4 @@ function decodeProposal({ kind, change }: Head, payload: string): Proposal {
 function decodeSnapshot(given: unknown): NonNullable<Message["snapshot"]> {
   const { index, term, configuration } = record(given);
   return { index: count(index), term: count(term), configuration: decodeConfiguration(configuration) };
-}
-
-function decodeConfiguration(given: unknown): Configuration {
-  const { voters, outgoing, learners, learnersNext, autoLeave } = record(given);
-  const ids = (value: unknown): number[] => list(value).map(count);
-  return {
-    voters: ids(voters),
-    outgoing: ids(outgoing),
-    learners: ids(learners),
-    learnersNext: ids(learnersNext),
-    autoLeave: autoLeave === true,
-  };
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= countMax;
-}
-
-/** Terms, indexes, numbers: far above what a cluster ever reaches, far below where numbers lose their last digit. */
-const countMax = 2 ** 50;
-
-function count(value: unknown): number {
-  if (!isCount(value)) throw new Error("a peer's message holds a number that is not a valid count");
-  return value;
-}
-
-function text(value: unknown): string {
-  if (typeof value !== "string") throw new Error("a peer's message holds a value that is not a string");
-  return value;
-}
-
-function list(value: unknown): readonly unknown[] {
-  if (!Array.isArray(value)) throw new Error("a peer's message holds a value that is not an array");
-  return value;
-}
-
-function record(value: unknown): Head {
-  if (typeof value !== "object" || value === null) throw new Error("a peer's message holds a value that is not an object");
-  return value as Head;
 }

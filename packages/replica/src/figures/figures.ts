@@ -61,7 +61,7 @@ export interface OrderFigures {
 export interface Counted {
   readonly tree: Tree;
   readonly time: StateTime;
-  readonly compaction: { readonly snapshots: number; readonly newestTime: number };
+  readonly snapshots: { readonly snapshots: number; readonly newestTime: number };
   /** How many. */
   readonly connections: number;
   readonly watches: { readonly size: number };
@@ -72,7 +72,7 @@ export interface Counted {
 }
 
 export function figuresOf(counted: Counted): Figures {
-  const { tree, time, compaction, connections, watches, subscriptions, proposals, requests, budgets } = counted;
+  const { tree, time, snapshots, connections, watches, subscriptions, proposals, requests, budgets } = counted;
   return {
     connections,
     sessions: tree.sessions.size,
@@ -89,8 +89,8 @@ export function figuresOf(counted: Counted): Figures {
     get quotasOverSoftBound() {
       return tree.quotas.overSoftBound;
     },
-    snapshots: compaction.snapshots,
-    snapshotTime: compaction.newestTime,
+    snapshots: snapshots.snapshots,
+    snapshotTime: snapshots.newestTime,
     requests: requests.counts,
     refusals: requests.refusals,
     receivedBytes: budgets.receivedBytes,

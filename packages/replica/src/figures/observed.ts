@@ -12,7 +12,7 @@ export interface ObservedState {
   readonly tree: Tree;
   readonly clock: Clock;
   readonly tally: Tally;
-  readonly compaction: { readonly newestTime: number };
+  readonly snapshots: { readonly newestTime: number };
   readonly committed: () => number;
   readonly syncMsP99: () => number | null;
   readonly figures: () => Figures;
@@ -34,9 +34,9 @@ export class Observed {
   }
 
   stats(): MemberStats {
-    const { figures, member, coordinator, role, committed, compaction, syncMsP99 } = this.#state;
+    const { figures, member, coordinator, role, committed, snapshots, syncMsP99 } = this.#state;
     const own = { member, role: role(), leader: coordinator.member, term: coordinator.term };
-    return statsOf(figures(), own, { committed: committed(), snapshotTime: compaction.newestTime, syncMsP99: syncMsP99() });
+    return statsOf(figures(), own, { committed: committed(), snapshotTime: snapshots.newestTime, syncMsP99: syncMsP99() });
   }
 
   /** The samples that were taken after a time, oldest first. */

@@ -22,7 +22,6 @@ import {
   type RaftStart,
   type Ready,
 } from "@copse/raft";
-import type { Consensus } from "../ensemble/ensemble-options.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { Clock } from "../ports.ts";
@@ -30,7 +29,9 @@ import { SnapshotExchange } from "../snapshots/snapshot-exchange.ts";
 import type { Restorer } from "../snapshots/snapshot-receiving.ts";
 import { slowSyncMs, type Trace } from "../trace.ts";
 import { Barriers } from "./barriers.ts";
-import type { Order, OrderEvent } from "./order.ts";
+import type { Engine } from "./engine.ts";
+import { LeaderCount } from "./leader-count.ts";
+import type { OrderEvent } from "./order.ts";
 import { type ElectionTimes, type RaftSizes, raftOptions } from "./raft-settings.ts";
 import { orderedEntry, stamped } from "./stamp.ts";
 import type { StateTime } from "./state-time.ts";
@@ -71,7 +72,7 @@ const caughtUpEntries = 1_000;
 /** Where a leader's connection broke, the election waits a random part of this, so that not all stand at once. */
 const earlyTicksMax = 2;
 
-export class RaftOrder implements Order, Consensus {
+export class RaftOrder implements Engine {
   readonly #options: RaftOrderOptions;
   readonly #raft: Raft;
   readonly syncTimes: SyncTimes = new SyncTimes();
@@ -86,9 +87,7 @@ export class RaftOrder implements Order, Consensus {
   /** Entries up to this index have been given out. */
   #given: number;
   #announced = "";
-  /** The last leader that was known, and the newest term in which this member stood: for metrics. */
-  #ledBy: MemberId = nobody;
-  #stoodIn = 0;
+  readonly #leaders: LeaderCount;
   readonly #exchange: SnapshotExchange;
   /** Ticks until an early election, or null. */
   #earlyTicks: number | null = null;
@@ -96,6 +95,7 @@ export class RaftOrder implements Order, Consensus {
   /** @param start an empty log for a member that is not founded: it waits until others take it in, or `found` is called */
   constructor(options: RaftOrderOptions, start: RaftStart) {
     this.#options = options;
+    this.#leaders = new LeaderCount(options.tally);
     this.#barriers = new Barriers(`${options.id}.${options.boot}`, options.clock, (options.times.tickMs * options.times.electionTicks) / 2);
     this.#exchange = new SnapshotExchange({
       ...options,
@@ -131,6 +131,14 @@ export class RaftOrder implements Order, Consensus {
 
   get raft(): Raft {
     return this.#raft;
+  }
+
+  get term(): number {
+    return this.#raft.term;
+  }
+
+  get committed(): number {
+    return this.#raft.log.committed;
   }
 
   /** True if this member leads, and has given out an entry of its own term: it knows all that was committed before. */
@@ -216,8 +224,11 @@ export class RaftOrder implements Order, Consensus {
     if (this.#earlyTicks !== null && this.#earlyTicks-- <= 0) this.#campaignEarly();
   }
 
+  linked(): void {} // Consensus tries all whom it counts, linked or not.
+
   /** A message of another member. */
-  receive(from: MemberId, received: PeerMessage): void {
+  receive(peer: string, received: PeerMessage): void {
+    const from = Number(peer);
     if (received.kind !== "raft") return this.#exchange.receive(from, received, this.#raft.log.committed);
     const { message, touched } = received;
     // What a member passes on keeps its author; everything else is its own word. A snapshot has its own way in.
@@ -226,7 +237,8 @@ export class RaftOrder implements Order, Consensus {
   }
 
   /** The link to a member is gone. If it led, nobody waits for the clock to say so. */
-  lost(member: MemberId): void {
+  lost(peer: string): void {
+    const member = Number(peer);
     this.#exchange.lost(member);
     this.#raft.reportUnreachable(member);
     if (this.#raft.lead !== member || this.#raft.role !== "follower") return;
@@ -360,20 +372,6 @@ export class RaftOrder implements Order, Consensus {
     this.#options.deliver({ kind: "restored", index, term, install: () => restorer.install() });
   }
 
-  #count(): void {
-    const { tally } = this.#options;
-    const { lead, term, role } = this.#raft;
-    if (tally === undefined) return;
-    if (lead !== nobody && lead !== this.#ledBy) {
-      tally.leaderChanges++;
-      this.#ledBy = lead;
-    }
-    if ((role === "candidate" || role === "leader") && term > this.#stoodIn) {
-      tally.elections++;
-      this.#stoodIn = term;
-    }
-  }
-
   #announce(): void {
     const { lead, term } = this.#raft;
     const isHere = this.coordinates;
@@ -381,7 +379,7 @@ export class RaftOrder implements Order, Consensus {
     const said = `${member} ${isHere} ${term}`;
     if (said === this.#announced) return;
     this.#announced = said;
-    this.#count();
+    this.#leaders.note(this.#raft);
     if (member !== null) this.#earlyTicks = null;
     if (this.#raft.role !== "leader") this.#exchange.stopSending();
     this.#barriers.again();

@@ -1,20 +1,19 @@
 /**
- * Snapshots of the state, so that the log need not grow for ever, and the way back from one.
+ * Snapshots of the state on disk, so that the log need not grow for ever.
  *
- * A snapshot begins once the log has grown by `logBytesMin`, and by at least the last snapshot's size, so that
- * writing snapshots never costs more than writing the log. Later would be cheaper, but what the log holds is in memory, too. Its pieces are the tree's, then the history's. Invariant: the log
- * is trimmed only after a snapshot that is durable.
+ * A snapshot begins once the log has grown by `logBytesMin`, and by at least the last snapshot's size, so that writing snapshots never costs
+ * more than writing the log. Later would be cheaper, but what the log holds is in memory, too. Invariant: the log is trimmed only after a
+ * snapshot that is durable.
  */
 import type { SnapshotReading, SnapshotStore } from "@copse/log";
 import type { Configuration } from "@copse/raft";
-import { SnapshotLoader, SnapshotWriter, snapshotFormatOf, type Tree } from "@copse/tree";
+import type { Tree } from "@copse/tree";
 import type { History } from "../following/history.ts";
 import type { Applier } from "../order/applier.ts";
 import type { Order, OrderedEntry } from "../order/order.ts";
 import type { Trace } from "../trace.ts";
-
-/** UTF-16 units of one piece: half a millisecond of work, and below the size from which the collector of garbage holds a text apart. */
-export const pieceUnits = 114_688;
+import { piecesOf } from "./pieces.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 export interface CompactionOptions {
   readonly store: SnapshotStore;
@@ -33,15 +32,13 @@ export interface CompactionOptions {
   readonly trace?: Trace | null;
 }
 
-export class Compaction {
+export class Compaction implements Snapshots {
   readonly #options: CompactionOptions;
   /** Who wait for a snapshot that holds what they see now. */
   #asked: (() => void)[] = [];
   #logBytes = 0;
   #snapshotBytes = 0;
-  /** Snapshots written since start, for metrics. */
   snapshots = 0;
-  /** The time of the state in the newest snapshot, in milliseconds since the epoch; 0 for none. */
   newestTime: number;
 
   constructor(options: CompactionOptions) {
@@ -49,7 +46,6 @@ export class Compaction {
     this.newestTime = options.newestTime;
   }
 
-  /** An entry was applied: perhaps it is time. */
   note(entry: OrderedEntry): void {
     this.#logBytes += entry.payload.length;
     if (entry.index >= this.#options.replayedIndex) this.#look();
@@ -68,16 +64,12 @@ export class Compaction {
     if (!this.#options.store.isWriting) this.#begin(configuration, done);
   }
 
-  /** The heap is nearly full: the log in memory goes once a snapshot has it, and half of the history at once. */
+  /** The log in memory goes once a snapshot has it, and half of the history at once. */
   relieve(): void {
     this.#options.history.shed();
     this.take();
   }
 
-  /**
-   * Opens a snapshot of the state as it is now, or newer, once it stands on disk.
-   * @param open gets it in a callback of the disk, and closes it
-   */
   fresh(open: (reading: SnapshotReading) => void): void {
     const { store, tree } = this.#options;
     if (!store.isWriting && store.newest?.index === tree.index) return open(store.open());
@@ -90,18 +82,13 @@ export class Compaction {
     this.#logBytes = 0;
     const asked = this.#asked;
     this.#asked = [];
-    const writer = new SnapshotWriter(tree);
-    const lines = history.lines(snapshotFormatOf(tree));
+    const pieces = piecesOf(tree, history);
     const { index, time } = tree;
     const { term } = applier;
     const configuration = given ?? order.configuration(index);
-    const nextPiece = (): string | null => {
-      const piece = writer.piece(pieceUnits);
-      return piece === null ? historyPiece(lines) : `T${piece}`;
-    };
-    const measuredPiece = (): string | null => measure(nextPiece);
+    const measuredPiece = (): string | null => measure(pieces.next);
     store.write({ index, term, configuration }, measuredPiece, (bytes) => {
-      writer.close();
+      pieces.close();
       this.#snapshotBytes = bytes;
       this.snapshots++;
       this.#options.trace?.tell({ kind: "snapshot-taken", index });
@@ -112,39 +99,5 @@ export class Compaction {
       if (this.#asked.length > 0 && !store.isWriting) this.#begin();
       else this.#look();
     });
-  }
-}
-
-function historyPiece(lines: Iterator<string, undefined>): string | null {
-  const piece: string[] = [];
-  for (let units = 0; units < pieceUnits; ) {
-    const next = lines.next();
-    if (next.done) break;
-    piece.push(next.value);
-    units += next.value.length;
-  }
-  return piece.length === 0 ? null : `H${piece.join("\n")}`;
-}
-
-/** Takes the pieces of a snapshot back. */
-export class SnapshotRestorer {
-  readonly #loader: SnapshotLoader = new SnapshotLoader();
-  readonly #history: History;
-  #isEmpty = true;
-
-  constructor(history: History) {
-    this.#history = history;
-  }
-
-  take(piece: string): void {
-    this.#isEmpty = false;
-    const text = piece.slice(1);
-    if (piece.startsWith("T")) this.#loader.take(text);
-    else for (const line of text.split("\n")) this.#history.restore(line);
-  }
-
-  /** The tree of the snapshot, or null if there was none. @throws Error where the state is incomplete */
-  finish(): Tree | null {
-    return this.#isEmpty ? null : this.#loader.finish();
   }
 }

@@ -8,10 +8,10 @@ import type { SnapshotReading } from "@copse/log";
 import { type Refusal, type Results, refuse } from "@copse/protocol";
 import type { Connection } from "../connections/connection.ts";
 import type { Clock } from "../ports.ts";
-import type { Compaction } from "./compaction.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 export interface DownloadsOptions {
-  readonly compaction: Compaction;
+  readonly snapshots: Snapshots;
   readonly clock: Clock;
   /** Runs what follows a read of the disk, in a turn of the loop. */
   readonly defer: (run: () => void) => void;
@@ -42,7 +42,7 @@ export class Downloads {
    * @param done called once, perhaps at once
    */
   read(connection: Connection, offset: number, done: (result: Results["snapshot"] | Refusal) => void): void {
-    const { compaction, clock, defer } = this.#options;
+    const { snapshots, clock, defer } = this.#options;
     const now = clock.now();
     if (offset > 0) {
       const download = this.#downloads.get(connection);
@@ -57,7 +57,7 @@ export class Downloads {
     if (this.#downloads.size >= downloadsMax) return done(refuse("THROTTLED", "too many snapshots are being read from this member"));
     const download: Download = { reading: null, heardAt: now };
     this.#downloads.set(connection, download);
-    compaction.fresh((reading) =>
+    snapshots.fresh((reading) =>
       defer(() => {
         if (this.#downloads.get(connection) !== download) {
           reading.close();

@@ -2,7 +2,7 @@
 import { type Disk, type Recovered, recover } from "@copse/log";
 import { Tree } from "@copse/tree";
 import type { History } from "../following/history.ts";
-import { SnapshotRestorer } from "./compaction.ts";
+import { SnapshotRestorer } from "./restorer.ts";
 
 export interface RecoveredState {
   /** As the snapshot has it: the entries of the log come after it. */

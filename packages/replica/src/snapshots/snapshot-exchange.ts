@@ -106,7 +106,7 @@ export class SnapshotExchange {
 
   #ended(from: MemberId, { index, number, message }: Extract<PeerMessage, { kind: "end" }>): void {
     const receiving = this.#from(from, index);
-    if (receiving === undefined) return;
+    if (receiving === undefined || message === null) return;
     receiving.end(number, () => {
       this.#receiving = null;
       this.#options.onReceived(receiving.place, message, receiving.restorer);

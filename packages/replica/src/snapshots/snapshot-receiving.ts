@@ -1,10 +1,10 @@
 /**
- * A snapshot on its way to this member: written to its own disk and read into a state of its own as the pieces come.
+ * A snapshot on its way to this member: written to its own disk, where it has one, and read into a state of its own as the pieces come.
  *
- * Invariants: pieces are taken in order, each once; nothing of the present state changes before the whole file is durable;
+ * Invariants: pieces are taken in order, each once; nothing of the present state changes before the whole file is kept;
  * a piece that can't be read ends the transfer, not the member.
  */
-import type { SnapshotFile, SnapshotPlace, SnapshotStore } from "@copse/log";
+import type { SnapshotFile, SnapshotPlace } from "@copse/log";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 
 /** Builds a state beside the present one. */
@@ -18,11 +18,16 @@ export interface Restorer {
 /** Pieces that may wait while one is being written. */
 const heldPiecesMax = 64;
 
-export class SnapshotReceiving {
-  readonly from: number;
+/** What keeps the pieces that come. */
+export interface SnapshotKeeper {
+  create(place: SnapshotPlace): Pick<SnapshotFile, "add" | "finish" | "abandon">;
+}
+
+export class SnapshotReceiving<From = number> {
+  readonly from: From;
   readonly place: SnapshotPlace;
   readonly restorer: Restorer;
-  readonly #file: SnapshotFile;
+  readonly #file: ReturnType<SnapshotKeeper["create"]>;
   readonly #send: (message: PeerMessage) => void;
   readonly #defer: (run: () => void) => void;
   readonly #held: Map<number, string> = new Map();
@@ -31,10 +36,10 @@ export class SnapshotReceiving {
   #isOver = false;
 
   constructor(
-    from: number,
+    from: From,
     place: SnapshotPlace,
     ports: {
-      readonly store: SnapshotStore;
+      readonly store: SnapshotKeeper;
       readonly restorer: Restorer;
       readonly send: (message: PeerMessage) => void;
       readonly defer: (run: () => void) => void;

@@ -16,8 +16,8 @@ const silenceMsMax = 10_000;
 
 export interface SnapshotSendingOptions {
   readonly reading: SnapshotReading;
-  /** The message of consensus that takes the snapshot into the receiver's log. */
-  readonly message: Message;
+  /** The message of consensus that takes the snapshot into the receiver's log; null for one without a log. */
+  readonly message: Message | null;
   readonly clock: Clock;
   readonly send: (message: PeerMessage) => void;
   /** Runs what follows a read of the disk, in a turn of the loop. */

@@ -10,8 +10,9 @@ import { apply, decodeTxns, SnapshotWriter, type Tree } from "@copse/tree";
 import { History } from "../following/history.ts";
 import { txnsOf } from "../order/proposals.ts";
 import { orderedEntry } from "../order/stamp.ts";
-import { pieceUnits, SnapshotRestorer } from "./compaction.ts";
+import { pieceUnits } from "./pieces.ts";
 import { recoverState } from "./recovered-state.ts";
+import { SnapshotRestorer } from "./restorer.ts";
 
 /** How far the zxid of a new beginning is above the old one: more writes than a cluster makes between a snapshot and its loss. */
 export const zxidStep = 1_000_000_000;

@@ -26,7 +26,7 @@ type Role = "dialer" | "acceptor";
 export interface HandshakeOptions {
   readonly role: Role;
   readonly member: string;
-  /** Whom a dialer means. */
+  /** Whom a dialer means; null for whoever is there, as an edge does. */
   readonly to: string | null;
   readonly secret: string | null;
   /** Accepted beside `secret` while members change from one to the other. */
@@ -99,10 +99,12 @@ export class Handshake {
     if (this.#step++ === 0) {
       if (said["copse"] !== "peer") throw new HandshakeError("a stranger that does not speak this protocol");
       this.#peer = this.#text(said, "from");
-      if (said["to"] !== member) return this.#refuse(`this is member ${member}, not ${String(said["to"]).slice(0, 20)}`);
+      const { to } = said;
+      if (to !== null && to !== member) return this.#refuse(`this is member ${member}, not ${String(to).slice(0, 20)}`);
       this.#checkFormats(said);
       this.#nonces = `${this.#text(said, "nonce")} ${this.#nonce}`;
-      this.#say({ nonce: this.#nonce, formats, ...(this.#format === 1 ? { proof: this.#proof("acceptor") } : {}) });
+      const named = to === null ? { member } : {};
+      this.#say({ nonce: this.#nonce, formats, ...named, ...(this.#format === 1 ? { proof: this.#proof("acceptor") } : {}) });
       return null;
     }
     if (this.#facts !== null) return this.#met(this.#facts);
@@ -114,6 +116,7 @@ export class Handshake {
 
   #dial(said: Said): Met | null {
     if (this.#step++ === 0) {
+      if (this.#options.to === null) this.#peer = this.#text(said, "member");
       this.#checkFormats(said);
       this.#nonces = `${this.#nonce} ${this.#text(said, "nonce")}`;
       if (this.#format === 1) this.#checkProof(said, "acceptor");
@@ -201,12 +204,15 @@ export class Handshake {
     const time = Number.isSafeInteger(given.time) && given.time >= 0 ? given.time : 0;
     const isFounded = given.isFounded === true;
     const { startPeer, lastIndex } = given;
+    const isEdge = given.isEdge === true;
+    if (isEdge !== isEdgeId(member)) return this.#refuse("its id is not of its kind");
     const facts = {
       ...{ member, url, peer, directory, cluster, isFounded, version, founders: given.founders.map(String), time },
       ...(typeof startPeer === "string" && isPeerAddress(startPeer) ? { startPeer } : {}),
+      ...(isEdge ? { isEdge } : {}),
       ...(Number.isSafeInteger(lastIndex) && lastIndex! >= 0 ? { lastIndex: lastIndex! } : {}),
     };
-    const refusal = this.#options.refusal(facts);
+    const refusal = this.#options.refusal({ ...facts, reads: this.#reads });
     if (refusal === null) return facts;
     // Each side has proved itself by now, or does so with this.
     const removal = refusal.kind === "not-a-member" ? { removedIn: refusal.version, proof: this.#proof(this.#options.role) } : {};
@@ -240,6 +246,11 @@ export class Handshake {
 }
 
 const factLengthMax = 1_024;
+
+/** Edges have names, members have numbers. */
+export function isEdgeId(id: string): boolean {
+  return /^edge-[a-z0-9][a-z0-9-]{0,31}$/.test(id);
+}
 
 type Said = Record<string, unknown>;
 

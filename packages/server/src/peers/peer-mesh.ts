@@ -1,6 +1,7 @@
 /**
  * The links to the other members: one connection for each pair, dialled by the one with the higher id; by the other too while it has no
- * link at all, so that a member that was taken out, whom nobody dials any more, is told of it.
+ * link at all, so that a member that was taken out, whom nobody dials any more, is told of it. An edge dials one that feeds it, whoever
+ * that is.
  *
  * Invariants: at most one link to a member stands, the newest; the core hears of a link's end before it hears of the
  * next one's beginning; a member that is not wanted any more is cut off. It decides nothing about who is welcome: the core
@@ -12,6 +13,7 @@ import type { Input, Mesh, PeerFacts, PeerMessage, PeerPlace, PeerRefusal } from
 import type { Logger } from "pino";
 import { isLoopback, type PeerTls } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
+import { isEdgeId } from "./peer-handshake.ts";
 import { PeerLink } from "./peer-link.ts";
 import type { PeerSecrets } from "./peer-secret.ts";
 import { refusalText } from "./refusal-text.ts";
@@ -40,6 +42,9 @@ const strangersPerAddressMax = 8;
 const refusedReasonsMax = 16;
 /** How often those that were refused are told of, in milliseconds. */
 const refusedLogMs = 60_000;
+
+/** Under which an edge dials whoever feeds it: nobody's id. */
+const feeder = "";
 
 interface Dialling {
   /** They are tried in turn: where one is out of date, another may be right. */
@@ -87,8 +92,8 @@ export class PeerMesh implements Mesh {
     this.#tls = pair;
   }
 
-  /** Listens for peers. @throws ConfigError where the address can't be used */
-  listen(address: string): Promise<void> {
+  /** Listens for peers; port 0 asks for a free one. @returns the port. @throws ConfigError where the address can't be used */
+  listen(address: string): Promise<number> {
     const { host, port } = splitAddress(address);
     const pair = this.#tls;
     if (this.#secretsFor(host) === "missing") return Promise.reject(new ConfigError(needsSecret(`peer-listen: ${address}`)));
@@ -102,7 +107,8 @@ export class PeerMesh implements Mesh {
         this.#server = null;
         reject(new ConfigError(`peer-listen: ${address} can't be used (${error.code})`));
       });
-      server.listen({ host, port }, () => resolve());
+      // Of its own, also where this process shares ports with others.
+      server.listen({ host, port, exclusive: true }, () => resolve((server.address() as net.AddressInfo).port));
     });
   }
 
@@ -116,6 +122,7 @@ export class PeerMesh implements Mesh {
     }
     const wanted = new Map(peers.map(({ id, addresses }) => [id, addresses]));
     for (const [id, dialling] of this.#dialling) {
+      if (id === feeder) continue;
       const addresses = wanted.get(id) ?? [];
       if (addresses.includes(dialling.at)) dialling.addresses = addresses;
       else this.#stopDialling(id, dialling);
@@ -126,11 +133,21 @@ export class PeerMesh implements Mesh {
     }
     for (const [id, addresses] of wanted) {
       if (this.#dialling.has(id)) continue;
-      const dialling: Dialling = { addresses, at: addresses[0]!, attempts: 0, timer: null, retryMs: retryMsMin, link: null, said: "" };
-      this.#dialling.set(id, dialling);
+      const dialling = this.#begin(id, addresses);
       if (this.#isDialledBy(id)) this.#dialOnceAlone(id, dialling);
       else this.#dial(id, dialling);
     }
+  }
+
+  /** As an edge: keeps a link with one of those at these addresses. */
+  follow(addresses: readonly string[]): void {
+    this.#dial(feeder, this.#begin(feeder, addresses));
+  }
+
+  #begin(id: string, addresses: readonly string[]): Dialling {
+    const dialling: Dialling = { addresses, at: addresses[0]!, attempts: 0, timer: null, retryMs: retryMsMin, link: null, said: "" };
+    this.#dialling.set(id, dialling);
+    return dialling;
   }
 
   /** True for a member that dials this one. */
@@ -171,13 +188,15 @@ export class PeerMesh implements Mesh {
     dialling.at = dialling.addresses[dialling.attempts++ % dialling.addresses.length]!;
     const { host, port } = splitAddress(dialling.at);
     if (this.#secretsFor(host) === "missing") {
-      this.#options.logger.error(needsSecret(`member ${id} is at ${dialling.at}`));
+      this.#options.logger.error(needsSecret(id === feeder ? `of: ${dialling.at}` : `member ${id} is at ${dialling.at}`));
       return;
     }
     const socket = pair === null ? net.connect({ host, port }) : tls.connect({ ...pair, host, port, checkServerIdentity: () => undefined });
     const begin = (): void => {
       const certified = pair === null ? null : certifiedId(socket as tls.TLSSocket);
-      dialling.link = this.#link(socket, { role: "dialer", member, to: id, certified }, (why) => this.#broken(id, dialling, why));
+      dialling.link = this.#link(socket, { role: "dialer", member, to: id === feeder ? null : id, certified }, (why) =>
+        this.#broken(id, dialling, why),
+      );
     };
     const failed = (error: Error): void => this.#broken(id, dialling, error.message);
     socket.once("error", failed);
@@ -191,7 +210,7 @@ export class PeerMesh implements Mesh {
   #broken(id: string, dialling: Dialling, why: string): void {
     dialling.link = null;
     if (this.#dialling.get(id) !== dialling || this.#isStopping) return;
-    if (dialling.said !== why) this.#options.logger.warn({ peer: id, why }, "no link");
+    if (dialling.said !== why) this.#options.logger.warn({ peer: id === feeder ? dialling.at : id, why }, "no link");
     dialling.said = why;
     if (this.#isDialledBy(id)) return this.#dialOnceAlone(id, dialling);
     dialling.timer = setTimeout(() => this.#dial(id, dialling), dialling.retryMs * (0.5 + Math.random() / 2));
@@ -228,14 +247,14 @@ export class PeerMesh implements Mesh {
           const older = this.#up.get(met.member)?.link;
           this.#up.set(met.member, { link, facts: met });
           this.#strangers.delete(link);
-          const dialling = this.#dialling.get(met.member);
+          const dialling = this.#dialling.get(meeting.to === null && meeting.role === "dialer" ? feeder : met.member);
           if (dialling !== undefined) Object.assign(dialling, { retryMs: retryMsMin, said: "" });
           if (older !== undefined) {
             older.cut("a newer link stands");
             submit({ kind: "peer-down", member: met.member });
           }
           logger.info({ peer: met.member }, "linked");
-          submit({ kind: "peer-up", facts: met });
+          submit({ kind: meeting.role === "acceptor" && met.isEdge === true ? "edge-up" : "peer-up", facts: met });
         },
         onRemoved: (version) => this.#removed(version),
         onMessages: (link, messages) => submit({ kind: "peer", member: link.member, messages }),
@@ -297,10 +316,11 @@ export class PeerMesh implements Mesh {
   }
 }
 
-/** The member's id in a certificate: its common name is `copse-member-ID`. */
+/** The id in a certificate: its common name is `copse-member-ID`, or that of an edge after `copse-`. */
 function certifiedId(socket: tls.TLSSocket): string {
   const name = String(socket.getPeerCertificate().subject?.CN ?? "");
-  return /^copse-member-(\d+)$/.exec(name)?.[1] ?? "of nobody";
+  const [, member, edge = ""] = /^copse-(?:member-(\d+)|(edge-.+))$/.exec(name) ?? [];
+  return member ?? (isEdgeId(edge) ? edge : "of nobody");
 }
 
 function needsSecret(what: string): string {

@@ -16,6 +16,10 @@ export function refusalText(refusal: PeerRefusal): string {
       return `member ${member} was started with the peers ${refusal.founders}, this one with ${refusal.own}`;
     case "not-a-member":
       return `member ${member} is not of this ensemble; to add it: copse member add ${member} --peer HOST:PORT`;
+    case "too-many-edges":
+      return `edge ${member} is one too many: let it follow another edge`;
+    case "older-edge":
+      return `edge ${member} is of an older build than this one, and could not read what it is fed: upgrade edges first`;
     case "other-directory":
     case "empty-directory":
       return `member ${member} has ${kind === "empty-directory" ? "an empty" : "another"} data directory, and may not vote with it. ${again(member)}`;

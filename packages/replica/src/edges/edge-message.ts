@@ -1,0 +1,80 @@
+/**
+ * What an edge and the one that feeds it say to each other, and its text: a line of JSON, then a line for each payload.
+ *
+ * Either may be lost, come twice or come late: each `follow` says where the edge stands, and each `feed` how far there is to go.
+ */
+import { type Configuration, type Payload, payloadText } from "@copse/raft";
+import { count, decodeConfiguration, type Head, list, record, text } from "../ensemble/peer-fields.ts";
+import type { OrderedEntry } from "../order/order.ts";
+
+export type EdgeMessage =
+  /** The edge has all entries up to that one (0: none), and wants those after it. `zxid`: of its state. */
+  | { readonly kind: "follow"; readonly index: number; readonly zxid: number }
+  /**
+   * Entries in order, perhaps none. `newest`: the newest there is; `coordinator`: who decides expiry, in that term, as far as the feeder knows;
+   * `time`: the state's, 0 where the feeder does not know it; `members`: whom consensus counts, where that is said again.
+   */
+  | {
+      readonly kind: "feed";
+      readonly entries: readonly OrderedEntry[];
+      readonly newest: number;
+      readonly coordinator: string | null;
+      readonly term: number;
+      readonly time: number;
+      readonly members: Configuration | null;
+    }
+  /** An edge's txns, to be ordered. */
+  | { readonly kind: "proposed"; readonly payload: Payload }
+  /** A barrier is wanted, after the coordinator has counted these sessions. */
+  | { readonly kind: "question"; readonly context: string; readonly touched: readonly string[] }
+  /** That barrier is confirmed for whoever has the entries up to this one. */
+  | { readonly kind: "answer"; readonly context: string; readonly index: number };
+
+const kinds: readonly string[] = ["follow", "feed", "proposed", "question", "answer"] satisfies EdgeMessage["kind"][];
+
+export function isOfEdges(message: { readonly kind: string }): message is EdgeMessage {
+  return kinds.includes(message.kind);
+}
+
+export function encodeEdgeMessage(sent: EdgeMessage): string {
+  if (sent.kind === "proposed") return `{"kind":"proposed"}\n${payloadText(sent.payload)}`;
+  if (sent.kind !== "feed") return JSON.stringify(sent);
+  const places = sent.entries.map(({ index, term, time }) => [index, term, time]);
+  let encoded = JSON.stringify({ ...sent, entries: places });
+  for (const { payload } of sent.entries) encoded += `\n${payloadText(payload)}`;
+  return encoded;
+}
+
+/** @param take gives so many of the lines that follow. @throws Error where it is not what `encodeEdgeMessage` makes */
+export function decodeEdgeMessage(head: Head, take: (count: number) => string[]): EdgeMessage {
+  switch (head["kind"]) {
+    case "follow":
+      return { kind: "follow", index: count(head["index"]), zxid: count(head["zxid"]) };
+    case "feed": {
+      const places = list(head["entries"]).map((place) => list(place).map(count));
+      const payloads = take(places.length);
+      return {
+        kind: "feed",
+        entries: places.map(([index, term, time], at) => ({
+          index: count(index),
+          term: count(term),
+          time: count(time),
+          payload: payloads[at]!,
+        })),
+        newest: count(head["newest"]),
+        coordinator: head["coordinator"] === null ? null : text(head["coordinator"]),
+        term: count(head["term"]),
+        time: count(head["time"]),
+        members: head["members"] === null ? null : decodeConfiguration(record(head["members"])),
+      };
+    }
+    case "proposed":
+      return { kind: "proposed", payload: take(1)[0]! };
+    case "question":
+      return { kind: "question", context: text(head["context"]), touched: list(head["touched"]).map(text) };
+    case "answer":
+      return { kind: "answer", context: text(head["context"]), index: count(head["index"]) };
+    default:
+      throw new Error("a peer's message is of an unknown kind");
+  }
+}
