@@ -95,6 +95,7 @@ async function edge(): Promise<OrderUnderTest> {
   const travelled = (message: PeerMessage): readonly PeerMessage[] => decodePeerMessages(encodePeerMessages([message]));
   const feeder = new Feeder({
     order: member.order,
+    own: "1",
     clock,
     send: (name, message) => edges.get(name)?.forEach((one) => void travelled(message).forEach((came) => void one.receive("1", came))),
     defer: (run) => run(),
@@ -104,6 +105,7 @@ async function edge(): Promise<OrderUnderTest> {
     newest: member.given,
     time: () => 1,
     members: () => emptyConfiguration,
+    zxids: () => ({}),
     isReadable: () => true,
   });
   const edges = new Map<string, EdgeOrder[]>();

@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { temporaryFolder } from "./hub.ts";
-import { command as builtCommand, freePort, Process, until } from "./processes.ts";
+import { command as builtCommand, edgeFlags, freePort, Process, until } from "./processes.ts";
 
 export interface MemberProcess {
   readonly id: string;
@@ -131,6 +131,7 @@ export class EnsembleProcesses {
       data,
       "--log-level",
       "warn",
+      ...(this.command === builtCommand ? edgeFlags : []),
       ...this.flagsOf(id),
     ]);
   }

@@ -98,6 +98,9 @@ export interface ServedHub {
   readonly page: string;
 }
 
+/** With `COPSE_EDGES=2` every hub of the tests that start processes carries its clients with two edges. */
+export const edgeFlags: readonly string[] = process.env["COPSE_EDGES"] === undefined ? [] : ["--edges", process.env["COPSE_EDGES"]];
+
 /** Starts `copse serve` and waits until it serves. */
 export function serve(data: string, port: number, ...flags: string[]): Promise<ServedHub> {
   return serveBy([], data, port, ...flags);
@@ -105,7 +108,17 @@ export function serve(data: string, port: number, ...flags: string[]): Promise<S
 
 /** As `serve`, by a Node with flags of its own. */
 export async function serveBy(node: readonly string[], data: string, port: number, ...flags: string[]): Promise<ServedHub> {
-  const hub = new Process(process.execPath, [...node, command, "serve", "--data", data, "--listen", `127.0.0.1:${port}`, ...flags]);
+  const hub = new Process(process.execPath, [
+    ...node,
+    command,
+    "serve",
+    "--data",
+    data,
+    "--listen",
+    `127.0.0.1:${port}`,
+    ...edgeFlags,
+    ...flags,
+  ]);
   await hub.printed(/copse serves wss?:/);
   return { process: hub, port, url: `ws://127.0.0.1:${port}`, page: `http://127.0.0.1:${port}` };
 }

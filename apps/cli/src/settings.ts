@@ -90,6 +90,14 @@ export const settings: readonly Setting[] = [
     },
   ),
 
+  flag(
+    "edges",
+    "place",
+    "<n>",
+    "carry clients with so many processes, which follow this one; auto is one for each core but one",
+    "",
+    ofMember,
+  ),
   flag("of", "ensemble", "<list>", "where those listen for peers whom this edge may follow, the likeliest first: HOST:PORT,…", "", {
     isOf: "edge",
   }),

@@ -9,6 +9,7 @@ export type {
   Revocation,
   Scope,
   ShownChange,
+  ShownEdge,
   ShownEnsemble,
   ShownMember,
   ShownQueue,

@@ -6,11 +6,12 @@
  * contradict, because replies to writes come only with their ordered entry.
  */
 import { snapshotName, type Wal } from "@copse/log";
+import type { ShownEdge } from "@copse/protocol";
 import { emptyConfiguration, type MemberId } from "@copse/raft";
 import { isRootOpen, type Tree } from "@copse/tree";
 import { Completions } from "./completions.ts";
 import { Deliveries } from "./connections/deliveries.ts";
-import { type FedEdge, Feeder } from "./edges/feeder.ts";
+import { Feeder } from "./edges/feeder.ts";
 import type { PeerFacts, PeerRefusal } from "./ensemble/peer-facts.ts";
 import type { PeerMessage } from "./ensemble/peer-message.ts";
 import { PeerOutbox } from "./ensemble/peer-outbox.ts";
@@ -69,15 +70,18 @@ export class Member {
       order,
       clock,
       defer,
+      own: options.member,
       send: (edge, message) => this.#outbox.add(edge, message),
       open: () => live.open(),
       newest: () => tree.index,
       time: () => time.told,
       members: () => order.members,
+      zxids: () => this.#replica.ensemble.zxids,
       isReadable: (payload) => this.#replica.isReadable(payload),
     });
     this.#replica = new Replica(options, {
       ...this.#state,
+      edges: () => this.#feeder.edges,
       consensus: order,
       tally,
       downloads: new Downloads({ snapshots, clock, defer }),
@@ -168,8 +172,8 @@ export class Member {
     return this.#order.term;
   }
 
-  /** The edges that it feeds. */
-  get edges(): readonly FedEdge[] {
+  /** The edges that it has heard of. */
+  get edges(): readonly ShownEdge[] {
     return this.#feeder.edges;
   }
 
@@ -314,10 +318,12 @@ export class Member {
       case "edge-up":
         return this.#feeder.up(input.facts);
       case "peer-up":
+        this.#feeder.relinked(input.facts.member);
         this.#order.linked(input.facts);
         this.#sayStatus(input.facts.member);
         break;
       case "peer-down":
+        this.#feeder.relinked(input.member);
         if (this.#feeder.has(input.member)) return this.#feeder.down(input.member);
         this.#order.lost(input.member);
         break;
@@ -340,6 +346,7 @@ export class Member {
   }
 
   #heard(peer: string, messages: readonly PeerMessage[]): void {
+    this.#feeder.heard(peer, messages);
     if (this.#feeder.has(peer)) {
       for (const message of messages) this.#feeder.receive(peer, message);
       return;
@@ -358,6 +365,7 @@ export class Member {
     this.#replica.receive({ kind: "tick" });
     this.#feeder.tick();
     for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
+    this.#feeder.tellEdges(this.#replica.ensemble.linked);
   }
 
   #tellPeers(message: PeerMessage): void {

@@ -51,6 +51,7 @@ export interface ReplicaState {
   /** Bytes that wait to be sent on a connection, as the gateway says; null where some wait in between. */
   readonly unsent: (connection: number) => number | null;
   readonly tellPeers: EnsembleState["tellPeers"];
+  readonly edges: EnsembleState["edges"];
   /** The newest log entry that is known to be committed. */
   readonly committed: () => number;
   /** What 99 of 100 of the newest syncs stayed below, in milliseconds; null where there were none. */

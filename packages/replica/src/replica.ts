@@ -128,6 +128,7 @@ export class Replica {
         coordinator: this.#coordinator,
         random,
         tellPeers: state.tellPeers,
+        edges: state.edges,
         pressures: this.#budgets.pressures,
         found,
         takeSnapshot: () => snapshots.take(),

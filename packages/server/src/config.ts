@@ -20,6 +20,7 @@ import type { Rate } from "./clients/token-bucket.ts";
 import type { UwsModule } from "./clients/uws.ts";
 import { ConfigError } from "./config-error.ts";
 import { isPasswordHash } from "./credentials/passwords.ts";
+import type { MetricList, ServerMetrics } from "./http/summed-metrics.ts";
 import { isEdgeId } from "./peers/peer-handshake.ts";
 import { secretsOf } from "./peers/peer-secret.ts";
 
@@ -68,6 +69,10 @@ export interface ServerConfig {
   readonly peers: readonly PeerAddress[];
   /** Where this member listens for peers, HOST:PORT, or null where the ensemble's table says it. */
   readonly peerListen: string | null;
+  /** Its clients are carried by edges on this machine, which prove this secret; null where it carries them itself. */
+  readonly edges: { readonly secret: string; readonly metrics: () => Promise<readonly MetricList[]> } | null;
+  /** An edge that shares its port with others of a member here: it shows the figures of all, and may leave health to another port. */
+  readonly shared: { readonly metrics: ServerMetrics; readonly hasHealth: boolean } | null;
   /** This member waits to be taken in by an ensemble that runs. Its data directory remembers it. */
   readonly isJoining: boolean;
   /** A majority of the members may found the ensemble: those that are missing are known to be empty. */
@@ -186,6 +191,8 @@ export function completeConfig(given: Given): ServerConfig {
     origins: [],
     peers: [],
     peerListen: null,
+    edges: null,
+    shared: null,
     isJoining: false,
     isFounding: false,
     peerSecret: null,

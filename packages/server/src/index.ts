@@ -8,5 +8,6 @@ export { completeConfig, defaultHandshakes, isLoopback, isTrusting, type ServerC
 export { ConfigError } from "./config-error.ts";
 export { hashPassword } from "./credentials/passwords.ts";
 export { FileDisk } from "./disk/file-disk.ts";
+export type { MetricList } from "./http/summed-metrics.ts";
 export { type Server, startServer } from "./server.ts";
 export { version } from "./version.ts";

@@ -4,14 +4,14 @@
  * It makes no decision of its own. Order of start: lock, recovery, listener; order of stop: connections, what is pending,
  * files, lock.
  */
-import { defaultRaftSizes, deliveriesMaxDefault, type FoundingRule, type Input, Member } from "@copse/replica";
-import type { Registry } from "prom-client";
+import { defaultRaftSizes, deliveriesMaxDefault, type Input, Member, type PeerFacts, type PeerRefusal } from "@copse/replica";
 import { type AuditLog, denialLog, openAuditLog } from "./audit-log.ts";
 import { ScheduledSnapshots } from "./backup/scheduled-snapshots.ts";
 import { budgetsOf, classBudgetsOf } from "./budgets.ts";
 import { TrustedProxies } from "./clients/client-address.ts";
 import type { ClientListener, ListenerOptions } from "./clients/client-listener.ts";
 import { Doors } from "./clients/doors.ts";
+import { NoListener } from "./clients/no-listener.ts";
 import { OriginList } from "./clients/origin.ts";
 import { UwsListener } from "./clients/uws-listener.ts";
 import { WsListener } from "./clients/ws-listener.ts";
@@ -22,6 +22,7 @@ import { CertificateEnds } from "./credentials/certificate-ends.ts";
 import { IdentitySource } from "./credentials/identity-source.ts";
 import { PageLogins } from "./credentials/page-login.ts";
 import { CredentialProver } from "./credentials/prover.ts";
+import { foundingOf, purposeOf } from "./disk/purpose.ts";
 import { SpaceWatch } from "./disk/space-watch.ts";
 import { noStorage, openStorage, type Storage } from "./disk/storage.ts";
 import { connectionsWithin, openFilesMax } from "./file-limit.ts";
@@ -30,6 +31,8 @@ import { AdminListener } from "./http/admin-listener.ts";
 import { createHttp } from "./http/http.ts";
 import { createMetrics } from "./http/metrics.ts";
 import { spanRequests } from "./http/request-spans.ts";
+import { addedMetrics, type MetricList, type ServerMetrics, summedMetrics } from "./http/summed-metrics.ts";
+import { EdgeChannel } from "./peers/edge-channel.ts";
 import { PeerMesh } from "./peers/peer-mesh.ts";
 import { ownSecret, type PeerSecrets, secretsOf } from "./peers/peer-secret.ts";
 import { Reloads } from "./reloads.ts";
@@ -47,6 +50,12 @@ export interface Server {
   readonly member: Member;
   /** What each line of the log says of this member. */
   readonly names: { readonly member: string; readonly cluster: string; readonly term: number };
+  /** Where edges of its own follow it, HOST:PORT; null where it carries its clients itself. */
+  readonly channel: string | null;
+  /** The text of its metrics, and of the edges that it has started. */
+  metrics(): Promise<string>;
+  /** What an edge adds to the metrics of the member that has started it. */
+  addedMetrics(): Promise<MetricList>;
   /** Reads again what may change while it runs: the identity file, certificates and secrets; and opens the audit log anew. */
   reload(): void;
   /** Drains and ends: connections close with 1001, what was proposed becomes durable. */
@@ -84,32 +93,6 @@ export async function startServer(config: ServerConfig): Promise<Server> {
   }
 }
 
-/** What a new data directory is for. @throws ConfigError where --peers leaves it open */
-function purposeOf({ member, peers, isJoining }: ServerConfig): "alone" | "founding" | "joining" {
-  if (isJoining) return "joining";
-  if (peers.every(({ id }) => id === member)) return "alone";
-  if (peers.some(({ id }) => id === member)) return "founding";
-  throw notNamed(member);
-}
-
-function notNamed(member: string): ConfigError {
-  return new ConfigError(`peers: member ${member} is not among them; pass --join to join a running ensemble`);
-}
-
-/**
- * A directory that was made to join never founds; nor does one that was made for an ensemble and is not told with whom.
- * @throws ConfigError where a hub that was alone is told of others and not of itself
- */
-function foundingOf(
-  { isFounding, peers, isJoining, member, of }: ServerConfig,
-  { cluster, joins = false }: Storage["identity"],
-): FoundingRule {
-  if (of.length > 0) return "never";
-  if (isJoining || joins || (cluster === null && peers.length === 0)) return "never";
-  if (cluster !== null && peers.length > 0 && !peers.some(({ id }) => id === member)) throw notNamed(member);
-  return isFounding ? "majority" : "all";
-}
-
 async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | null): Promise<Server> {
   const founding = foundingOf(config, storage.identity);
   const isEdge = config.of.length > 0;
@@ -118,7 +101,7 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
   const host = config.host.replace(/^\[|\]$/g, "");
   let member: Member | null = null;
   let advertised = "";
-  let metrics: Registry | null = null;
+  let metrics: ServerMetrics | null = null;
   let scheduled: ScheduledSnapshots | null = null;
   let space: SpaceWatch | null = null;
   const clockAlarm = new ClockAlarm(logger);
@@ -170,11 +153,12 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
     doors,
     proxies: new TrustedProxies(config.trustProxy),
     silenceMs: config.silenceMs,
-    http: createHttp(httpOptions, { hasHealth: !hasAdminPort, hasPage: true }),
+    http: createHttp(httpOptions, { hasHealth: !hasAdminPort && config.shared?.hasHealth !== false, hasPage: true }),
+    sharesPort: config.shared !== null,
     tls,
   };
   const admin = new AdminListener(createHttp(httpOptions, { hasHealth: true, hasPage: false }));
-  const listener: ClientListener = config.uws === null ? new WsListener(listening) : new UwsListener(listening, config.uws);
+  const listener = listenerOf(config, listening);
   const port = await listener.listen(host, config.port);
   const shown = config.advertise ?? `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   if (!URL.canParse(shown)) {
@@ -191,16 +175,16 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
     if (config.peerSecret !== null) return secretsOf(config.peerSecret);
     return config.peerTls === null ? ownSecret() : null;
   };
-  const mesh = new PeerMesh({
+  const linking = {
     member: config.member,
-    secrets,
-    isOlder: (id) => running.isOlder(id),
-    tls: config.peerTls,
-    facts: () => running.facts,
-    refusal: (facts) => running.refusal(facts),
+    isOlder: (id: string): boolean => running.isOlder(id),
+    facts: (): PeerFacts => running.facts,
+    refusal: (facts: PeerFacts): PeerRefusal | null => running.refusal(facts),
     submit,
     logger,
-  });
+  };
+  const mesh = new PeerMesh({ ...linking, secrets, tls: config.peerTls });
+  const channel = config.edges === null ? null : new EdgeChannel(linking, config.edges.secret);
   const startedAt = performance.now();
   try {
     const { timeoutMsMin, timeoutMsMax, timeoutMsDefault, reapMs, compareMs, historyBytes, snapshotLogBytes, segmentBytes } = config;
@@ -237,7 +221,7 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
       chance: (below) => Math.floor(Math.random() * below),
       sizes: defaultRaftSizes,
       deliveriesMax: deliveriesMaxDefault,
-      mesh,
+      mesh: channel === null ? mesh : channel.beside(mesh),
       disk: storage.disk,
       clock: systemClock,
       random: systemRandom,
@@ -252,9 +236,11 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
   const running = member;
   try {
     if (config.peerListen !== null) await mesh.listen(config.peerListen);
+    await channel?.listen();
     if (config.adminListen !== null) await admin.listen(config.adminListen.host, config.adminListen.port);
   } catch (error) {
     await mesh.stop();
+    await channel?.stop();
     await listener.stop(0);
     throw error;
   }
@@ -285,11 +271,13 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
   });
   space = watched;
   const transport = config.uws === null ? "ws" : "uws";
-  metrics = createMetrics(
+  const own = createMetrics(
     running,
     { limits: { ...limits }, budgets: { ...budgets, connections } },
     { doors, prover, heap, space: watched, audit, scheduled, disk: storage.use, certificates: () => ends.all, transport },
   );
+  const scraped = config.edges === null ? own : summedMetrics(own, config.edges.metrics);
+  metrics = config.shared?.metrics ?? scraped;
   const { damaged } = running.recovered;
   if (damaged.length > 0)
     logger.warn({ damaged }, "a snapshot is damaged: the one before it and the log were used instead. Look at the disk");
@@ -322,6 +310,7 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
     reloads.stop();
     await admin.stop();
     await mesh.stop();
+    await channel?.stop();
     await storage.close();
     await audit?.close();
     await storage.release();
@@ -339,9 +328,17 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
     get names() {
       return { member: config.member, cluster: running.cluster, term: running.term };
     },
+    channel: channel?.address ?? null,
+    metrics: () => scraped.metrics(),
+    addedMetrics: () => addedMetrics(own),
     reload: () => reloads.reload(),
     stop: once(stop),
   };
+}
+
+function listenerOf(config: ServerConfig, listening: ListenerOptions): ClientListener {
+  if (config.edges !== null) return new NoListener();
+  return config.uws === null ? new WsListener(listening) : new UwsListener(listening, config.uws);
 }
 
 /** A root that everyone may change, where strangers may come: from before roots were locked, or founded by a build that did not. */

@@ -3,6 +3,7 @@
  * edge, and of whoever feeds it.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import * as http from "node:http";
 import { join } from "node:path";
 import { type Copse, connect, isCopseError } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
@@ -25,6 +26,26 @@ async function withEdges(): Promise<{ ensemble: EnsembleProcesses; first: EdgePr
   const outer = await startEdge([first!.peer, second!.peer]);
   for (const edge of [first!, second!, outer]) await until(() => isReady(edge));
   return { ensemble, first: first!, second: second!, outer };
+}
+
+/** The status with which a page of that origin is let in, or not. */
+function handshake(url: string, origin: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const key = "dGhlIHNhbXBsZSBub25jZQ==";
+    const headers = {
+      Connection: "Upgrade",
+      Upgrade: "websocket",
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": key,
+      Origin: origin,
+    };
+    const request = http.get(`${url.replace("ws:", "http:")}/v1`, { headers }, (response) => resolve(response.statusCode ?? 0));
+    request.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      resolve(101);
+    });
+    request.on("error", reject);
+  });
 }
 
 /** Reads the numbers that are written to a znode, from its changes. */
@@ -150,6 +171,34 @@ describe("an edge", () => {
     await until(() => isReady(outer));
     await client.get("/", { linearizable: true });
     await client.close();
+  });
+
+  it("stands in what the ensemble says of itself, with whom it follows, and pages of its host may connect everywhere", async () => {
+    const { ensemble, first, second, outer } = await withEdges();
+    const shown = async (url: string): Promise<Record<string, string>> => {
+      const client = await connect(url, { readOnly: true });
+      const { edges = [], members } = await client.ensemble();
+      await client.close();
+      if (members.some(({ zxid, state }) => zxid === 0 || state !== "up")) return {};
+      return Object.fromEntries(edges.map(({ url: place, of }) => [place, of]));
+    };
+    const wanted = { [first.url]: "1", [second.url]: "3", [outer.url]: /^edge-/ };
+    for (const url of [...ensemble.urls, first.url, outer.url]) {
+      const found = await until(async () => {
+        const edges = await shown(url);
+        return Object.keys(edges).length === 3 && edges;
+      });
+      expect(found[first.url]).toBe(wanted[first.url]);
+      expect(found[second.url]).toBe(wanted[second.url]);
+      expect(found[outer.url]).toMatch(wanted[outer.url]!);
+    }
+    const origin = `http://127.0.0.1:${outer.port}`;
+    const open = (url: string): Promise<number> => handshake(url, origin);
+    for (const url of [...ensemble.urls, second.url]) expect(await open(url)).toBe(101);
+    expect(await handshake(second.url, "http://elsewhere.example")).toBe(403);
+    expect((await copse(first.url, "member", "list")).out).toMatch(/edge-\w+ +edge +up .* follows 1/);
+    await outer.process.kill9();
+    await until(async () => Object.keys(await shown(ensemble.urls[0]!)).length === 2);
   });
 
   it("gives a snapshot of its state that is whole", async () => {

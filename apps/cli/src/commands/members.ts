@@ -23,7 +23,8 @@ export async function listMembers(shared: Shared): Promise<void> {
     if (shared.output === "json") return print(JSON.stringify(ensemble));
     const stateOf = ({ state, drained }: ShownMember): string => (drained === true ? `${state}, drained` : state);
     const rows = ensemble.members.map((one) => [one.id, one.role, stateOf(one), String(one.zxid), one.url, one.peer || "–"]);
-    printTable([["id", "role", "state", "zxid", "clients", "peers"], ...rows]);
+    const edges = (ensemble.edges ?? []).map(({ id, url, of, zxid }) => [id, "edge", "up", String(zxid), url, `follows ${of}`]);
+    printTable([["id", "role", "state", "zxid", "clients", "peers"], ...rows, ...edges]);
   });
 }
 

@@ -19,6 +19,7 @@ import { type Logger, pino } from "pino";
 import { readConfigFile } from "../config-file.ts";
 import { exitCode, UsageError } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
+import { edgeCount, LocalEdges, localEdge, tellServing } from "../local-edges.ts";
 import { LogStream } from "../log-stream.ts";
 import { ServiceManager } from "../service-manager.ts";
 import { note, print } from "../terminal.ts";
@@ -30,6 +31,7 @@ export interface ServeFlags {
   readonly advertise?: string;
   readonly origin?: readonly string[];
   readonly of?: string;
+  readonly edges?: string;
   readonly peers?: string;
   readonly peerListen?: string;
   readonly join?: boolean;
@@ -83,15 +85,18 @@ type ConfigFile = Omit<ServeFlags, "config" | "welcome"> &
     readonly silenceMs?: number;
   };
 
-/** As an edge. */
+/** As an edge: of a member here that has started it, or of those whom --of names. */
 export async function serveEdge(given: ServeFlags): Promise<void> {
+  const local = localEdge();
+  if (local !== null) return serve(local.flags, local.config);
   if ((given.of ?? "") === "" && given.config === undefined) throw new UsageError("edge: --of HOST:PORT says whom it follows");
   return serve(given);
 }
 
-export async function serve(given: ServeFlags): Promise<void> {
+export async function serve(given: ServeFlags, rest: Partial<ServerConfig> = {}): Promise<void> {
   const flags: ConfigFile & ServeFlags = { ...(given.config === undefined ? {} : (readConfigFile(given.config) as ConfigFile)), ...given };
   let server: Server | null = null;
+  let edges: LocalEdges | null = null;
   let member = flags.id ?? "1";
   const who = (): object => (server === null ? { member } : server.names);
   const lines = new LogStream(2);
@@ -108,11 +113,14 @@ export async function serve(given: ServeFlags): Promise<void> {
   }
   for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => logger.debug({ signal }, "a signal"));
   try {
-    const config = toConfig(flags, logger);
+    const count = edgeCount(flags.edges);
+    if (count > 0) edges = new LocalEdges(logger);
+    const config = { ...toConfig(flags, logger), ...rest, ...(edges === null ? {} : { edges: settingsOf(edges) }) };
     member = config.member;
     process.on("uncaughtException", (error) => fatal(logger, error));
     process.on("unhandledRejection", (error) => fatal(logger, error));
     server = await startServer(completeConfig({ ...config, uws: await transportOf(flags, logger, isTrusting(config)) }));
+    await edges?.start(count, server, { ...flags }, config.host);
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CorruptLogError)) throw error;
     note(`copse: ${error.message}`);
@@ -121,6 +129,7 @@ export async function serve(given: ServeFlags): Promise<void> {
   const serving = server;
   process.on("SIGHUP", () => {
     serving.reload();
+    edges?.reload();
     relevel(logger, given);
   });
   const manager = new ServiceManager();
@@ -128,14 +137,20 @@ export async function serve(given: ServeFlags): Promise<void> {
   ending = () => {
     manager.stopping();
     setTimeout(() => fatal(logger, new Error(`the hub did not stop in ${stopMsMax} ms`)), stopMsMax).unref();
-    serving.stop().then(
+    const stopped = edges === null ? serving.stop() : edges.stop().then(() => serving.stop());
+    stopped.then(
       () => process.exit(exitCode.done),
       (error: unknown) => fatal(logger, error),
     );
   };
   if (isEnding) ending();
-  if (given.welcome === true) welcome(serving, flags);
+  if (rest.shared != null) tellServing(serving);
+  else if (given.welcome === true) welcome(serving, flags);
   else print(`copse serves ${serving.url}, the page is at ${serving.page}/`);
+}
+
+function settingsOf(edges: LocalEdges): ServerConfig["edges"] {
+  return { secret: edges.secret, metrics: () => edges.metrics() };
 }
 
 /** The level of the log as the file of --config says it now, where no flag says it. */

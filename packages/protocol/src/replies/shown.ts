@@ -20,7 +20,20 @@ export interface ShownMember {
   readonly hash?: string | null;
 }
 
+/** One that serves clients from a copy: it has no vote and no disk. */
+export interface ShownEdge {
+  readonly id: string;
+  /** Where its clients reach it; "" where it tells none. */
+  readonly url: string;
+  /** Whom it follows: a member, or another edge. */
+  readonly of: string;
+  /** The newest zxid that it has said it has applied. */
+  readonly zxid: number;
+}
+
 export interface ShownEnsemble {
+  /** Those that the answering member has heard of; absent where there are none. */
+  readonly edges?: readonly ShownEdge[];
   readonly members: readonly ShownMember[];
   /** The id of the member that leads, or "". */
   readonly leader: string;

@@ -3,9 +3,11 @@
  *
  * Either may be lost, come twice or come late: each `follow` says where the edge stands, and each `feed` how far there is to go.
  */
+import type { ShownEdge } from "@copse/protocol";
 import { type Configuration, type Payload, payloadText } from "@copse/raft";
 import { count, decodeConfiguration, type Head, list, record, text } from "../ensemble/peer-fields.ts";
 import type { OrderedEntry } from "../order/order.ts";
+import { edgesKnownMax } from "./known-edges.ts";
 
 export type EdgeMessage =
   /** The edge has all entries up to that one (0: none), and wants those after it. `zxid`: of its state. */
@@ -22,15 +24,19 @@ export type EdgeMessage =
       readonly term: number;
       readonly time: number;
       readonly members: Configuration | null;
+      /** How far each member is said to be, where that is said again. */
+      readonly zxids: Readonly<Record<string, number>> | null;
     }
   /** An edge's txns, to be ordered. */
   | { readonly kind: "proposed"; readonly payload: Payload }
   /** A barrier is wanted, after the coordinator has counted these sessions. */
   | { readonly kind: "question"; readonly context: string; readonly touched: readonly string[] }
   /** That barrier is confirmed for whoever has the entries up to this one. */
-  | { readonly kind: "answer"; readonly context: string; readonly index: number };
+  | { readonly kind: "answer"; readonly context: string; readonly index: number }
+  /** Who follows whom, as far as the receiver has to hear of it. */
+  | { readonly kind: "edges"; readonly edges: readonly ShownEdge[] };
 
-const kinds: readonly string[] = ["follow", "feed", "proposed", "question", "answer"] satisfies EdgeMessage["kind"][];
+const kinds: readonly string[] = ["follow", "feed", "proposed", "question", "answer", "edges"] satisfies EdgeMessage["kind"][];
 
 export function isOfEdges(message: { readonly kind: string }): message is EdgeMessage {
   return kinds.includes(message.kind);
@@ -66,6 +72,7 @@ export function decodeEdgeMessage(head: Head, take: (count: number) => string[])
         term: count(head["term"]),
         time: count(head["time"]),
         members: head["members"] === null ? null : decodeConfiguration(record(head["members"])),
+        zxids: head["zxids"] === null ? null : decodeZxids(record(head["zxids"])),
       };
     }
     case "proposed":
@@ -74,7 +81,18 @@ export function decodeEdgeMessage(head: Head, take: (count: number) => string[])
       return { kind: "question", context: text(head["context"]), touched: list(head["touched"]).map(text) };
     case "answer":
       return { kind: "answer", context: text(head["context"]), index: count(head["index"]) };
+    case "edges":
+      return { kind: "edges", edges: list(head["edges"]).slice(0, edgesKnownMax).map(decodeEdge) };
     default:
       throw new Error("a peer's message is of an unknown kind");
   }
+}
+
+function decodeEdge(given: unknown): ShownEdge {
+  const { id, url, of, zxid } = record(given);
+  return { id: text(id), url: text(url), of: text(of), zxid: count(zxid) };
+}
+
+function decodeZxids(given: Head): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(given).map(([id, zxid]) => [id, count(zxid)]));
 }

@@ -16,12 +16,17 @@ const windowUnits = 8_388_608;
 const messageUnits = 262_144;
 const repeatMs = 500;
 
+type FeedMessage = Extract<PeerMessage, { kind: "feed" }>;
+export type FeedDetail = Pick<FeedMessage, "members" | "zxids">;
+export type FeedHead = Omit<FeedMessage, "kind" | "entries" | keyof FeedDetail>;
+
 export interface FeedOptions {
   readonly entries: RecentEntries;
   readonly clock: Clock;
   readonly send: (message: PeerMessage) => void;
-  /** What goes with entries. */
-  readonly told: () => Omit<Extract<PeerMessage, { kind: "feed" }>, "kind" | "entries">;
+  /** What goes with entries, and what is said now and then. */
+  readonly told: () => FeedHead;
+  readonly detail: () => FeedDetail;
   readonly open: () => SnapshotReading;
   /** Runs what follows a read, in a turn of the loop. */
   readonly defer: (run: () => void) => void;
@@ -63,21 +68,21 @@ export class Feed {
 
   /** Says how far there is to go, so that it is noticed if what came last was lost. */
   tick(): void {
-    const { clock, send, told } = this.#options;
+    const { clock, send, told, detail } = this.#options;
     this.#sending?.tick();
     if (this.#inFlight.length > 0 && clock.now() - this.#progressAt >= repeatMs) {
       this.#inFlight = [];
       this.#units = 0;
       this.#sent = this.#match!;
     }
-    send({ kind: "feed", entries: [], ...told() });
+    send({ kind: "feed", entries: [], ...told(), ...detail() });
   }
 
   /** Sends what the window has room for. */
   flush(): void {
     const { entries, clock, send, told } = this.#options;
     if (this.#match === null || this.#sending !== null) return;
-    const { members: _, ...head } = told();
+    const head = told();
     while (this.#sent < head.newest && this.#units < windowUnits) {
       if (!entries.follows(this.#sent)) return this.#sendSnapshot();
       const next = entries.after(this.#sent, messageUnits);
@@ -86,7 +91,7 @@ export class Feed {
       this.#sent = next[next.length - 1]!.index;
       this.#inFlight.push({ index: this.#sent, units });
       this.#units += units;
-      send({ kind: "feed", entries: next, ...head, members: null });
+      send({ kind: "feed", entries: next, ...head, members: null, zxids: null });
     }
   }
 

@@ -5,12 +5,14 @@
  * are linked, and for `graceMs` after; what an edge proposes is looked at as another member's proposal is.
  */
 import type { SnapshotReading } from "@copse/log";
+import type { ShownEdge } from "@copse/protocol";
 import type { Configuration, Payload } from "@copse/raft";
 import type { PeerFacts } from "../ensemble/peer-facts.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Order, OrderEvent, OrderedEntry } from "../order/order.ts";
 import type { Clock } from "../ports.ts";
-import { Feed } from "./feed.ts";
+import { Feed, type FeedDetail, type FeedHead } from "./feed.ts";
+import { type FedEdge, KnownEdges } from "./known-edges.ts";
 import { RecentEntries } from "./recent-entries.ts";
 
 /** Edges that one member, or one edge, feeds: more of them follow those. */
@@ -19,6 +21,8 @@ const edgesMax = 64;
 const recentUnitsMax = 33_554_432;
 /** How long they are kept when the last edge has gone, in milliseconds: most are back soon. */
 const graceMs = 10_000;
+/** How often it is said who follows whom, where that has changed, in milliseconds. */
+const edgesToldMs = 1_000;
 
 export interface FeederOptions {
   readonly order: Pick<Order, "propose" | "barrier">;
@@ -27,18 +31,16 @@ export interface FeederOptions {
   readonly defer: (run: () => void) => void;
   /** Opens a snapshot of the state as it is now. */
   readonly open: () => SnapshotReading;
+  /** The id of who feeds. */
+  readonly own: string;
   /** The newest entry that was applied here. */
   readonly newest: () => number;
   /** The state's time, 0 where this member does not know it. */
   readonly time: () => number;
   readonly members: () => Configuration;
+  /** How far each member is, as far as this one has heard. */
+  readonly zxids: () => Readonly<Record<string, number>>;
   readonly isReadable: (payload: Payload) => boolean;
-}
-
-/** An edge that this member feeds. */
-export interface FedEdge {
-  readonly facts: PeerFacts;
-  readonly zxid: number;
 }
 
 export class Feeder {
@@ -50,9 +52,17 @@ export class Feeder {
   #tickets = 0;
   #coordinator: { readonly coordinator: string | null; readonly term: number } = { coordinator: null, term: 0 };
   #emptySince = Number.NEGATIVE_INFINITY;
+  readonly #known: KnownEdges;
+  #toldEdgesAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: FeederOptions) {
     this.#options = options;
+    this.#known = new KnownEdges(options.own, () => this.#fed);
+  }
+
+  /** The edges that there are, as far as it has heard. */
+  get edges(): readonly ShownEdge[] {
+    return this.#known.all;
   }
 
   /** True if one more can be fed. */
@@ -64,24 +74,49 @@ export class Feeder {
     return this.#feeds.has(edge);
   }
 
-  get edges(): readonly FedEdge[] {
+  get #fed(): readonly FedEdge[] {
     return [...this.#feeds.values()].map(({ facts, feed }) => ({ facts, zxid: feed.zxid }));
   }
 
   up(facts: PeerFacts): void {
-    const { clock, send, open, defer } = this.#options;
+    const { clock, send, open, defer, newest, time, members, zxids } = this.#options;
     const { member: edge } = facts;
     this.down(edge);
-    const told = (): ReturnType<Feeder["told"]> => this.told();
-    const feed = new Feed({ entries: this.#entries, clock, send: (message) => send(edge, message), told, open, defer });
+    const told = (): FeedHead => ({ newest: newest(), ...this.#coordinator, time: time() });
+    const detail = (): FeedDetail => ({ members: members(), zxids: zxids() });
+    const feed = new Feed({ entries: this.#entries, clock, send: (message) => send(edge, message), told, detail, open, defer });
     this.#feeds.set(edge, { facts, feed });
     feed.tick();
   }
 
   down(edge: string): void {
+    this.#known.relinked(edge);
     this.#feeds.get(edge)?.feed.end();
     this.#feeds.delete(edge);
     if (this.#feeds.size === 0) this.#emptySince = this.#options.clock.now();
+  }
+
+  /** The link to a peer that does not follow is another one, or gone. */
+  relinked(peer: string): void {
+    this.#known.relinked(peer);
+  }
+
+  /** Somebody says which edges there are. */
+  heard(peer: string, messages: readonly PeerMessage[]): void {
+    for (const message of messages) if (message.kind === "edges") this.#known.said(peer, message.edges);
+  }
+
+  /** Says to those that follow, and to these peers, which edges there are, where it is time to. */
+  tellEdges(peers: Iterable<string>): void {
+    const now = this.#options.clock.now();
+    if (now - this.#toldEdgesAt < edgesToldMs) return;
+    this.#toldEdgesAt = now;
+    const tell = (peer: string, follows: boolean): void => {
+      const edges = this.#known.news(peer, follows);
+      if (edges !== null) this.#options.send(peer, { kind: "edges", edges });
+    };
+    for (const edge of this.#feeds.keys()) tell(edge, true);
+    for (const peer of new Set(peers)) tell(peer, false);
   }
 
   receive(edge: string, message: PeerMessage): void {
@@ -134,12 +169,6 @@ export class Feeder {
   /** The heap is nearly full: edges that are behind get a snapshot. */
   relieve(): void {
     this.#entries.clear();
-  }
-
-  /** What edges are told beside the entries. */
-  told(): Omit<Extract<PeerMessage, { kind: "feed" }>, "kind" | "entries"> {
-    const { newest, time, members } = this.#options;
-    return { newest: newest(), ...this.#coordinator, time: time(), members: members() };
   }
 
   #note(entries: readonly OrderedEntry[]): void {

@@ -54,6 +54,7 @@ export class EdgeOrder implements Engine {
   #told: { readonly coordinator: string | null; readonly term: number } = { coordinator: null, term: 0 };
   #announced = "";
   #members: Configuration = emptyConfiguration;
+  #zxids: Readonly<Record<string, number>> = {};
   #receiving: SnapshotReceiving<string> | null = null;
   /** Entries have come that the feeder does not know of yet. */
   #owesAnswer = false;
@@ -154,6 +155,10 @@ export class EdgeOrder implements Engine {
     return 0;
   }
 
+  saidZxid(member: string): number {
+    return Object.hasOwn(this.#zxids, member) ? this.#zxids[member]! : 0;
+  }
+
   #say(message: PeerMessage): void {
     if (this.#feeder !== null) this.#options.send(this.#feeder, message);
   }
@@ -164,10 +169,11 @@ export class EdgeOrder implements Engine {
     this.#say({ kind: "follow", index: this.#given, zxid: this.#options.zxid() });
   }
 
-  #fed({ entries, newest, coordinator, term, time, members }: Extract<PeerMessage, { kind: "feed" }>): void {
+  #fed({ entries, newest, coordinator, term, time, members, zxids }: Extract<PeerMessage, { kind: "feed" }>): void {
     this.#options.time.follow(time);
     this.#newest = Math.max(this.#newest, newest);
     if (members !== null) this.#members = members;
+    if (zxids !== null) this.#zxids = zxids;
     // What comes late says what was true before.
     if (term >= this.#told.term) this.#told = { coordinator, term };
     for (const entry of entries) {

@@ -1,5 +1,5 @@
 /** What a member knows of its ensemble at start, and what the ensemble stands on. */
-import type { AclItem } from "@copse/protocol";
+import type { AclItem, ShownEdge } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import type { Tree, TreeLimits } from "@copse/tree";
 import type { Pressure } from "../connections/growth.ts";
@@ -47,6 +47,8 @@ export interface Consensus {
   isCaughtUp(member: MemberId): boolean;
   /** The newest committed entry that a member has said it holds durably; 0 where this member does not lead. */
   acknowledged(member: MemberId): number;
+  /** How far a member is, as others have said to an edge, which is not linked with it; else 0. */
+  saidZxid(member: string): number;
   /** The newest entry of this member's log. */
   readonly lastIndex: number;
   /** The newest entry that this member knew as committed when it started. */
@@ -71,6 +73,8 @@ export interface EnsembleState {
   /** Says it to every peer. */
   readonly tellPeers: (message: PeerMessage) => void;
   readonly takeSnapshot: () => void;
+  /** Those that follow members, or each other. */
+  readonly edges: () => readonly ShownEdge[];
   /** Founds the ensemble with these members. */
   readonly found: (voters: readonly MemberId[]) => void;
 }

@@ -221,10 +221,15 @@ export class Ensemble {
     return row !== undefined && row.directory !== null && (row.reads ?? 0) < 3;
   }
 
-  /** The URLs that members have said of themselves, over a link that proved who they are. */
+  /** Those that a link stands with. */
+  get linked(): Iterable<string> {
+    return this.#peers.linked.keys();
+  }
+
+  /** The URLs that members and edges have said of themselves, over links that proved who they are. */
   get urls(): readonly string[] {
-    const said = this.#state.tree.ensemble.members.filter(({ directory, url }) => directory !== null && url !== "");
-    return said.map(({ url }) => url);
+    const members = this.#state.tree.ensemble.members.filter(({ directory }) => directory !== null);
+    return [...members, ...this.#state.edges()].map(({ url }) => url).filter((url) => url !== "");
   }
 
   /** What `ensemble` answers; where members reach each other is for admins. */
@@ -232,7 +237,8 @@ export class Ensemble {
     const { members, ...rest } = configOf(this.#shown());
     const salt = this.#state.tree.ensemble.salt ?? this.#cluster;
     const shown = members.map(({ peer, ...member }) => ({ ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) }));
-    return { members: shown, ...rest, salt };
+    const edges = this.#state.edges();
+    return { members: shown, ...rest, salt, ...(edges.length === 0 ? {} : { edges }) };
   }
 
   get role(): ShownRole {
@@ -254,17 +260,25 @@ export class Ensemble {
   }
 
   #zxidOf(id: string): number {
-    return id === this.#options.member ? this.#state.tree.zxid : (this.#peers.linked.get(id)?.zxid ?? 0);
+    if (id === this.#options.member) return this.#state.tree.zxid;
+    return Math.max(this.#peers.linked.get(id)?.zxid ?? 0, this.#state.consensus.saidZxid(id));
+  }
+
+  /** How far each member is, as far as this one has heard. */
+  get zxids(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#state.tree.ensemble.members.map(({ id }) => [id, this.#zxidOf(id)]));
   }
 
   /** The table with what this member sees for itself. */
   #shown(): EnsembleTable {
     const { ensemble } = this.#state.tree;
-    const isUp = (id: string): boolean => id === this.#options.member || this.#peers.linked.has(id);
+    const { member, isEdge = false } = this.#options;
+    const isUp = (id: string): boolean => id === member || this.#peers.linked.has(id);
     return {
       ...ensemble,
       leader: this.#state.coordinator.member ?? "",
-      members: ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
+      // An edge is linked with one that feeds it, and has the others' state from the table.
+      members: isEdge ? ensemble.members : ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
     };
   }
 }

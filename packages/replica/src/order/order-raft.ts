@@ -195,6 +195,10 @@ export class RaftOrder implements Engine {
     return Math.min(match, log.committed);
   }
 
+  saidZxid(): number {
+    return 0;
+  }
+
   get lastIndex(): number {
     return this.#raft.log.lastIndex;
   }

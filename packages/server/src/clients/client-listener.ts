@@ -29,6 +29,8 @@ export interface ListenerOptions {
   /** A connection that says nothing for so long is asked whether it is there, and closed after as long again; in milliseconds. */
   readonly silenceMs: number;
   readonly http: Http;
+  /** Other processes of this hub listen on the same port. */
+  readonly sharesPort?: boolean;
   readonly tls: ClientTls | null;
 }
 

@@ -8,12 +8,12 @@
  */
 
 import { STATUS_CODES } from "node:http";
-import { createServer } from "node:net";
 import { closeCode, subprotocol } from "@copse/protocol";
 import { endpoint, type HttpAnswer } from "../http/http.ts";
 import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
 import type { ClientSocket, FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
+import { freePort } from "./no-listener.ts";
 import type { UwsApp, UwsModule, UwsRequest, UwsResponse, UwsSocket } from "./uws.ts";
 import { addressRefused, headerBytesMax } from "./ws-listener.ts";
 
@@ -23,6 +23,8 @@ interface Upgraded {
   closed: () => void;
 }
 
+/** Whether others may listen on the port: sockets are then dealt out by the system. */
+const [shared, exclusive] = [0, 1];
 /** A message may be so many times our limit before the transport itself ends the connection: below, we close it in words. */
 const payloadFactor = 2;
 /** Unsent bytes beyond our own limit at which the transport itself ends the connection: one frame of ours always fits. */
@@ -63,9 +65,10 @@ export class UwsListener extends ClientSockets implements ClientListener {
   }
 
   async listen(host: string, port: number): Promise<number> {
+    const { sharesPort = false } = this.#options;
     // It says that it can't listen, and not why.
-    if (port !== 0) await probe(host, port);
-    const listening = await new Promise<unknown>((resolve) => this.#app.listen(host, port, 1, resolve));
+    if (port !== 0 && !sharesPort) await freePort(host, port);
+    const listening = await new Promise<unknown>((resolve) => this.#app.listen(host, port, sharesPort ? shared : exclusive, resolve));
     if (listening === false || listening === null || listening === undefined) throw addressRefused(host, port, "EADDRINUSE");
     this.#listening = listening;
     return this.#uws.us_socket_local_port(listening);
@@ -183,13 +186,4 @@ function addressOf(raw: ArrayBuffer): string {
   if (isMapped) return bytes.subarray(12).join(".");
   const groups = Array.from({ length: 8 }, (_, at) => bytes.readUInt16BE(at * 2).toString(16));
   return new URL(`http://[${groups.join(":")}]`).hostname.slice(1, -1);
-}
-
-/** Fails as a listener of Node's does, where the address can't be used. */
-function probe(host: string, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => reject(addressRefused(host, port, error.code ?? "")));
-    server.listen({ host, port }, () => server.close(() => resolve()));
-  });
 }

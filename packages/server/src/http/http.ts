@@ -4,10 +4,10 @@
  * It gives answers and writes none: how they leave is the transport's. Invariant: no path of a request ever reaches the file system.
  */
 import type { Check } from "@copse/replica";
-import type { Registry } from "prom-client";
 import { type Rate, TokenBucket } from "../clients/token-bucket.ts";
 import type { StaticFile } from "../config.ts";
 import type { PageLogins } from "../credentials/page-login.ts";
+import type { ServerMetrics } from "./summed-metrics.ts";
 
 /** The path of the WebSocket endpoint. */
 export const endpoint = "/v1";
@@ -15,7 +15,7 @@ export const endpoint = "/v1";
 export interface HttpOptions {
   readonly files: ReadonlyMap<string, StaticFile>;
   /** The metrics, once there is a member. */
-  readonly metrics: () => Registry | null;
+  readonly metrics: () => ServerMetrics | null;
   /** What has to hold before clients are sent here. */
   readonly checks: () => readonly Check[];
   readonly logins: PageLogins;
@@ -103,7 +103,7 @@ function readiness(checks: readonly Check[], pressures: readonly Check[], isVerb
   return text(status, [...lines, head, ""].join("\n"));
 }
 
-async function metricsOf(registry: Registry | null): Promise<HttpAnswer> {
+async function metricsOf(registry: ServerMetrics | null): Promise<HttpAnswer> {
   if (registry === null) return text(503, "not ready\n");
   try {
     return text(200, await registry.metrics(), { "Content-Type": registry.contentType });

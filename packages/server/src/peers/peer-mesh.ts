@@ -112,6 +112,10 @@ export class PeerMesh implements Mesh {
     });
   }
 
+  isUp(peer: string): boolean {
+    return this.#up.has(peer);
+  }
+
   send(member: string, messages: readonly PeerMessage[]): void {
     this.#up.get(member)?.link.send(messages);
   }

@@ -1,0 +1,62 @@
+/**
+ * The edges that there are, as far as this member or edge knows: those that follow it, those that follow them, and what others have said.
+ *
+ * Each says to whom it follows, and to the other members, what is below it, and to those that follow it all it knows; so nothing goes in a
+ * circle. Invariants: an edge stands here once; what a link has brought goes with it.
+ */
+import type { ShownEdge } from "@copse/protocol";
+import type { PeerFacts } from "../ensemble/peer-facts.ts";
+
+/** An edge that follows the one that keeps this, and the zxid that it has said. */
+export interface FedEdge {
+  readonly facts: PeerFacts;
+  readonly zxid: number;
+}
+
+/** Edges that one message, and this member, may name. */
+export const edgesKnownMax = 10_000;
+
+export class KnownEdges {
+  readonly #own: string;
+  readonly #fed: () => readonly FedEdge[];
+  /** What came over each link, by who said it. */
+  readonly #said: Map<string, readonly ShownEdge[]> = new Map();
+  /** What was said over each link last. */
+  readonly #told: Map<string, string> = new Map();
+
+  /** @param own the id of who keeps this; `fed`: those that follow it */
+  constructor(own: string, fed: () => readonly FedEdge[]) {
+    this.#own = own;
+    this.#fed = fed;
+  }
+
+  said(by: string, edges: readonly ShownEdge[]): void {
+    this.#said.set(by, edges);
+  }
+
+  /** The link to a peer, or to an edge, is another one, or gone. */
+  relinked(peer: string): void {
+    this.#said.delete(peer);
+    this.#told.delete(peer);
+  }
+
+  /** What a peer is to be told now: all to one that follows, else what is below; null where it knows. */
+  news(peer: string, follows: boolean): readonly ShownEdge[] | null {
+    const edges = follows ? this.all : this.below;
+    const text = JSON.stringify(edges);
+    if (text === (this.#told.get(peer) ?? "[]")) return null;
+    this.#told.set(peer, text);
+    return edges;
+  }
+
+  /** Those that follow this one, and those that follow them. */
+  get below(): readonly ShownEdge[] {
+    return this.#fed().flatMap(({ facts: { member: id, url }, zxid }) => [{ id, url, of: this.#own, zxid }, ...(this.#said.get(id) ?? [])]);
+  }
+
+  get all(): readonly ShownEdge[] {
+    const all = new Map<string, ShownEdge>();
+    for (const edge of [...this.below, ...[...this.#said.values()].flat()]) if (!all.has(edge.id)) all.set(edge.id, edge);
+    return [...all.values()].slice(0, edgesKnownMax);
+  }
+}
