@@ -2,7 +2,7 @@
  * `pnpm bench`: copse under load, beside ZooKeeper and etcd where they are installed, as tables and as JSON in test/.artifacts/bench.json.
  *
  *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--only get,set,…]
- *              [--size] [--subscribers] [--rules] [--bare] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
+ *              [--size] [--subscribers] [--edges] [--rules] [--bare] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
  *
  * `--alone` leaves the others out, `--install` installs them (Debian, as root). `--only none` leaves the table out. Absolute figures
  * drift with the machine: compare within one run. Every load comes from a process of its own that tells its own share of a core.
@@ -126,6 +126,7 @@ if (given.includes("--size")) {
     measured("size", { system, znodes, port: port + 300 }, `size, ${system}`);
 }
 if (given.includes("--subscribers")) measured("subscribers", { connections: isQuick ? 1_000 : 10_000, port: port + 300 });
+if (given.includes("--edges")) measured("edges", { connections: isQuick ? 1_000 : 10_000, edges: 2, transport, port: port + 300 });
 if (given.includes("--page")) measured("page", { root, port: port + 300 });
 if (given.includes("--failover")) measured("failover", { firstPort: port + 310, rounds: isQuick ? 3 : 10 });
 if (given.includes("--rules")) {

@@ -8,6 +8,7 @@ import {
   EdgeOrder,
   encodePeerMessages,
   Feeder,
+  nothingRelayed,
   type OrderEvent,
   orderedEntry,
   type PeerMessage,
@@ -105,7 +106,7 @@ async function edge(): Promise<OrderUnderTest> {
     newest: member.given,
     time: () => 1,
     members: () => emptyConfiguration,
-    zxids: () => ({}),
+    relayed: () => nothingRelayed,
     isReadable: () => true,
   });
   const edges = new Map<string, EdgeOrder[]>();

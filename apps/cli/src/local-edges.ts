@@ -18,6 +18,8 @@ interface Given {
   readonly hasHealth: boolean;
 }
 
+/** The exit code of an edge that can't go on: what it is told to keep, such as the audit log, can't be written. */
+export const givenUp = 70;
 const variable = "COPSE_LOCAL_EDGE";
 const edgesMax = 64;
 /** How long an edge may take to say its figures, in milliseconds. */
@@ -41,11 +43,14 @@ export function edgeCount(said: string | undefined): number {
 export class LocalEdges {
   readonly secret: string = randomBytes(32).toString("base64");
   readonly #logger: Logger;
+  readonly #onGivenUp: (error: Error) => void;
   readonly #workers: Map<number, Worker> = new Map();
   #isStopping = false;
 
-  constructor(logger: Logger) {
+  /** @param onGivenUp an edge can't go on, for a reason that would end the next one, too */
+  constructor(logger: Logger, onGivenUp: (error: Error) => void) {
     this.#logger = logger;
+    this.#onGivenUp = onGivenUp;
   }
 
   /** Starts so many, for a member that serves with these settings; resolves once all take clients. */
@@ -84,9 +89,12 @@ export class LocalEdges {
     return Promise.all(asked);
   }
 
-  /** They read again what may change. */
-  reload(): void {
-    for (const { process: edge } of this.#workers.values()) edge.kill("SIGHUP");
+  /** They read again what may change, and log from this level on. */
+  reload(level: string): void {
+    for (const worker of this.#workers.values()) {
+      if (worker.isConnected()) worker.send({ level });
+      worker.process.kill("SIGHUP");
+    }
   }
 
   /** Each gives its clients to others, and ends. */
@@ -120,6 +128,7 @@ export class LocalEdges {
       worker.on("exit", (code, signal) => {
         this.#workers.delete(at);
         if (this.#isStopping) return resolve();
+        if (code === givenUp) return this.#onGivenUp(new Error(`edge ${String(given.flags["id"])} can't go on, as its log says`));
         if (!serves) return reject(new Error(`edge ${String(given.flags["id"])} did not start`));
         this.#logger.error({ edge: given.flags["id"], code, signal }, "an edge ended; it is started again");
         setTimeout(() => this.#again(at, server, given), againMs);
@@ -150,8 +159,9 @@ const lookMs = 10;
 const looksMax = 100;
 
 /** In such an edge: it takes clients from now on, and answers what its member asks. */
-export function tellServing(server: Server): void {
+export function tellServing(server: Server, logger: Logger): void {
   process.on("message", (message) => {
+    if (typeof message === "object" && message !== null && "level" in message) logger.level = String(message.level);
     if (message === "added") void server.addedMetrics().then((list) => process.send?.({ added: list }));
   });
   let looks = 0;

@@ -74,6 +74,7 @@ export default defineConfig({
           { text: "Deploying", link: "/operating/deploying" },
           { text: "Configuration", link: "/operating/configuration" },
           { text: "Members", link: "/operating/members" },
+          { text: "Edges", link: "/operating/edges" },
           { text: "Metrics and alerts", link: "/operating/metrics" },
           { text: "Runbooks", link: "/operating/runbooks" },
           { text: "Backup and disaster", link: "/operating/backup" },

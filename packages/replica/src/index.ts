@@ -3,6 +3,7 @@ export { accountKey, type BudgetLimits, openBudgets } from "./connections/budget
 export { deliveriesMaxDefault } from "./connections/deliveries.ts";
 export { type ClassBudget, type ClassBudgets, type IdentityClass, openClassBudget, openClassBudgets } from "./connections/holders.ts";
 export type { AuthOutcome } from "./connections/proof.ts";
+export { nothingRelayed } from "./edges/edge-message.ts";
 export { Feeder } from "./edges/feeder.ts";
 export { EdgeOrder } from "./edges/order-edge.ts";
 export type { EnsembleOptions, FoundingRule } from "./ensemble/ensemble-options.ts";

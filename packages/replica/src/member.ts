@@ -76,7 +76,7 @@ export class Member {
       newest: () => tree.index,
       time: () => time.told,
       members: () => order.members,
-      zxids: () => this.#replica.ensemble.zxids,
+      relayed: () => this.#replica.ensemble.relayed,
       isReadable: (payload) => this.#replica.isReadable(payload),
     });
     this.#replica = new Replica(options, {

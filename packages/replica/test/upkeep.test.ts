@@ -23,7 +23,7 @@ function said(voters: readonly number[], roles: Readonly<Record<string, MemberRo
     committedAtStart: 1,
     isCaughtUp: (id) => caughtUp.includes(id),
     acknowledged: () => 0,
-    saidZxid: () => 0,
+    relayed: { up: {}, isPressed: false, isDrained: false, waitsFor: null },
     change: (changes) => heard.push(["change", changes]),
     handOver: (to = []) => heard.push(["hand over", to]),
   };

@@ -192,6 +192,7 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
     member = new Member({
       member: config.member,
       isEdge,
+      isLocalEdge: config.shared !== null,
       directory,
       cluster,
       limits: config.limits,

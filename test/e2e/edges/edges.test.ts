@@ -173,7 +173,7 @@ describe("an edge", () => {
     await client.close();
   });
 
-  it("stands in what the ensemble says of itself, with whom it follows, and pages of its host may connect everywhere", async () => {
+  it("[O23] stands in what the ensemble says of itself, with whom it follows, and pages of its host may connect everywhere", async () => {
     const { ensemble, first, second, outer } = await withEdges();
     const shown = async (url: string): Promise<Record<string, string>> => {
       const client = await connect(url, { readOnly: true });

@@ -19,7 +19,7 @@ import { type Logger, pino } from "pino";
 import { readConfigFile } from "../config-file.ts";
 import { exitCode, UsageError } from "../exit-code.ts";
 import { inspectorFiles } from "../inspector-files.ts";
-import { edgeCount, LocalEdges, localEdge, tellServing } from "../local-edges.ts";
+import { edgeCount, givenUp, LocalEdges, localEdge, tellServing } from "../local-edges.ts";
 import { LogStream } from "../log-stream.ts";
 import { ServiceManager } from "../service-manager.ts";
 import { note, print } from "../terminal.ts";
@@ -114,8 +114,9 @@ export async function serve(given: ServeFlags, rest: Partial<ServerConfig> = {})
   for (const signal of ["SIGHUP", "SIGUSR1", "SIGUSR2"] as const) process.on(signal, () => logger.debug({ signal }, "a signal"));
   try {
     const count = edgeCount(flags.edges);
-    if (count > 0) edges = new LocalEdges(logger);
-    const config = { ...toConfig(flags, logger), ...rest, ...(edges === null ? {} : { edges: settingsOf(edges) }) };
+    if (count > 0) edges = new LocalEdges(logger, (error) => fatal(logger, error));
+    const onFatal = (error: Error): void => fatal(logger, error, rest.shared == null ? exitCode.failed : givenUp);
+    const config = { ...toConfig(flags, logger), ...rest, onFatal, ...(edges === null ? {} : { edges: settingsOf(edges) }) };
     member = config.member;
     process.on("uncaughtException", (error) => fatal(logger, error));
     process.on("unhandledRejection", (error) => fatal(logger, error));
@@ -129,8 +130,8 @@ export async function serve(given: ServeFlags, rest: Partial<ServerConfig> = {})
   const serving = server;
   process.on("SIGHUP", () => {
     serving.reload();
-    edges?.reload();
     relevel(logger, given);
+    edges?.reload(logger.level);
   });
   const manager = new ServiceManager();
   manager.ready();
@@ -144,7 +145,7 @@ export async function serve(given: ServeFlags, rest: Partial<ServerConfig> = {})
     );
   };
   if (isEnding) ending();
-  if (rest.shared != null) tellServing(serving);
+  if (rest.shared != null) tellServing(serving, logger);
   else if (given.welcome === true) welcome(serving, flags);
   else print(`copse serves ${serving.url}, the page is at ${serving.page}/`);
 }
@@ -181,11 +182,11 @@ export function checkConfig(file: string): void {
 const stopMsMax = 10_000;
 
 /** After an unexpected error nothing can be trusted: a member that pings but does not work is worse than none. */
-function fatal(logger: Logger, error: unknown): never {
+function fatal(logger: Logger, error: unknown, code: number = exitCode.failed): never {
   try {
     logger.fatal({ err: error }, "fatal error, exiting");
   } finally {
-    process.exit(exitCode.failed);
+    process.exit(code);
   }
 }
 

@@ -24,8 +24,8 @@ export type EdgeMessage =
       readonly term: number;
       readonly time: number;
       readonly members: Configuration | null;
-      /** How far each member is said to be, where that is said again. */
-      readonly zxids: Readonly<Record<string, number>> | null;
+      /** What else the feeder knows, where that is said again. */
+      readonly relayed: Relayed | null;
     }
   /** An edge's txns, to be ordered. */
   | { readonly kind: "proposed"; readonly payload: Payload }
@@ -35,6 +35,20 @@ export type EdgeMessage =
   | { readonly kind: "answer"; readonly context: string; readonly index: number }
   /** Who follows whom, as far as the receiver has to hear of it. */
   | { readonly kind: "edges"; readonly edges: readonly ShownEdge[] };
+
+/** What an edge, which is linked with its feeder alone, hears of the ensemble through that one. */
+export interface Relayed {
+  /** The members that are up, by their ids, with the zxid that each has said. */
+  readonly up: Readonly<Record<string, number>>;
+  /** There is hardly any disk or heap left where writes go. */
+  readonly isPressed: boolean;
+  /** The feeder takes no clients. */
+  readonly isDrained: boolean;
+  /** What the feeder waits for before it has a cluster, in words; null where it has one. */
+  readonly waitsFor: string | null;
+}
+
+export const nothingRelayed: Relayed = { up: {}, isPressed: false, isDrained: false, waitsFor: null };
 
 const kinds: readonly string[] = ["follow", "feed", "proposed", "question", "answer", "edges"] satisfies EdgeMessage["kind"][];
 
@@ -72,7 +86,7 @@ export function decodeEdgeMessage(head: Head, take: (count: number) => string[])
         term: count(head["term"]),
         time: count(head["time"]),
         members: head["members"] === null ? null : decodeConfiguration(record(head["members"])),
-        zxids: head["zxids"] === null ? null : decodeZxids(record(head["zxids"])),
+        relayed: head["relayed"] === null ? null : decodeRelayed(record(head["relayed"])),
       };
     }
     case "proposed":
@@ -93,6 +107,8 @@ function decodeEdge(given: unknown): ShownEdge {
   return { id: text(id), url: text(url), of: text(of), zxid: count(zxid) };
 }
 
-function decodeZxids(given: Head): Readonly<Record<string, number>> {
-  return Object.fromEntries(Object.entries(given).map(([id, zxid]) => [id, count(zxid)]));
+function decodeRelayed({ up, isPressed, isDrained, waitsFor }: Head): Relayed {
+  const zxids = Object.entries(record(up)).map(([id, zxid]) => [id, count(zxid)]);
+  const [pressed, drained] = [isPressed === true, isDrained === true];
+  return { up: Object.fromEntries(zxids), isPressed: pressed, isDrained: drained, waitsFor: waitsFor === null ? null : text(waitsFor) };
 }

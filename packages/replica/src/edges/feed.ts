@@ -17,7 +17,7 @@ const messageUnits = 262_144;
 const repeatMs = 500;
 
 type FeedMessage = Extract<PeerMessage, { kind: "feed" }>;
-export type FeedDetail = Pick<FeedMessage, "members" | "zxids">;
+export type FeedDetail = Pick<FeedMessage, "members" | "relayed">;
 export type FeedHead = Omit<FeedMessage, "kind" | "entries" | keyof FeedDetail>;
 
 export interface FeedOptions {
@@ -91,7 +91,7 @@ export class Feed {
       this.#sent = next[next.length - 1]!.index;
       this.#inFlight.push({ index: this.#sent, units });
       this.#units += units;
-      send({ kind: "feed", entries: next, ...head, members: null, zxids: null });
+      send({ kind: "feed", entries: next, ...head, members: null, relayed: null });
     }
   }
 

@@ -11,6 +11,7 @@ import type { PeerFacts } from "../ensemble/peer-facts.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Order, OrderEvent, OrderedEntry } from "../order/order.ts";
 import type { Clock } from "../ports.ts";
+import type { Relayed } from "./edge-message.ts";
 import { Feed, type FeedDetail, type FeedHead } from "./feed.ts";
 import { type FedEdge, KnownEdges } from "./known-edges.ts";
 import { RecentEntries } from "./recent-entries.ts";
@@ -38,8 +39,7 @@ export interface FeederOptions {
   /** The state's time, 0 where this member does not know it. */
   readonly time: () => number;
   readonly members: () => Configuration;
-  /** How far each member is, as far as this one has heard. */
-  readonly zxids: () => Readonly<Record<string, number>>;
+  readonly relayed: () => Relayed;
   readonly isReadable: (payload: Payload) => boolean;
 }
 
@@ -79,11 +79,11 @@ export class Feeder {
   }
 
   up(facts: PeerFacts): void {
-    const { clock, send, open, defer, newest, time, members, zxids } = this.#options;
+    const { clock, send, open, defer, newest, time, members, relayed } = this.#options;
     const { member: edge } = facts;
     this.down(edge);
     const told = (): FeedHead => ({ newest: newest(), ...this.#coordinator, time: time() });
-    const detail = (): FeedDetail => ({ members: members(), zxids: zxids() });
+    const detail = (): FeedDetail => ({ members: members(), relayed: relayed() });
     const feed = new Feed({ entries: this.#entries, clock, send: (message) => send(edge, message), told, detail, open, defer });
     this.#feeds.set(edge, { facts, feed });
     feed.tick();

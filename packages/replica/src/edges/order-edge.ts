@@ -14,6 +14,7 @@ import type { StateTime } from "../order/state-time.ts";
 import { SyncTimes } from "../order/sync-times.ts";
 import type { Clock } from "../ports.ts";
 import { type Restorer, SnapshotReceiving } from "../snapshots/snapshot-receiving.ts";
+import { nothingRelayed, type Relayed } from "./edge-message.ts";
 
 export interface EdgeOrderOptions {
   readonly id: string;
@@ -45,6 +46,7 @@ export class EdgeOrder implements Engine {
   readonly coordinates = false;
   readonly needsSnapshot = false;
   readonly committedAtStart = 0;
+  relayed: Relayed = nothingRelayed;
   /** Whom it follows, while the link stands. */
   #feeder: string | null = null;
   /** Entries up to this index have been given out. */
@@ -54,7 +56,6 @@ export class EdgeOrder implements Engine {
   #told: { readonly coordinator: string | null; readonly term: number } = { coordinator: null, term: 0 };
   #announced = "";
   #members: Configuration = emptyConfiguration;
-  #zxids: Readonly<Record<string, number>> = {};
   #receiving: SnapshotReceiving<string> | null = null;
   /** Entries have come that the feeder does not know of yet. */
   #owesAnswer = false;
@@ -104,6 +105,7 @@ export class EdgeOrder implements Engine {
     this.#receiving?.abandon();
     this.#receiving = null;
     this.#told = { coordinator: null, term: this.#told.term };
+    this.relayed = nothingRelayed;
   }
 
   receive(peer: string, message: PeerMessage): void {
@@ -155,10 +157,6 @@ export class EdgeOrder implements Engine {
     return 0;
   }
 
-  saidZxid(member: string): number {
-    return Object.hasOwn(this.#zxids, member) ? this.#zxids[member]! : 0;
-  }
-
   #say(message: PeerMessage): void {
     if (this.#feeder !== null) this.#options.send(this.#feeder, message);
   }
@@ -169,11 +167,11 @@ export class EdgeOrder implements Engine {
     this.#say({ kind: "follow", index: this.#given, zxid: this.#options.zxid() });
   }
 
-  #fed({ entries, newest, coordinator, term, time, members, zxids }: Extract<PeerMessage, { kind: "feed" }>): void {
+  #fed({ entries, newest, coordinator, term, time, members, relayed }: Extract<PeerMessage, { kind: "feed" }>): void {
     this.#options.time.follow(time);
     this.#newest = Math.max(this.#newest, newest);
     if (members !== null) this.#members = members;
-    if (zxids !== null) this.#zxids = zxids;
+    if (relayed !== null) this.relayed = relayed;
     // What comes late says what was true before.
     if (term >= this.#told.term) this.#told = { coordinator, term };
     for (const entry of entries) {

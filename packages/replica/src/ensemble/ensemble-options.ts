@@ -3,6 +3,7 @@ import type { AclItem, ShownEdge } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import type { Tree, TreeLimits } from "@copse/tree";
 import type { Pressure } from "../connections/growth.ts";
+import type { Relayed } from "../edges/edge-message.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
@@ -21,6 +22,8 @@ export interface EnsembleOptions {
   readonly member: string;
   /** It is no member: it follows one, or another edge. */
   readonly isEdge?: boolean;
+  /** The one that it follows has started it, to carry that one's clients. */
+  readonly isLocalEdge?: boolean;
   readonly url: string;
   /** Where peers reach this member, HOST:PORT; "" leaves it to the table. */
   readonly peer: string;
@@ -47,8 +50,8 @@ export interface Consensus {
   isCaughtUp(member: MemberId): boolean;
   /** The newest committed entry that a member has said it holds durably; 0 where this member does not lead. */
   acknowledged(member: MemberId): number;
-  /** How far a member is, as others have said to an edge, which is not linked with it; else 0. */
-  saidZxid(member: string): number;
+  /** What an edge's feeder says of the ensemble. */
+  readonly relayed: Relayed;
   /** The newest entry of this member's log. */
   readonly lastIndex: number;
   /** The newest entry that this member knew as committed when it started. */

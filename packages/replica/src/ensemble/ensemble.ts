@@ -7,6 +7,7 @@
  */
 import type { Results } from "@copse/protocol";
 import { configOf, type EnsembleTable, type MemberRow, type ShownRole, shownRole, type Txn, txnFormats } from "@copse/tree";
+import type { Relayed } from "../edges/edge-message.ts";
 import type { PeerPlace } from "../ports.ts";
 import { Comparison } from "./comparison.ts";
 import type { EnsembleOptions, EnsembleState } from "./ensemble-options.ts";
@@ -153,7 +154,9 @@ export class Ensemble {
 
   /** True while this member takes no clients. */
   get isDrained(): boolean {
-    return this.#state.tree.ensemble.members.find(({ id }) => id === this.#options.member)?.isDrained === true;
+    const { member, isLocalEdge = false } = this.#options;
+    if (isLocalEdge) return this.#state.consensus.relayed.isDrained;
+    return this.#state.tree.ensemble.members.find(({ id }) => id === member)?.isDrained === true;
   }
 
   /** What a member says of itself; the rest is for consensus. */
@@ -261,24 +264,28 @@ export class Ensemble {
 
   #zxidOf(id: string): number {
     if (id === this.#options.member) return this.#state.tree.zxid;
-    return Math.max(this.#peers.linked.get(id)?.zxid ?? 0, this.#state.consensus.saidZxid(id));
+    return Math.max(this.#peers.linked.get(id)?.zxid ?? 0, this.#state.consensus.relayed.up[id] ?? 0);
   }
 
-  /** How far each member is, as far as this one has heard. */
-  get zxids(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#state.tree.ensemble.members.map(({ id }) => [id, this.#zxidOf(id)]));
+  /** What edges hear of the ensemble through this one. */
+  get relayed(): Relayed {
+    const { members } = this.#shown();
+    const up = members.filter(({ isUp }) => isUp).map(({ id }) => [id, this.#zxidOf(id)]);
+    const isPressed = this.#state.pressures.size > 0;
+    return { up: Object.fromEntries(up), isPressed, isDrained: this.isDrained, waitsFor: this.waitsFor };
   }
 
   /** The table with what this member sees for itself. */
   #shown(): EnsembleTable {
     const { ensemble } = this.#state.tree;
     const { member, isEdge = false } = this.#options;
-    const isUp = (id: string): boolean => id === member || this.#peers.linked.has(id);
+    const { up } = this.#state.consensus.relayed;
+    // An edge is linked with its feeder alone.
+    const isUp = (id: string): boolean => (isEdge ? Object.hasOwn(up, id) : id === member || this.#peers.linked.has(id));
     return {
       ...ensemble,
       leader: this.#state.coordinator.member ?? "",
-      // An edge is linked with one that feeds it, and has the others' state from the table.
-      members: isEdge ? ensemble.members : ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
+      members: ensemble.members.map((row) => ({ ...row, isUp: isUp(row.id) })),
     };
   }
 }

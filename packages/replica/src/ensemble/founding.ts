@@ -29,7 +29,7 @@ export class Founding {
   get waitsFor(): string | null {
     if (this.isFounded) return null;
     const { founding, founders, member, isEdge } = this.#options;
-    if (isEdge === true) return "has no state yet: waits for the one that it follows";
+    if (isEdge === true) return this.#state.consensus.relayed.waitsFor ?? "has no state yet: waits for the one that it follows";
     if (founding === "never" || this.#isFoundedElsewhere) return "waits to be taken in by its ensemble";
     const missing = founders.map(({ id }) => id).filter((id) => id !== member && !this.#peers.has(id));
     return `not founded yet: waits for member ${missing.join(", ")}`;

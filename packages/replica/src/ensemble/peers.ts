@@ -11,10 +11,10 @@ import type { PeerMessage } from "./peer-message.ts";
 type Status = Extract<PeerMessage, { kind: "status" }>;
 
 export class Peers {
-  readonly #state: Pick<EnsembleState, "tree" | "time" | "clock" | "coordinator" | "pressures">;
+  readonly #state: Pick<EnsembleState, "tree" | "time" | "clock" | "coordinator" | "consensus" | "pressures">;
   readonly #linked: Map<string, Peer> = new Map();
 
-  constructor(state: Pick<EnsembleState, "tree" | "time" | "clock" | "coordinator" | "pressures">) {
+  constructor(state: Pick<EnsembleState, "tree" | "time" | "clock" | "coordinator" | "consensus" | "pressures">) {
     this.#state = state;
   }
 
@@ -60,8 +60,8 @@ export class Peers {
 
   /** Notes whether the member that leads is pressed: it keeps each write before it counts. */
   look(): void {
-    const { coordinator, pressures } = this.#state;
-    if (this.#linked.get(coordinator.member ?? "")?.isPressed === true) pressures.add("leader");
+    const { coordinator, consensus, pressures } = this.#state;
+    if (consensus.relayed.isPressed || this.#linked.get(coordinator.member ?? "")?.isPressed === true) pressures.add("leader");
     else pressures.delete("leader");
   }
 

@@ -22,6 +22,7 @@ import {
   type RaftStart,
   type Ready,
 } from "@copse/raft";
+import { nothingRelayed, type Relayed } from "../edges/edge-message.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { Clock } from "../ports.ts";
@@ -78,6 +79,7 @@ export class RaftOrder implements Engine {
   readonly syncTimes: SyncTimes = new SyncTimes();
   /** Proposals of other members that were dropped because they can't be read: for metrics. */
   unreadable = 0;
+  readonly relayed: Relayed = nothingRelayed;
   readonly #barriers: Barriers;
   /** Readys whose write is under way, with what leaves after it. */
   #storing: { readonly number: number; readonly isStored: boolean; readonly messages: readonly Message[] }[] = [];
@@ -193,10 +195,6 @@ export class RaftOrder implements Engine {
     // A leader begins with all that it holds, while its disk may still be writing that; of its own term it counts what it has stored.
     if (member === this.#options.id && log.term(match) !== term) return 0;
     return Math.min(match, log.committed);
-  }
-
-  saidZxid(): number {
-    return 0;
   }
 
   get lastIndex(): number {
