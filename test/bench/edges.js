@@ -1,5 +1,5 @@
 /**
- * What edges on one machine carry: very many sessions, a change to all of them, and all of them coming back at once.
+ * `pnpm bench --edges`: what edges on one machine carry: very many sessions, a change to all of them, and all of them coming back at once.
  *
  *   node edges.js '{"folder":"/tmp/x","command":"…/copse.js","port":7299,"connections":10000,"edges":2,"transport":"auto"}'
  *
@@ -7,7 +7,7 @@
  */
 import { readFileSync } from "node:fs";
 import { connect } from "@copse/client";
-import { startCopse } from "./systems.js";
+import { childrenOf, startCopse } from "./systems.js";
 
 const { folder, command, port, connections, edges, transport } = JSON.parse(process.argv[2] ?? "{}");
 const opening = 64;
@@ -18,7 +18,6 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const { pids, stop } = await startCopse(command, 1, folder, port, ["--edges", String(edges), "--transport", transport]);
 const [member] = pids;
-const childrenOf = (pid) => readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 /** CPU time so far, in microseconds. */
 const cpuUs = (pid) => {
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ");

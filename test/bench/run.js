@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runClients } from "./clients.js";
+import { runCores } from "./cores.js";
 import { runBare } from "./limits.js";
 import { columnsOf, printLine, rows } from "./rows.js";
 import { runRules } from "./rules.js";
@@ -126,7 +127,11 @@ if (given.includes("--size")) {
     measured("size", { system, znodes, port: port + 300 }, `size, ${system}`);
 }
 if (given.includes("--subscribers")) measured("subscribers", { connections: isQuick ? 1_000 : 10_000, port: port + 300 });
-if (given.includes("--edges")) measured("edges", { connections: isQuick ? 1_000 : 10_000, edges: 2, transport, port: port + 300 });
+if (given.includes("--edges")) {
+  report.cores = await runCores({ begin, edges: 2, port: port + 500 });
+  printFigures("edges on this machine", report.cores);
+  measured("edges", { connections: isQuick ? 1_000 : 10_000, edges: 2, transport, port: port + 300 });
+}
 if (given.includes("--page")) measured("page", { root, port: port + 300 });
 if (given.includes("--failover")) measured("failover", { firstPort: port + 310, rounds: isQuick ? 3 : 10 });
 if (given.includes("--rules")) {

@@ -2,7 +2,7 @@
  * What is measured side by side: copse, Apache ZooKeeper and etcd, one member or three, each with its data in a folder of its own.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -137,7 +137,14 @@ async function running(children, ports, isUp) {
     await ended(children);
     throw error;
   }
-  return { ports, pids: children.map(({ pid }) => pid), stop: () => ended(children) };
+  // Edges that a member has started count with it.
+  const pids = children.flatMap(({ pid }) => [pid, ...childrenOf(pid)]);
+  return { ports, pids, stop: () => ended(children) };
+}
+
+/** The processes that a process has started. */
+export function childrenOf(pid) {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
 }
 
 /** Ends them, and waits until their ports are free. */

@@ -113,55 +113,59 @@ function plan(): { readonly levels: readonly (readonly string[])[] } {
 }
 
 describe(`a tree of edges for ${browsers.toLocaleString("en")} browsers`, () => {
-  it("tells each browser each change once, in order, while edges of each level die", async () => {
-    const world = new World(1, async () => {});
-    const nobody = { turned: () => {}, toServer: () => {}, toClient: () => {}, sent: () => {} };
-    const ensemble = new SimulatedEnsemble(world, membersCount, calm, nobody);
-    const { levels } = plan();
-    const above = [ensemble.nodes.map(({ id }) => id), ...levels];
-    for (const [level, ids] of levels.entries()) {
-      for (const [at, id] of ids.entries()) {
-        // Its own feeder first, then the next one: what dies is not waited for.
-        const feeders = above[level]!;
-        const first = Math.floor((at * feeders.length) / ids.length);
-        ensemble.addEdge(id, [feeders[first]!, feeders[(first + 1) % feeders.length]!]);
+  it(
+    "tells each browser each change once, in order, while edges of each level die",
+    async () => {
+      const world = new World(1, async () => {});
+      const nobody = { turned: () => {}, toServer: () => {}, toClient: () => {}, sent: () => {} };
+      const ensemble = new SimulatedEnsemble(world, membersCount, calm, nobody);
+      const { levels } = plan();
+      const above = [ensemble.nodes.map(({ id }) => id), ...levels];
+      for (const [level, ids] of levels.entries()) {
+        for (const [at, id] of ids.entries()) {
+          // Its own feeder first, then the next one: what dies is not waited for.
+          const feeders = above[level]!;
+          const first = Math.floor((at * feeders.length) / ids.length);
+          ensemble.addEdge(id, [feeders[first]!, feeders[(first + 1) % feeders.length]!]);
+        }
       }
-    }
-    for (const node of [...ensemble.nodes, ...ensemble.edges]) ensemble.start(node);
-    const look = (): void => {
-      ensemble.lookAtLinks();
-      world.after(500, look);
-    };
-    look();
-    const leads = (): SimulatedMember | undefined => ensemble.nodes.find(({ member }) => member?.order.coordinates === true);
-    await world.run(60_000, () => leads() !== undefined);
-    const ports = ensemble.clientPorts(1);
-    const writer = new Writer(
-      ports,
-      ensemble.nodes.map(({ id }) => id),
-    );
-    await world.run(world.now + 5_000, () => writer.acknowledged >= 0);
-    const leaves = levels[levels.length - 1]!;
-    await world.run(world.now + 5_000, () => leaves.every((id) => ensemble.node(id).member!.tree.index >= 3));
-    const all = Array.from({ length: browsers }, (_, at) => new Browser(ports, leaves, at % leaves.length));
-    await world.run(world.now + 60_000, () => all[all.length - 1]!.value === 0);
-    await world.run(world.now + 2_000);
-    expect(all.filter(({ value, states }) => value !== 0 || states !== 1)).toHaveLength(0);
-    for (let count = 1; count <= changes; count++) {
-      writer.set(count);
-      await world.run(world.now + 400, () => writer.acknowledged === count);
-      if (count % 3 !== 0) continue;
-      // One edge of each level dies, with those who follow it and the browsers of the last: they go on elsewhere.
-      for (const ids of levels) ensemble.crash(ensemble.node(ids[count % ids.length]!));
-    }
-    await world.run(world.now + 20_000);
-    expect(ensemble.clients.dialled, "browsers whose edge died").toBeGreaterThan(browsers + perEdge / 2);
-    const lost = all.filter(({ value }) => value !== changes).length;
-    const twice = all.filter(({ wrong }) => wrong !== null).length;
-    const anew = all.filter(({ states }) => states !== 1).length;
-    const heard = all.reduce((sum, browser) => sum + browser.heard, 0);
-    expect({ lost, twice, anew, heard }).toEqual({ lost: 0, twice: 0, anew: 0, heard: browsers * changes });
-  });
+      for (const node of [...ensemble.nodes, ...ensemble.edges]) ensemble.start(node);
+      const look = (): void => {
+        ensemble.lookAtLinks();
+        world.after(500, look);
+      };
+      look();
+      const leads = (): SimulatedMember | undefined => ensemble.nodes.find(({ member }) => member?.order.coordinates === true);
+      await world.run(60_000, () => leads() !== undefined);
+      const ports = ensemble.clientPorts(1);
+      const writer = new Writer(
+        ports,
+        ensemble.nodes.map(({ id }) => id),
+      );
+      await world.run(world.now + 5_000, () => writer.acknowledged >= 0);
+      const leaves = levels[levels.length - 1]!;
+      await world.run(world.now + 5_000, () => leaves.every((id) => ensemble.node(id).member!.tree.index >= 3));
+      const all = Array.from({ length: browsers }, (_, at) => new Browser(ports, leaves, at % leaves.length));
+      await world.run(world.now + 60_000, () => all[all.length - 1]!.value === 0);
+      await world.run(world.now + 2_000);
+      expect(all.filter(({ value, states }) => value !== 0 || states !== 1)).toHaveLength(0);
+      for (let count = 1; count <= changes; count++) {
+        writer.set(count);
+        await world.run(world.now + 400, () => writer.acknowledged === count);
+        if (count % 3 !== 0) continue;
+        // One edge of each level dies, with those who follow it and the browsers of the last: they go on elsewhere.
+        for (const ids of levels) ensemble.crash(ensemble.node(ids[count % ids.length]!));
+      }
+      await world.run(world.now + 20_000);
+      expect(ensemble.clients.dialled, "browsers whose edge died").toBeGreaterThan(browsers + perEdge / 2);
+      const lost = all.filter(({ value }) => value !== changes).length;
+      const twice = all.filter(({ wrong }) => wrong !== null).length;
+      const anew = all.filter(({ states }) => states !== 1).length;
+      const heard = all.reduce((sum, browser) => sum + browser.heard, 0);
+      expect({ lost, twice, anew, heard }).toEqual({ lost: 0, twice: 0, anew: 0, heard: browsers * changes });
+    },
+    isFull ? 3_600_000 : undefined,
+  );
 });
 
 /** Writes numbers to the znode that all follow. */

@@ -345,8 +345,7 @@ export class Copse extends Operations {
 
   /** Every member may be connected to. */
   #learn(reply: Reply): void {
-    const { data } = reply as ReplyOf<"get">;
-    this.#endpoints.learn(memberUrls(data), this.#session.cluster ?? "");
+    this.#endpoints.learn(memberUrls(reply as ReplyOf<"get">), this.#session.cluster ?? "");
   }
 
   #take(message: Record<string, unknown>): void {

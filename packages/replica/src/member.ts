@@ -81,7 +81,7 @@ export class Member {
     });
     this.#replica = new Replica(options, {
       ...this.#state,
-      edges: () => this.#feeder.edges,
+      edges: this.#feeder.edges,
       consensus: order,
       tally,
       downloads: new Downloads({ snapshots, clock, defer }),
@@ -174,7 +174,7 @@ export class Member {
 
   /** The edges that it has heard of. */
   get edges(): readonly ShownEdge[] {
-    return this.#feeder.edges;
+    return this.#feeder.edges.all;
   }
 
   /** Writes the first state that all founders share, and begins from it. */

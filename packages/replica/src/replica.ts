@@ -173,6 +173,7 @@ export class Replica {
       comparison: this.ensemble,
       identified: (connection, held) => this.#lapses.identified(connection, held),
       ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
+      edgeUrls: () => this.ensemble.edgeUrls,
       inspected: {
         connections: () => this.#connections,
         queues: this.#queues,

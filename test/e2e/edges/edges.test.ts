@@ -12,6 +12,7 @@ import { type EdgeProcess, startEdge } from "../../support/edge.ts";
 import { EnsembleProcesses } from "../../support/ensemble.ts";
 import { temporaryFolder } from "../../support/hub.ts";
 import { command, copse, freePort, killAll, Process, serve, until } from "../../support/processes.ts";
+import { RawClient } from "../../support/raw-client.ts";
 
 afterEach(killAll);
 
@@ -19,8 +20,10 @@ const isReady = async ({ port }: { readonly port: number }): Promise<boolean> =>
   (await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null))?.status === 200;
 
 /** An ensemble with two edges, and one that follows those. */
-async function withEdges(): Promise<{ ensemble: EnsembleProcesses; first: EdgeProcess; second: EdgeProcess; outer: EdgeProcess }> {
-  const ensemble = await EnsembleProcesses.start(3);
+async function withEdges(
+  ...flags: string[]
+): Promise<{ ensemble: EnsembleProcesses; first: EdgeProcess; second: EdgeProcess; outer: EdgeProcess }> {
+  const ensemble = await EnsembleProcesses.start(3, { flags });
   const peers = ensemble.members.map(({ id }) => ensemble.peerAddress(id));
   const [first, second] = await Promise.all([startEdge(peers), startEdge([...peers].reverse())]);
   const outer = await startEdge([first!.peer, second!.peer]);
@@ -199,6 +202,26 @@ describe("an edge", () => {
     expect((await copse(first.url, "member", "list")).out).toMatch(/edge-\w+ +edge +up .* follows 1/);
     await outer.process.kill9();
     await until(async () => Object.keys(await shown(ensemble.urls[0]!)).length === 2);
+  });
+
+  it("[O23] is where clients go that were told of another alone", async () => {
+    // Nobody is at the members' addresses.
+    const { first, second, outer } = await withEdges("--advertise", `ws://127.0.0.1:${await freePort()}`);
+    const raw = await RawClient.connect(`${first.url}/v1`);
+    const known = await until(async () => {
+      const { edges, data } = await raw.ask({ op: "get", path: "/copse/config" });
+      return Array.isArray(edges) && edges.length === 3 && { edges, data: String(data) };
+    });
+    expect(known.edges.sort()).toEqual([first.url, second.url, outer.url].sort());
+    expect(known.data).not.toContain(first.url);
+    expect(await raw.ask({ op: "get", path: "/copse" })).not.toHaveProperty("edges");
+    const client = await connect(first.url);
+    await client.create("/held", null, { ephemeral: true });
+    const { sessionId } = client;
+    await first.process.kill9();
+    expect(await client.exists("/held")).not.toBeNull();
+    expect(client.sessionId).toBe(sessionId);
+    await client.close();
   });
 
   it("gives a snapshot of its state that is whole", async () => {

@@ -117,17 +117,14 @@ export function isReplyTo(request: Message, reply: Reply): boolean {
   return checks[request["op"] as keyof typeof checks](reply as unknown as Message, request);
 }
 
-/** The URLs that the znode of the configuration names; none where it can't be read. */
-export function memberUrls(data: unknown): readonly string[] {
-  let config: unknown;
+/** The URLs that the znode of the configuration names, and those of edges beside it; none where they can't be read. */
+export function memberUrls({ data, edges }: { readonly data?: unknown; readonly edges?: unknown }): readonly string[] {
   try {
-    config = JSON.parse(String(data));
+    const { members } = JSON.parse(String(data)) as { members: readonly { url: unknown }[] };
+    return [...members.map(({ url }) => url), ...((edges ?? []) as unknown[])].filter(isText);
   } catch {
     return [];
   }
-  const members = isObject(config) ? config["members"] : undefined;
-  if (!Array.isArray(members)) return [];
-  return members.map((member) => (isObject(member) ? member["url"] : undefined)).filter(isText);
 }
 
 /** True for a refused connect, beside a cluster or none. */

@@ -25,7 +25,8 @@ export type Body = string;
 export interface ReplyWriter {
   /** Any op. */
   result<O extends Op>(op: O, result: Results[O]): Fields;
-  get(value: Value | null, stat: StatText): Fields;
+  /** @param edges the URLs of edges, where the znode is the configuration */
+  get(value: Value | null, stat: StatText, edges?: readonly string[]): Fields;
   /** @param stat null where there is no znode */
   exists(stat: StatText | null): Fields;
   children(): ChildrenWriter;
@@ -140,7 +141,7 @@ class JsonRead implements ReadWriter {
 /** JSON over WebSocket. */
 export const jsonReplies: ReplyWriter = {
   result: (_op, result) => encodeFields(result),
-  get: (value, stat) => `${encodeData(value)},"stat":${stat}`,
+  get: (value, stat, edges = []) => `${encodeData(value)},"stat":${stat}${edges.length === 0 ? "" : `,"edges":${JSON.stringify(edges)}`}`,
   exists: (stat) => `,"stat":${stat ?? "null"}`,
   children: () => new JsonChildren("children"),
   read: () => new JsonRead(),

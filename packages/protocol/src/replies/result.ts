@@ -74,7 +74,8 @@ export interface Results {
   logout: Nothing;
   revoke: Nothing;
   endSession: Nothing;
-  get: ShownData & { readonly stat: Stat };
+  /** `edges`: where edges take clients, beside `/copse/config`. */
+  get: ShownData & { readonly stat: Stat; readonly edges?: readonly string[] };
   exists: { readonly stat: Stat | null };
   children: { readonly children: readonly (string | NamedStat)[]; readonly stat: Stat; readonly more?: true; readonly after?: string };
   /** A chunk of a snapshot's file, from that offset on. */

@@ -5,7 +5,6 @@
  * are linked, and for `graceMs` after; what an edge proposes is looked at as another member's proposal is.
  */
 import type { SnapshotReading } from "@copse/log";
-import type { ShownEdge } from "@copse/protocol";
 import type { Configuration, Payload } from "@copse/raft";
 import type { PeerFacts } from "../ensemble/peer-facts.ts";
 import type { PeerMessage } from "../ensemble/peer-message.ts";
@@ -61,8 +60,8 @@ export class Feeder {
   }
 
   /** The edges that there are, as far as it has heard. */
-  get edges(): readonly ShownEdge[] {
-    return this.#known.all;
+  get edges(): KnownEdges {
+    return this.#known;
   }
 
   /** True if one more can be fed. */
@@ -111,6 +110,7 @@ export class Feeder {
     const now = this.#options.clock.now();
     if (now - this.#toldEdgesAt < edgesToldMs) return;
     this.#toldEdgesAt = now;
+    this.#known.look();
     const tell = (peer: string, follows: boolean): void => {
       const edges = this.#known.news(peer, follows);
       if (edges !== null) this.#options.send(peer, { kind: "edges", edges });

@@ -23,6 +23,9 @@ export class KnownEdges {
   readonly #said: Map<string, readonly ShownEdge[]> = new Map();
   /** What was said over each link last. */
   readonly #told: Map<string, string> = new Map();
+  /** What is known, until something of it changes. */
+  #all: readonly ShownEdge[] | null = null;
+  #turn = 0;
 
   /** @param own the id of who keeps this; `fed`: those that follow it */
   constructor(own: string, fed: () => readonly FedEdge[]) {
@@ -32,12 +35,19 @@ export class KnownEdges {
 
   said(by: string, edges: readonly ShownEdge[]): void {
     this.#said.set(by, edges);
+    this.#all = null;
   }
 
   /** The link to a peer, or to an edge, is another one, or gone. */
   relinked(peer: string): void {
     this.#said.delete(peer);
     this.#told.delete(peer);
+    this.#all = null;
+  }
+
+  /** Those that follow this one may have come further. */
+  look(): void {
+    this.#all = null;
   }
 
   /** What a peer is to be told now: all to one that follows, else what is below; null where it knows. */
@@ -55,6 +65,20 @@ export class KnownEdges {
   }
 
   get all(): readonly ShownEdge[] {
+    this.#all ??= this.#gathered();
+    return this.#all;
+  }
+
+  /** Where clients may go, so many at most, each time others, so that no few are told to all. */
+  someUrls(most: number): readonly string[] {
+    const urls = this.all.map(({ url }) => url).filter((url) => url !== "");
+    const distinct = [...new Set(urls)];
+    if (distinct.length <= most) return distinct;
+    this.#turn = (this.#turn + most) % distinct.length;
+    return [...distinct, ...distinct].slice(this.#turn, this.#turn + most);
+  }
+
+  #gathered(): readonly ShownEdge[] {
     const all = new Map<string, ShownEdge>();
     for (const edge of [...this.below, ...[...this.#said.values()].flat()]) if (!all.has(edge.id)) all.set(edge.id, edge);
     return [...all.values()].slice(0, edgesKnownMax);

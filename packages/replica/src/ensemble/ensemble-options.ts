@@ -1,9 +1,10 @@
 /** What a member knows of its ensemble at start, and what the ensemble stands on. */
-import type { AclItem, ShownEdge } from "@copse/protocol";
+import type { AclItem } from "@copse/protocol";
 import type { Configuration, MemberChange, MemberId } from "@copse/raft";
 import type { Tree, TreeLimits } from "@copse/tree";
 import type { Pressure } from "../connections/growth.ts";
 import type { Relayed } from "../edges/edge-message.ts";
+import type { KnownEdges } from "../edges/known-edges.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { Coordinator } from "../order/coordinator.ts";
 import type { Proposals } from "../order/proposals.ts";
@@ -77,7 +78,7 @@ export interface EnsembleState {
   readonly tellPeers: (message: PeerMessage) => void;
   readonly takeSnapshot: () => void;
   /** Those that follow members, or each other. */
-  readonly edges: () => readonly ShownEdge[];
+  readonly edges: Pick<KnownEdges, "all" | "someUrls">;
   /** Founds the ensemble with these members. */
   readonly found: (voters: readonly MemberId[]) => void;
 }

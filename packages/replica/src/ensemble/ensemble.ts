@@ -17,6 +17,9 @@ import type { PeerMessage } from "./peer-message.ts";
 import { Peers } from "./peers.ts";
 import { Upkeep } from "./upkeep.ts";
 
+/** Edges that one reply names to a client. */
+const edgeUrlsMax = 64;
+
 export class Ensemble {
   readonly #options: EnsembleOptions;
   readonly #state: EnsembleState;
@@ -232,7 +235,12 @@ export class Ensemble {
   /** The URLs that members and edges have said of themselves, over links that proved who they are. */
   get urls(): readonly string[] {
     const members = this.#state.tree.ensemble.members.filter(({ directory }) => directory !== null);
-    return [...members, ...this.#state.edges()].map(({ url }) => url).filter((url) => url !== "");
+    return [...members, ...this.#state.edges.all].map(({ url }) => url).filter((url) => url !== "");
+  }
+
+  /** Where edges take clients: some of them, where there are many. */
+  get edgeUrls(): readonly string[] {
+    return this.#state.edges.someUrls(edgeUrlsMax);
   }
 
   /** What `ensemble` answers; where members reach each other is for admins. */
@@ -240,7 +248,7 @@ export class Ensemble {
     const { members, ...rest } = configOf(this.#shown());
     const salt = this.#state.tree.ensemble.salt ?? this.#cluster;
     const shown = members.map(({ peer, ...member }) => ({ ...member, ...(isForAdmin ? { peer } : {}), zxid: this.#zxidOf(member.id) }));
-    const edges = this.#state.edges();
+    const edges = this.#state.edges.all;
     return { members: shown, ...rest, salt, ...(edges.length === 0 ? {} : { edges }) };
   }
 

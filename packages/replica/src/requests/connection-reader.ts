@@ -19,6 +19,7 @@ export interface ReadsState {
   readonly policy: Policy;
   readonly sight: Sight;
   readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
+  readonly edgeUrls: () => readonly string[];
 }
 
 /** A connection as one who reads. */
@@ -71,6 +72,10 @@ export class ConnectionReader implements Reader {
     const refusal = watches.refusal(this.#connection, wanted);
     if (refusal === null) for (const [path, kind] of wanted) watches.add(this.#connection, path, kind);
     return refusal;
+  }
+
+  get edgeUrls(): readonly string[] {
+    return this.#state.edgeUrls();
   }
 
   ensemble(): Results["ensemble"] {

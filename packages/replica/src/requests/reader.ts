@@ -22,6 +22,8 @@ export interface Reader {
   /** Leaves one-shot watches; none where they are refused. */
   watch(wanted: readonly WatchWanted[]): Refusal | null;
   ensemble(): Results["ensemble"];
+  /** Where edges take clients. */
+  readonly edgeUrls: readonly string[];
   readonly inspected: Inspected;
 }
 

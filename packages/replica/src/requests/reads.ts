@@ -139,19 +139,20 @@ function answerSingle(
   if (znode !== undefined && !mayDo(znode.acl, "read", reader.caller)) return noAuth(path);
   if (read.watch) wanted.push([path, read.op === "children" ? "child" : "data"]);
   if (znode === undefined) return replies.exists(null);
-  if (path === configPath && !reader.isAdmin) return publicConfig(tree, znode, read, reader, budget);
+  if (path === configPath) return answerConfig(tree, znode, read, reader, budget);
   const stat = reader.stats.of(path, znode);
   if (read.op === "exists") return replies.exists(stat);
   if (read.op === "get") return replies.get(znode.value, stat);
   return listChildren(tree, znode, read, stat, reader, budget);
 }
 
-function publicConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader, budget: ListBudget): Fields | Refusal {
+/** Beside the configuration stands where edges take clients: they are in no znode. */
+function answerConfig(tree: Tree, znode: Znode, read: SingleRead, reader: Reader, budget: ListBudget): Fields | Refusal {
   const { replies } = reader;
-  const value = publicValue(configPath, znode.value);
+  const value = reader.isAdmin ? znode.value : publicValue(configPath, znode.value);
   const stat = encodeStat(statBeside(statOf(znode), value));
   if (read.op === "children") return listChildren(tree, znode, read, stat, reader, budget);
-  return read.op === "get" ? replies.get(value, stat) : replies.exists(stat);
+  return read.op === "get" ? replies.get(value, stat, reader.edgeUrls) : replies.exists(stat);
 }
 
 function aclResult(znode: Znode, caller: Caller): Results["getAcl"] {

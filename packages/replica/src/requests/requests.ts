@@ -77,6 +77,7 @@ export interface RequestsState {
   readonly effects: Effects;
   readonly clock: Clock;
   readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
+  readonly edgeUrls: () => readonly string[];
   readonly inspected: Inspected;
   readonly budgets: Budgets;
   readonly policy: Policy;
