@@ -9,10 +9,13 @@ const alias = [
   { find: /^#web-socket$/, replacement: join(root, "packages/client/src/web-socket-node.ts") },
 ];
 
+/** A million simulated browsers take 10 GB. */
+const execArgv = process.env["COPSE_FULL"] === undefined ? [] : ["--max-old-space-size=16384"];
+
 function project(name: string, include: string[], testTimeout: number): object {
   return {
     resolve: { alias },
-    test: { name, root, include, testTimeout, hookTimeout: testTimeout, server: { deps: { inline: [/@copse/] } } },
+    test: { name, root, include, testTimeout, hookTimeout: testTimeout, execArgv, server: { deps: { inline: [/@copse/] } } },
   };
 }
 

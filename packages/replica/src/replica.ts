@@ -172,8 +172,7 @@ export class Replica {
       downloads: state.downloads,
       comparison: this.ensemble,
       identified: (connection, held) => this.#lapses.identified(connection, held),
-      ensemble: (isForAdmin) => this.ensemble.shown(isForAdmin),
-      edgeUrls: () => this.ensemble.edgeUrls,
+      ensemble: this.ensemble,
       inspected: {
         connections: () => this.#connections,
         queues: this.#queues,

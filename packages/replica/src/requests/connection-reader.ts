@@ -4,6 +4,7 @@
 import type { Refusal, ReplyWriter, Results } from "@copse/protocol";
 import { type Caller, isRootOpen, type Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
+import type { Ensemble } from "../ensemble/ensemble.ts";
 import type { Sight } from "../following/sight.ts";
 import type { WatchTable } from "../following/watch-table.ts";
 import type { Policy } from "../sessions/policy.ts";
@@ -18,8 +19,7 @@ export interface ReadsState {
   readonly inspected: Inspected;
   readonly policy: Policy;
   readonly sight: Sight;
-  readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
-  readonly edgeUrls: () => readonly string[];
+  readonly ensemble: Pick<Ensemble, "shown" | "edgeUrls">;
 }
 
 /** A connection as one who reads. */
@@ -75,10 +75,10 @@ export class ConnectionReader implements Reader {
   }
 
   get edgeUrls(): readonly string[] {
-    return this.#state.edgeUrls();
+    return this.#state.ensemble.edgeUrls;
   }
 
   ensemble(): Results["ensemble"] {
-    return this.#state.ensemble(this.isAdmin);
+    return this.#state.ensemble.shown(this.isAdmin);
   }
 }

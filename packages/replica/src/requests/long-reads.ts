@@ -8,6 +8,7 @@ import type { Tree } from "@copse/tree";
 import type { Connection } from "../connections/connection.ts";
 import type { Answer, Slot } from "../connections/slot.ts";
 import type { Comparison } from "../ensemble/comparison.ts";
+import type { Ensemble } from "../ensemble/ensemble.ts";
 import type { Sight } from "../following/sight.ts";
 import type { Downloads } from "../snapshots/downloads.ts";
 import { type Denied, denialOf } from "./audit.ts";
@@ -17,7 +18,7 @@ export interface LongReadsState {
   readonly sight: Sight;
   readonly downloads: Downloads;
   readonly comparison: Pick<Comparison, "compare">;
-  readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
+  readonly ensemble: Pick<Ensemble, "shown">;
   readonly denied: Denied | null;
 }
 
@@ -41,7 +42,7 @@ export class LongReads {
     this.#begin(connection, id, "ensemble", (answer) =>
       comparison.compare((result) => {
         if ("code" in result) return answer(result);
-        const { members, ...rest } = ensemble(true);
+        const { members, ...rest } = ensemble.shown(true);
         const hashed = members.map((member) => ({ ...member, hash: result.hashes.get(member.id) ?? null }));
         answer({ ...rest, members: hashed, comparedAt: result.zxid });
       }),

@@ -15,7 +15,6 @@ import {
   type Read,
   type Refusal,
   type Request,
-  type Results,
   refuse,
   type Subscribe,
   type Write,
@@ -42,6 +41,7 @@ import { pressureOn } from "../connections/growth.ts";
 import type { Answer, Slot } from "../connections/slot.ts";
 import type { Effects } from "../effect.ts";
 import type { Comparison } from "../ensemble/comparison.ts";
+import type { Ensemble } from "../ensemble/ensemble.ts";
 import type { Tally } from "../figures/tally.ts";
 import type { History } from "../following/history.ts";
 import type { Sight } from "../following/sight.ts";
@@ -76,8 +76,7 @@ export interface RequestsState {
   readonly waits: Waits;
   readonly effects: Effects;
   readonly clock: Clock;
-  readonly ensemble: (isForAdmin: boolean) => Results["ensemble"];
-  readonly edgeUrls: () => readonly string[];
+  readonly ensemble: Pick<Ensemble, "shown" | "edgeUrls">;
   readonly inspected: Inspected;
   readonly budgets: Budgets;
   readonly policy: Policy;
