@@ -365,7 +365,7 @@ export class Member {
     this.#replica.receive({ kind: "tick" });
     this.#feeder.tick();
     for (const { id } of this.#replica.ensemble.places) this.#sayStatus(id);
-    this.#feeder.tellEdges(this.#replica.ensemble.linked);
+    this.#feeder.tellEdges(this.#replica.ensemble.hearsOfEdges);
   }
 
   #tellPeers(message: PeerMessage): void {

@@ -133,7 +133,8 @@ export async function serve(given: ServeFlags, rest: Partial<ServerConfig> = {})
     relevel(logger, given);
     edges?.reload(logger.level);
   });
-  const manager = new ServiceManager();
+  // The service is the member, whatever becomes of one of its edges.
+  const manager = new ServiceManager(rest.shared == null ? process.env : {});
   manager.ready();
   ending = () => {
     manager.stopping();
@@ -199,6 +200,7 @@ function toConfig(flags: ConfigFile, logger: Logger): ServerConfig {
   const of = (flags.of ?? "").split(",").filter((address) => address !== "");
   const peerSecretFiles = filesOf([peerSecretFile], () => readFile("peer-secret-file", peerSecretFile!).toString("utf8"));
   const superFiles = filesOf([superFile], () => readFile("super-file", superFile!).toString("utf8").trim());
+  edgeCount(flags.edges);
   const config = completeConfig({
     of,
     member: of.length > 0 ? `edge-${flags.id ?? randomBytes(4).toString("hex")}` : memberOf(flags.id ?? "1"),

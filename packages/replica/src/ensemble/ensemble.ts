@@ -17,6 +17,8 @@ import type { PeerMessage } from "./peer-message.ts";
 import { Peers } from "./peers.ts";
 import { Upkeep } from "./upkeep.ts";
 
+/** Builds that read this format of txns, or a newer one, know edges. */
+const edgesSince = 8;
 /** Edges that one reply names to a client. */
 const edgeUrlsMax = 64;
 
@@ -227,9 +229,9 @@ export class Ensemble {
     return row !== undefined && row.directory !== null && (row.reads ?? 0) < 3;
   }
 
-  /** Those that a link stands with. */
-  get linked(): Iterable<string> {
-    return this.#peers.linked.keys();
+  /** Those that a link stands with, and that read what is said of edges: a build of before would cut the link. */
+  get hearsOfEdges(): readonly string[] {
+    return [...this.#peers.linked].filter(([, { facts }]) => (facts.reads ?? 0) >= edgesSince).map(([id]) => id);
   }
 
   /** The URLs that members and edges have said of themselves, over links that proved who they are. */
