@@ -218,7 +218,7 @@ describe("the size, minified and gzipped, in bytes", () => {
   );
   const lines = recipes.map((path, at) => `export * as r${at} from "@copse/recipes/${path.slice(2)}";`);
   const sizes: readonly (readonly [what: string, code: string, external: string[], budget: number])[] = [
-    ["the client", 'export * from "@copse/client";', [], 13_500],
+    ["the client", 'export * from "@copse/client";', [], 13_550],
     ["lock and election", 'export * from "@copse/recipes/lock";\nexport * from "@copse/recipes/election";', ["@copse/client"], 2_700],
     ["everything, immer apart", `export * from "@copse/client";\n${lines.join("\n")}`, ["immer"], 20_800],
   ];

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { hashPassword } from "@copse/server";
 import { afterEach, describe, expect, it } from "vitest";
-import { type Hub, startHub, temporaryFolder } from "../support/hub.ts";
+import { type Hub, nativeUws, startHub, temporaryFolder } from "../support/hub.ts";
 import { type Message, RawClient } from "../support/raw-client.ts";
 
 const password = "canary-super-password";
@@ -135,6 +135,32 @@ describe("new connections", () => {
     let again: RawClient | null = null;
     while (again === null) again = await RawClient.open(hub.url).catch(() => null);
     await again.cut();
+  });
+
+  it.each(["ws", "uws"])("[A4] of pages over %s are told when to come back, as a page sees no status", async (transport) => {
+    const uws = transport === "uws" ? await nativeUws() : null;
+    const hub = await start({ handshakes: { perSecond: 0.01, burst: 3 }, budgets: { connectionsPerAddress: 2 }, uws });
+    const page = { headers: { Origin: hub.page } };
+    const waits: number[] = [];
+    const told = async (): Promise<void> => {
+      const refused = await RawClient.open(hub.url, page);
+      const { code, reason } = await refused.closed;
+      expect(code).toBe(4429);
+      waits.push(Number(/^retry-after=(\d+)$/.exec(reason)![1]));
+    };
+    const clients = [await RawClient.connect(hub.url), await RawClient.open(hub.url, page)];
+    await told();
+    expect(waits[0]).toBeGreaterThanOrEqual(5_000);
+    await told();
+    expect(waits[1]).toBeGreaterThanOrEqual(1_000);
+    // Who is no page gets the status, and a page of elsewhere is not let in for that.
+    await expect(RawClient.open(hub.url)).rejects.toThrow("503");
+    await expect(RawClient.open(hub.url, { headers: { Origin: "https://evil.example.com" } })).rejects.toThrow("403");
+    expect((await clients[0]!.ask({ op: "ping" }))["error"]).toBeUndefined();
+    const metrics = await (await fetch(`${hub.page}/metrics`)).text();
+    expect(metrics).toMatch(/^copse_connections 2$/m);
+    expect(metrics).toMatch(/^copse_upgrades_refused_total\{reason="connectionsPerAddress"\} 1$/m);
+    await Promise.all(clients.map((client) => client.cut()));
   });
 
   it("[A4] come 2 000 at once from one address without a refusal", async () => {

@@ -60,3 +60,15 @@ describe("a URL", () => {
     expect(urlOf("ws://a.example.com/v1?x=1")).toBe("ws://a.example.com/v1?x=1");
   });
 });
+
+describe("an attempt that failed", () => {
+  it("is followed by others at once, and then by as long a wait as the server asked for", () => {
+    const endpoints = new Endpoints(["ws://a.example.com", "ws://b.example.com"], () => 0);
+    expect(endpoints.failed("retry-after=7000")).toBe(0);
+    expect(endpoints.failed("retry-after=7000")).toBe(7_000);
+    expect(endpoints.failed("the connection was closed (1006)")).toBeLessThan(100);
+    expect(endpoints.failed("retry-after=99999999"), "no host keeps a client away for longer than a minute").toBe(60_000);
+    endpoints.succeeded();
+    expect(endpoints.failed("retry-after=7000")).toBe(0);
+  });
+});

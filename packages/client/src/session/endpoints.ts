@@ -6,6 +6,8 @@
  */
 const backoffMsMin = 50;
 const backoffMsMax = 5_000;
+/** How long a server may keep a client away. */
+const awayMsMax = 60_000;
 
 export interface Endpoint {
   readonly url: string;
@@ -26,7 +28,7 @@ export class Endpoints {
   constructor(urls: readonly string[], random: () => number) {
     if (urls.length === 0) throw new TypeError("connect needs at least one URL");
     this.#given = urls.map(endpointUrl);
-    this.#all = this.#given.map((url) => ({ url, isGiven: true }));
+    this.#all = this.#given.map(givenEndpoint);
     this.#random = random;
     this.#next = Math.floor(random() * urls.length);
     this.present = this.#all[0]!;
@@ -46,11 +48,13 @@ export class Endpoints {
       .filter((url) => {
         const known = new URL(url);
         // A fragment, or a name and a password, is nothing that a WebSocket connects to.
-        if (known.hash !== "" || known.username !== "" || known.password !== "") return false;
-        return known.protocol === protocol && (isLocal(hostname) || !isLocal(known.hostname)) && !this.#given.includes(url);
+        const isPlain = known.hash + known.username + known.password === "";
+        return isPlain && known.protocol === protocol && (isLocal(hostname) || !isLocal(known.hostname)) && !this.#given.includes(url);
       });
-    const given = this.#given.map((url) => ({ url, isGiven: true }));
-    this.#all = [...given, ...[...new Set(learned)].map((url) => ({ url: ofCluster(url, cluster), isGiven: false }))];
+    this.#all = [
+      ...this.#given.map(givenEndpoint),
+      ...[...new Set(learned)].map((url) => ({ url: ofCluster(url, cluster), isGiven: false })),
+    ];
   }
 
   /** Where the next attempt goes. */
@@ -59,12 +63,16 @@ export class Endpoints {
     return this.present;
   }
 
-  /** An attempt failed: milliseconds to wait before the next. The first retry of each other endpoint comes at once. */
-  failed(): number {
+  /**
+   * An attempt failed: milliseconds to wait before the next. The first retry of each other endpoint comes at once.
+   * @param reason of the close; a server that is full says in it how long to stay away
+   */
+  failed(reason: string): number {
     this.#failures++;
     if (this.#failures < this.#all.length) return 0;
     const ceilingMs = Math.min(backoffMsMax, backoffMsMin * 2 ** Math.min(10, this.#failures - this.#all.length));
-    return ceilingMs * (0.5 + this.#random() / 2);
+    const askedMs = Math.min(awayMsMax, Number(reason.replace("retry-after=", "")) || 0);
+    return Math.max(ceilingMs * (0.5 + this.#random() / 2), askedMs);
   }
 
   succeeded(): void {
@@ -72,9 +80,13 @@ export class Endpoints {
   }
 }
 
+function givenEndpoint(url: string): Endpoint {
+  return { url, isGiven: true };
+}
+
 /** True for a host name that means whichever machine it is said on. */
 function isLocal(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || hostname === "[::]" || hostname === "0.0.0.0" || /^127\./.test(hostname);
+  return /^(localhost$|\[::1?\]$|0\.0\.0\.0$|127\.)/.test(hostname);
 }
 
 function ofCluster(url: string, cluster: string): string {

@@ -333,7 +333,7 @@ export class ClientSession {
     this.#cancelConnect();
     this.#liveness.disconnect();
     this.#reason = reason.slice(0, reasonUnitsMax);
-    this.#nextTryMs = Math.round(this.#endpoints.failed());
+    this.#nextTryMs = Math.round(this.#endpoints.failed(reason));
     this.#phase = { kind: "waiting", cancel: this.#ports.after(this.#nextTryMs, () => this.#open()) };
     this.#outbox.rewind();
     phase.socket.close();

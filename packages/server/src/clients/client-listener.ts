@@ -13,7 +13,7 @@ import type { ClientTls } from "../config.ts";
 import type { CredentialProver } from "../credentials/prover.ts";
 import { endpoint, type Http } from "../http/http.ts";
 import type { TrustedProxies } from "./client-address.ts";
-import type { Doors } from "./doors.ts";
+import type { Doors, UpgradeReason } from "./doors.ts";
 import type { OriginList } from "./origin.ts";
 
 export interface ListenerOptions {
@@ -55,14 +55,33 @@ export interface Upgrade {
   readonly offered: string | undefined;
 }
 
-/** The HTTP status with which an upgrade is refused, or null where it is welcome. What is not meant for us costs its address nothing. */
-export function refusalOf({ path, query, origin, offered, address }: Upgrade, { doors, origins, cluster }: ListenerOptions): number | null {
-  if (path !== endpoint) return doors.refused("path", 404);
-  if (!origins.allows(origin)) return doors.refused("origin", 403);
-  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return doors.refused("subprotocol", 400);
+/** Pages at once that are let in to be told when to come back; the others get the status. */
+export const leavingMax = 256;
+
+/** How an upgrade is refused. */
+export interface UpgradeRefusal {
+  /** Of HTTP. */
+  readonly status: number;
+  /**
+   * The reason of a close with 4429, for a page: a browser tells it neither a status nor a header, so it is let in and closed at once. Null
+   * where it has nothing to wait for.
+   */
+  readonly retry: string | null;
+}
+
+/** Null where an upgrade is welcome. What is not meant for us costs its address nothing. */
+export function refusalOf(upgrade: Upgrade, { doors, origins, cluster }: ListenerOptions): UpgradeRefusal | null {
+  const { path, query, origin, offered, address } = upgrade;
+  const refused = (reason: UpgradeReason, status: number): UpgradeRefusal => ({ status: doors.refused(reason, status), retry: null });
+  if (path !== endpoint) return refused("path", 404);
+  if (!origins.allows(origin)) return refused("origin", 403);
+  if (offered !== undefined && !offered.split(",").some((name) => name.trim() === subprotocol)) return refused("subprotocol", 400);
   const wanted = query === "" ? null : new URLSearchParams(query).get("cluster");
-  if (wanted !== null && cluster() !== "" && wanted !== cluster()) return doors.refused("cluster", 421);
-  return doors.refusal(address);
+  if (wanted !== null && cluster() !== "" && wanted !== cluster()) return refused("cluster", 421);
+  const refusal = doors.refusal(address);
+  if (refusal === null) return null;
+  const { status, retryMs } = refusal;
+  return { status, retry: origin === undefined || retryMs === null ? null : `retry-after=${retryMs}` };
 }
 
 /** Waits until nothing is left, looking again and again. */

@@ -28,6 +28,11 @@ export const upgradeRefusals = [
   "stopping",
 ] as const;
 
+export type UpgradeReason = (typeof upgradeRefusals)[number];
+
+/** When a page may come back, in milliseconds, at least; where all places are taken, so many times later. */
+const retryMsMin = 1_000;
+const laterFactor = 5;
 /** Milliseconds between two reports of what was refused. */
 const reportMs = 60_000;
 /** Addresses whose rate is kept; past it the oldest is forgotten, and begins anew. */
@@ -51,14 +56,18 @@ export class Doors {
     this.limits = limits;
   }
 
-  /** The HTTP status with which a new connection is refused, or null; it is counted once it is `opened`. */
-  refusal(address: string): 429 | 503 | null {
-    if (this.#isShut) return this.refused("stopping", 503);
+  /**
+   * The HTTP status with which a new connection is refused, and when it may come back, in milliseconds, each time another, so that not all
+   * come at once; or null. It is counted once it is `opened`.
+   */
+  refusal(address: string): { readonly status: 429 | 503; readonly retryMs: number | null } | null {
+    if (this.#isShut) return { status: this.refused("stopping", 503), retryMs: null };
     const key = accountKey(address);
     const { connections, connectionsPerAddress } = this.limits;
-    if (!this.#bucket(key).take()) return this.refused("handshakes", 503);
-    if (this.#size >= connections) return this.refused("connections", 503);
-    if ((this.#open.get(key) ?? 0) >= connectionsPerAddress) return this.refused("connectionsPerAddress", 429);
+    const [soon, later] = [retryMsMin, retryMsMin * laterFactor].map((ms) => Math.round(ms * (1 + Math.random())));
+    if (!this.#bucket(key).take()) return { status: this.refused("handshakes", 503), retryMs: soon! };
+    if (this.#size >= connections) return { status: this.refused("connections", 503), retryMs: later! };
+    if ((this.#open.get(key) ?? 0) >= connectionsPerAddress) return { status: this.refused("connectionsPerAddress", 429), retryMs: later! };
     return null;
   }
 
@@ -67,7 +76,7 @@ export class Doors {
     this.#isShut = true;
   }
 
-  refused<Status extends number>(reason: (typeof upgradeRefusals)[number], status: Status): Status {
+  refused<Status extends number>(reason: UpgradeReason, status: Status): Status {
     countUp(this.refusals, reason);
     countUp(this.#unsaid, reason);
     return status;

@@ -10,7 +10,7 @@
 import { STATUS_CODES } from "node:http";
 import { closeCode, subprotocol } from "@copse/protocol";
 import { endpoint, type HttpAnswer } from "../http/http.ts";
-import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
+import { type ClientListener, drained, type ListenerOptions, leavingMax, refusalOf } from "./client-listener.ts";
 import type { ClientSocket, FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
 import { freePort } from "./no-listener.ts";
@@ -19,6 +19,8 @@ import { addressRefused, headerBytesMax } from "./ws-listener.ts";
 
 interface Upgraded {
   readonly address: string;
+  /** A page that is let in to be told this, and closed; null for all others. */
+  readonly retry: string | null;
   client: ClientSocket | null;
   closed: () => void;
 }
@@ -35,6 +37,8 @@ export class UwsListener extends ClientSockets implements ClientListener {
   readonly #uws: UwsModule;
   readonly #app: UwsApp;
   #listening: unknown = null;
+  /** Pages that were let in to be told when to come back. */
+  #leaving = 0;
 
   constructor(options: ListenerOptions, uws: UwsModule) {
     super(options);
@@ -94,14 +98,22 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const address = this.#options.proxies.clientOf(addressOf(response.getRemoteAddress()), headers);
     const upgrade = { path: request.getUrl(), query: request.getQuery() ?? "", address, origin: header("origin"), offered };
     const isLong = headerBytes(request) > headerBytesMax;
-    const refusal = isLong ? 431 : (refusalOf(upgrade, this.#options) ?? (isWellFormed ? null : 400));
-    if (refusal !== null) return refuse(response, refusal);
-    const upgraded: Upgraded = { address, client: null, closed: () => {} };
+    if (isLong) return refuse(response, 431);
+    const refusal = refusalOf(upgrade, this.#options);
+    const retry = refusal !== null && isWellFormed && this.#leaving < leavingMax ? refusal.retry : null;
+    if (refusal !== null && retry === null) return refuse(response, refusal.status);
+    if (!isWellFormed) return refuse(response, 400);
+    const upgraded: Upgraded = { address, retry, client: null, closed: () => {} };
     response.upgrade(upgraded, key, offered === undefined ? "" : subprotocol, "", context);
   }
 
   #open(socket: UwsSocket<Upgraded>): void {
     const upgraded = socket.getUserData();
+    if (upgraded.retry !== null) {
+      this.#leaving++;
+      upgraded.closed = () => this.#leaving--;
+      return socket.end(closeCode.tooMuch, upgraded.retry);
+    }
     const { client, closed } = this.add(new OpenUwsSocket(socket), upgraded.address);
     upgraded.client = client;
     upgraded.closed = closed;

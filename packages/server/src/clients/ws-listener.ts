@@ -7,14 +7,14 @@ import * as https from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
-import { subprotocol } from "@copse/protocol";
+import { closeCode, subprotocol } from "@copse/protocol";
 import type { Proof } from "@copse/replica";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ClientTls } from "../config.ts";
 import { ConfigError } from "../config-error.ts";
 import { certificateProof } from "../credentials/certificate.ts";
 import type { HttpAnswer } from "../http/http.ts";
-import { type ClientListener, drained, type ListenerOptions, refusalOf } from "./client-listener.ts";
+import { type ClientListener, drained, type ListenerOptions, leavingMax, refusalOf, type UpgradeRefusal } from "./client-listener.ts";
 import type { FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
 
@@ -43,6 +43,8 @@ export class WsListener extends ClientSockets implements ClientListener {
   readonly #upgrades: WebSocketServer;
   /** What is to be called once a plain socket is one no more. */
   readonly #plain: WeakMap<object, () => void> = new WeakMap();
+  /** Pages that were let in to be told when to come back. */
+  #leaving = 0;
 
   constructor(options: ListenerOptions) {
     super(options);
@@ -115,12 +117,23 @@ export class WsListener extends ClientSockets implements ClientListener {
     const headers = { forwarded: joined(forwarded), xForwardedFor: joined(forwardedFor) };
     const address = this.#options.proxies.clientOf(plainAddress(request.socket.remoteAddress), headers);
     const refusal = refusalOf({ path, query, address, origin, offered }, this.#options);
-    if (refusal !== null) return refuseUpgrade(socket, refusal);
+    if (refusal !== null) return this.#refuse(request, socket, head, refusal);
     const certificate = this.#options.tls?.clientCa === undefined ? null : certificateProof(request.socket as TLSSocket);
     if (certificate === "wrong") return refuseUpgrade(socket, this.#options.doors.refused("certificate", 403));
     this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       this.#plain.get(socket)?.();
       this.#open(webSocket, address, certificate === null ? null : this.#options.prover.withAdmin(certificate));
+    });
+  }
+
+  /** A page is let in to be told when to come back; few at a time, and nobody else hears of them. */
+  #refuse(request: http.IncomingMessage, socket: Duplex, head: Buffer, { status, retry }: UpgradeRefusal): void {
+    if (retry === null || this.#leaving >= leavingMax) return refuseUpgrade(socket, status);
+    this.#leaving++;
+    socket.once("close", () => this.#leaving--);
+    this.#upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on("error", () => {});
+      new WsSocket(webSocket, () => {}).close(closeCode.tooMuch, retry);
     });
   }
 
