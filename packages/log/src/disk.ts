@@ -35,7 +35,8 @@ export interface Disk {
   append(name: string, bytes: Uint8Array, isSynced: boolean, done: Done): void;
   /**
    * Adds bytes at the end of a file and makes them durable, as fast as the disk can: it may put zeros after them, so that the
-   * next bytes change nothing but themselves. A file is grown by `commit` or by `append`, never by both.
+   * next bytes change nothing but themselves. A file is grown by `commit` or by `append`, never by both, and by one commit at a time: its
+   * owner waits for each, as the zeros of one could else come after the bytes of the next.
    */
   commit(name: string, bytes: Uint8Array, done: Done): void;
   /** As `read`, without holding the loop. */
