@@ -17,6 +17,8 @@ import { RecentEntries } from "./recent-entries.ts";
 
 /** Edges that one member, or one edge, feeds: more of them follow those. */
 const edgesMax = 64;
+/** Barriers of one edge that are open: without a quorum it asks again and again. */
+const questionsMax = 4;
 /** UTF-16 units of the newest entries that are kept for all edges together. */
 const recentUnitsMax = 33_554_432;
 /** How long they are kept when the last edge has gone, in milliseconds: most are back soon. */
@@ -112,7 +114,7 @@ export class Feeder {
     this.#toldEdgesAt = now;
     this.#known.look();
     const tell = (peer: string, follows: boolean): void => {
-      const edges = this.#known.news(peer, follows);
+      const edges = this.#known.news(peer, follows, now);
       if (edges !== null) this.#options.send(peer, { kind: "edges", edges });
     };
     for (const edge of this.#feeds.keys()) tell(edge, true);
@@ -131,9 +133,16 @@ export class Feeder {
         if (isReadable(message.payload)) order.propose(message.payload);
         return;
       case "question":
-        this.#questions.set(-++this.#tickets, { edge, context: message.context });
-        return order.barrier(-this.#tickets, message.touched);
+        return this.#asked(edge, message);
     }
+  }
+
+  /** One that is dropped here is asked again. */
+  #asked(edge: string, { context, touched }: Extract<PeerMessage, { kind: "question" }>): void {
+    const open = [...this.#questions.values()].filter((question) => question.edge === edge).length;
+    if (open >= questionsMax) return;
+    this.#questions.set(-++this.#tickets, { edge, context });
+    this.#options.order.barrier(-this.#tickets, touched);
   }
 
   /** What the order gave this member, once it is applied here. */

@@ -15,14 +15,16 @@ export interface FedEdge {
 
 /** Edges that one message, and this member, may name. */
 export const edgesKnownMax = 10_000;
+/** How often it is said how far edges are, where nothing else has changed, in milliseconds. */
+const zxidsMs = 5_000;
 
 export class KnownEdges {
   readonly #own: string;
   readonly #fed: () => readonly FedEdge[];
   /** What came over each link, by who said it. */
   readonly #said: Map<string, readonly ShownEdge[]> = new Map();
-  /** What was said over each link last. */
-  readonly #told: Map<string, string> = new Map();
+  /** Who was named over each link last, and when. */
+  readonly #told: Map<string, { readonly who: string; readonly at: number }> = new Map();
   /** What is known, until something of it changes. */
   #all: readonly ShownEdge[] | null = null;
   #turn = 0;
@@ -50,12 +52,16 @@ export class KnownEdges {
     this.#all = null;
   }
 
-  /** What a peer is to be told now: all to one that follows, else what is below; null where it knows. */
-  news(peer: string, follows: boolean): readonly ShownEdge[] | null {
+  /**
+   * What a peer is to be told now: all to one that follows, else what is below; null where it knows. That they have come further is told less
+   * often than who they are.
+   */
+  news(peer: string, follows: boolean, now: number): readonly ShownEdge[] | null {
     const edges = follows ? this.all : this.below;
-    const text = JSON.stringify(edges);
-    if (text === (this.#told.get(peer) ?? "[]")) return null;
-    this.#told.set(peer, text);
+    const told = this.#told.get(peer) ?? { who: "", at: now };
+    const who = edges.map(({ id, url, of }) => `${id} ${of} ${url}`).join("\n");
+    if (who === told.who && (who === "" || now - told.at < zxidsMs)) return null;
+    this.#told.set(peer, { who, at: now });
     return edges;
   }
 
