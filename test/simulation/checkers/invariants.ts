@@ -203,7 +203,7 @@ export class Invariants implements EnsembleWatcher {
     if (entry.index !== this.committed.length + 2) violate("S3", `entry ${entry.index} is committed after ${this.committed.length + 1}`);
     this.committed.push(entry);
     const { payload, time } = orderedEntry(entry);
-    const excess = this.#stateTime.excess(time, this.#world.now);
+    const excess = this.#stateTime.excess({ time, term: entry.term }, this.#world.now);
     if (excess > 0) violate("S22", `the time of entry ${entry.index} is ${Math.round(excess)} ms later than clocks have run`);
     for (const txn of payload === "" ? [] : decodeTxns(txnsOf(payload))) {
       const applied = apply(this.reference, txn, time, entry.term);

@@ -11,8 +11,11 @@ const rateMax = 1.1 * 1.1;
 const gainMsMax = 1_000;
 
 export class StateTimeCheck {
-  /** The latest that the time may be at a moment of the world; null while it may begin anew. */
-  #bound: { readonly time: number; readonly at: number } | null = null;
+  /**
+   * The latest that the time may be at a moment of the world; null while it may begin anew. What was stamped in an older term may stand in a
+   * log since before it did, and be committed yet.
+   */
+  #bound: { readonly time: number; readonly at: number; readonly term: number } | null = null;
 
   /** Looks at who knows the time: each quorum has to have one of them, or the time may begin anew. */
   look({ nodes }: SimulatedEnsemble, now: number): void {
@@ -25,11 +28,20 @@ export class StateTimeCheck {
     const views = up.map(({ member }) => member.order.members);
     if (views.some(({ voters, outgoing }) => isLost(voters) || isLost(outgoing))) this.#bound = null;
     else if (knowing.length > 0)
-      this.#bound ??= { time: Math.max(...knowing.map(({ member }) => member.time.peek())) + gainMsMax, at: now };
+      this.#bound ??= {
+        time: Math.max(...knowing.map(({ member }) => member.time.peek())) + gainMsMax,
+        at: now,
+        term: Math.max(...knowing.map(({ member }) => member.term)),
+      };
   }
 
   /** @returns by how many milliseconds the time of a new entry is too late, or 0 */
-  excess(time: number, now: number): number {
-    return this.#bound === null ? 0 : Math.max(0, time - this.#bound.time - (now - this.#bound.at) * rateMax);
+  excess({ time, term }: { readonly time: number; readonly term: number }, now: number): number {
+    if (this.#bound === null) return 0;
+    const excess = Math.max(0, time - this.#bound.time - (now - this.#bound.at) * rateMax);
+    if (excess === 0 || term >= this.#bound.term) return excess;
+    // The time goes on from what is applied.
+    this.#bound = { ...this.#bound, time: time + gainMsMax, at: now };
+    return 0;
   }
 }

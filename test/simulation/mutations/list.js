@@ -363,7 +363,7 @@ export const mutations = [
   {
     name: "M30",
     what: "a new leader begins at its own clock, whatever the time was",
-    seed: 230,
+    seed: 19,
     patches: [{ file: `${replica}/order/state-time.ts`, from: "if (time > 0) this.#known = {", to: "if (time < 0) this.#known = {" }],
   },
   {
