@@ -26,6 +26,9 @@ const edgesMax = 64;
 const answerMs = 1_000;
 /** How long an edge that has ended is waited for, in milliseconds. */
 const againMs = 1_000;
+/** How often it is looked whether an edge follows, in milliseconds, and how often in a row it may not. */
+const watchMs = 500;
+const missedMax = 10;
 /** How long an edge may take to stop before it is ended, in milliseconds. */
 const stopMsMax = 8_000;
 /** Settings that are the member's alone, though edges elsewhere have them, too. */
@@ -119,14 +122,17 @@ export class LocalEdges {
     });
     return new Promise((resolve, reject) => {
       let serves = false;
+      let looking: NodeJS.Timeout | undefined;
       worker.on("message", (message) => {
         if (message !== "serving") return;
         serves = true;
+        looking = this.#watch(worker, server, given);
         this.#logger.info({ edge: given.flags["id"], pid: worker.process.pid }, "an edge serves");
         resolve();
       });
       worker.on("exit", (code, signal) => {
         this.#workers.delete(at);
+        clearInterval(looking);
         if (this.#isStopping) return resolve();
         if (code === givenUp) return this.#onGivenUp(new Error(`edge ${String(given.flags["id"])} can't go on, as its log says`));
         if (!serves) return reject(new Error(`edge ${String(given.flags["id"])} did not start`));
@@ -134,6 +140,18 @@ export class LocalEdges {
         setTimeout(() => this.#again(at, server, given), againMs);
       });
     });
+  }
+
+  /** Ends an edge that does not follow any more: it stands still, and the clients that come to it wait for nothing. */
+  #watch(worker: Worker, server: Server, given: Given): NodeJS.Timeout {
+    let missed = 0;
+    const id = String(given.flags["id"]);
+    return setInterval(() => {
+      missed = server.member.feeds(`edge-${id}`) ? 0 : missed + 1;
+      if (missed < missedMax || this.#isStopping) return;
+      this.#logger.error({ edge: id, pid: worker.process.pid }, "an edge does not follow its member any more; it is ended");
+      worker.process.kill("SIGKILL");
+    }, watchMs).unref();
   }
 
   #again(at: number, server: Server, given: Given): void {

@@ -172,6 +172,11 @@ export class Member {
     return this.#order.term;
   }
 
+  /** True while this edge follows it. */
+  feeds(edge: string): boolean {
+    return this.#feeder.has(edge);
+  }
+
   /** The edges that it has heard of. */
   get edges(): readonly ShownEdge[] {
     return this.#feeder.edges.all;

@@ -67,6 +67,19 @@ describe.each(["ws", "uws"])("edges of one port over %s", (transport) => {
     for (const pid of pids(edged).values()) await until(async () => !isAlive(pid));
   });
 
+  it("are ended and started again when they stand still, which nobody else would notice", async () => {
+    const edged = await start(await freePort(), temporaryFolder("edged"), "--transport", transport);
+    const clients = await Promise.all(Array.from({ length: 8 }, () => connect(edged.url, { sessionTimeoutMs: 30_000 })));
+    const sessions = clients.map(({ sessionId }) => sessionId);
+    const stopped = pids(edged).get("m1-2")!;
+    process.kill(stopped, "SIGSTOP");
+    await edged.hub.printed(/"edge":"m1-2","pid":\d+,"msg":"an edge does not follow its member any more; it is ended"/);
+    await until(async () => pids(edged).get("m1-2") !== stopped);
+    for (const client of clients) await client.create("/after-", null, { sequential: true });
+    expect(clients.map(({ sessionId }) => sessionId)).toEqual(sessions);
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
   it("end with their member, however that ends, and it comes back on the same port with all that it had", async () => {
     const edged = await start(await freePort(), temporaryFolder("edged"), "--transport", transport);
     const client = await connect(edged.url);
