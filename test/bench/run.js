@@ -2,7 +2,7 @@
  * `pnpm bench`: copse under load, beside ZooKeeper and etcd where they are installed, as tables and as JSON in test/.artifacts/bench.json.
  *
  *   pnpm bench [--transport auto|ws|uws] [--quick] [--alone] [--install] [--only get,set,…]
- *              [--size] [--subscribers] [--edges] [--rules] [--bare] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
+ *              [--size] [--subscribers] [--edges] [--rules] [--bare] [--nats] [--instructions] [--scaling] [--page] [--failover] [--soak [MINUTES]] [--clients]
  *
  * `--alone` leaves the others out, `--install` installs them (Debian, as root). `--only none` leaves the table out. Absolute figures
  * drift with the machine: compare within one run. Every load comes from a process of its own that tells its own share of a core.
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { runClients } from "./clients.js";
 import { runCores } from "./cores.js";
 import { runBare } from "./limits.js";
+import { hasNats, runNats } from "./nats.js";
 import { columnsOf, printLine, rows } from "./rows.js";
 import { runRules } from "./rules.js";
 import { runScaling } from "./scaling.js";
@@ -142,6 +143,11 @@ if (given.includes("--bare")) {
   report.bare = await runBare({ begin, load, isWs: carrier === "ws", port: port + 400, seconds });
   printFigures("beside bare carriers", report.bare);
 }
+if (given.includes("--nats") && hasNats()) {
+  report.nats = await runNats({ command, isQuick, port: port + 700 });
+  printFigures("beside NATS KV, both over WebSocket", report.nats);
+}
+if (given.includes("--instructions")) measured("instructions", { port: port + 800 });
 if (given.includes("--soak")) measured("soak", { port: port + 320, minutes });
 if (given.includes("--scaling")) report.scaling = await runScaling({ begin, peers, isQuick, folder: join(root, "apps/docs/measured") });
 if (given.includes("--clients")) report.clients = await runClients({ isQuick });

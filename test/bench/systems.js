@@ -24,8 +24,8 @@ export function hasEtcd(install) {
 }
 
 /** @returns {Promise<{ports: number[], pids: number[], stop: () => Promise<void>}>} */
-/** @param node flags of Node itself */
-export async function startCopse(command, members, folder, firstPort, more = [], node = []) {
+/** @param node flags of Node itself; `under`: a program that runs Node, with its flags */
+export async function startCopse(command, members, folder, firstPort, more = [], node = [], under = []) {
   const ids = Array.from({ length: members }, (_, at) => at + 1);
   const ports = ids.map((id) => firstPort + id);
   const peers = ids.map((id) => `${id}=127.0.0.1:${firstPort + 50 + id}`).join(",");
@@ -42,7 +42,8 @@ export async function startCopse(command, members, folder, firstPort, more = [],
       ...asMember,
       ...more,
     ];
-    const child = spawn(process.execPath, [...node, command, ...flags], { stdio: ["ignore", "pipe", "inherit"] });
+    const [program, ...args] = [...under, process.execPath, ...node, command, ...flags];
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
     child.stdout.resume();
     return child;
   });
