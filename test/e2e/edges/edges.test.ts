@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Copse, connect, isCopseError } from "@copse/client";
 import { lock } from "@copse/recipes/lock";
 import { afterEach, describe, expect, it } from "vitest";
+import { CertificateAuthority } from "../../support/certificates.ts";
 import { type EdgeProcess, startEdge } from "../../support/edge.ts";
 import { EnsembleProcesses } from "../../support/ensemble.ts";
 import { temporaryFolder } from "../../support/hub.ts";
@@ -256,5 +257,29 @@ describe("an edge", () => {
     const lost = new Process(process.execPath, [command, "edge"]);
     expect(await lost.exited).toBe(2);
     expect(lost.err).toContain("--of HOST:PORT");
+  });
+
+  it("is let in by a certificate of its own name, which is nobody else's", async () => {
+    const authority = new CertificateAuthority();
+    const flagsOf = (name: string): string[] => {
+      const { cert, key, ca } = authority.sign(name);
+      return ["--peer-tls-cert", cert, "--peer-tls-key", key, "--peer-tls-ca", ca];
+    };
+    const peer = `127.0.0.1:${await freePort()}`;
+    const data = join(temporaryFolder("edge"), "data");
+    const hub = await serve(data, await freePort(), "--peer-listen", peer, ...flagsOf("copse-member-1"));
+    const edge = await startEdge([peer], "--id", "web-1", ...flagsOf("copse-edge-web-1"));
+    await until(() => isReady(edge));
+    await hub.process.printed(/"peer":"edge-web-1","msg":"linked"/);
+    for (const [id, name, known] of [
+      ["web-2", "copse-edge-web-1", "edge-web-1"],
+      ["web-3", "copse-member-2", "2"],
+      ["web-4", "copse-web-4", "of nobody"],
+    ] as const) {
+      const other = await startEdge([peer], "--id", id, ...flagsOf(name));
+      await other.process.printed(new RegExp(`its certificate is that of member ${known}`));
+      expect(await isReady(other)).toBe(false);
+    }
+    expect((await copse(edge.url, "create", "/a", "by an edge with a certificate")).code).toBe(0);
   });
 });
