@@ -5,7 +5,7 @@
  * `COPSE_FULL` makes it a million browsers; every run has the same shape.
  */
 import type { ClientPorts, SocketEvents } from "@copse/client";
-import { type EnsembleFaults, SimulatedEnsemble, type SimulatedMember, World } from "@copse/testing/simulation";
+import { noFaults, SimulatedEnsemble, type SimulatedMember, World } from "@copse/testing/simulation";
 import { describe, expect, it } from "vitest";
 
 const isFull = process.env.COPSE_FULL !== undefined;
@@ -15,19 +15,7 @@ const [browsers, perEdge] = isFull ? [1_000_000, 10_000] : [2_000, 80];
 const fanOut = 6;
 const membersCount = 3;
 const changes = 10;
-const calm: EnsembleFaults = {
-  delayMs: [0.1, 1],
-  loss: 0,
-  duplication: 0,
-  reordering: 0,
-  diskLatencyMsMax: 0.1,
-  diskStalls: 0,
-  diskErrors: 0,
-  drift: 0,
-  snapshotLogBytes: 1e7,
-  sizes: { appendUnitsMax: 1e6, tailUnits: 1e6 },
-  deliveriesMax: 1_024,
-};
+const calm = { ...noFaults, delayMs: [0.1, 1], diskLatencyMsMax: 0.1 } as const;
 
 /** A browser that follows one znode: it speaks the protocol and keeps nothing but what it was told last, so that a million fit. */
 class Browser implements SocketEvents {

@@ -3,7 +3,7 @@
  * made anew, no subscription gives its state again, and every value arrives.
  */
 import { Copse, type Credential } from "@copse/client";
-import { type ClientConnection, type EnsembleFaults, SimulatedEnsemble, World } from "@copse/testing/simulation";
+import { type ClientConnection, noFaults, SimulatedEnsemble, World } from "@copse/testing/simulation";
 import { Violation, violate } from "./checkers/invariants.ts";
 import { insisting } from "./insisting.ts";
 
@@ -16,19 +16,7 @@ interface Follower {
 
 const path = "/kept";
 const runMs = 20_000;
-const faults: EnsembleFaults = {
-  delayMs: [0.1, 5],
-  loss: 0,
-  duplication: 0,
-  reordering: 0,
-  diskLatencyMsMax: 1,
-  diskStalls: 0,
-  diskErrors: 0,
-  drift: 0,
-  snapshotLogBytes: 1e7,
-  sizes: { appendUnitsMax: 1e6, tailUnits: 1e6 },
-  deliveriesMax: 1_024,
-};
+const faults = { ...noFaults, delayMs: [0.1, 5], diskLatencyMsMax: 1 } as const;
 
 export async function runRenewals(seed: number): Promise<{ readonly failure: string | null; readonly renewals: number }> {
   const world = new World(seed);

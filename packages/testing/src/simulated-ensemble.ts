@@ -54,6 +54,21 @@ export interface EnsembleFaults {
   readonly deliveriesMax: number;
 }
 
+/** Everything works, and at once. */
+export const noFaults: EnsembleFaults = {
+  delayMs: [0, 0],
+  loss: 0,
+  duplication: 0,
+  reordering: 0,
+  diskLatencyMsMax: 0,
+  diskStalls: 0,
+  diskErrors: 0,
+  drift: 0,
+  snapshotLogBytes: 1e7,
+  sizes: { appendUnitsMax: 1e6, tailUnits: 1e6 },
+  deliveriesMax: 1_024,
+};
+
 export interface EnsembleSettings {
   readonly limits: Limits;
   readonly timeoutMsDefault: number;

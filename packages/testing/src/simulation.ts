@@ -8,6 +8,7 @@ export {
   type EnsembleDelays,
   type EnsembleFaults,
   type EnsembleSettings,
+  noFaults,
   SimulatedEnsemble,
 } from "./simulated-ensemble.ts";
 export { SimulatedMember } from "./simulated-member.ts";

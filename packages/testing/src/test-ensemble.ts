@@ -9,7 +9,7 @@ import { type ClientPorts, type ConnectOptions, Copse } from "@copse/client";
 import { defaultLimits, type Limits } from "@copse/protocol";
 import type { Member } from "@copse/replica";
 import type { EnsembleWatcher } from "./ensemble-watcher.ts";
-import { type EnsembleFaults, SimulatedEnsemble } from "./simulated-ensemble.ts";
+import { noFaults, SimulatedEnsemble } from "./simulated-ensemble.ts";
 import type { SimulatedMember } from "./simulated-member.ts";
 import { World } from "./world.ts";
 
@@ -32,19 +32,6 @@ export interface TestClientOptions extends ConnectOptions {
   readonly member?: string | readonly string[];
 }
 
-const calm: EnsembleFaults = {
-  delayMs: [0, 0],
-  loss: 0,
-  duplication: 0,
-  reordering: 0,
-  diskLatencyMsMax: 0,
-  diskStalls: 0,
-  diskErrors: 0,
-  drift: 0,
-  snapshotLogBytes: 1e7,
-  sizes: { appendUnitsMax: 1e6, tailUnits: 1e6 },
-  deliveriesMax: 1_024,
-};
 const noDelays = { dialMs: [0, 0], frameMs: [0, 0], breakMs: [0, 0], turnMs: 0, linkMs: [0, 0], noticeMsMax: 0 } as const;
 const nobody: EnsembleWatcher = { turned: () => {}, sent: () => {}, toServer: () => {}, toClient: () => {} };
 /** How often links are looked at, in simulated milliseconds. */
@@ -70,7 +57,7 @@ export class TestEnsemble {
     this.#world = new World(seed, hostSettled);
     this.#world.now = 1_000;
     this.#world.onSchedule = () => this.#pump();
-    this.#ensemble = new SimulatedEnsemble(this.#world, members, calm, watcher, {
+    this.#ensemble = new SimulatedEnsemble(this.#world, members, noFaults, watcher, {
       limits: { ...defaultLimits, ...limits },
       timeoutMsDefault: 30_000,
       reapMs,
