@@ -65,6 +65,8 @@ export interface Server {
 const newEnsemble =
   "no cluster yet: the members that --peers names found one once all of them are linked and empty, or, with --found, once a majority is";
 
+const noUrls: readonly string[] = [];
+
 /** How long a stop waits for connections to close, in milliseconds. */
 const drainMs = 3_000;
 /** Connections that a stop closes together, at least, and how long until the next; the last slice leaves time for the rest of the stop. */
@@ -107,7 +109,11 @@ async function serve(config: ServerConfig, storage: Storage, audit: AuditLog | n
   const clockAlarm = new ClockAlarm(logger);
   let isReady = true;
   const submit = (input: Input): void => member?.submit(input);
-  const origins = new OriginList(() => [advertised, ...(member?.urls ?? [])], config.origins);
+  const origins = new OriginList(
+    () => advertised,
+    () => member?.urls ?? noUrls,
+    config.origins,
+  );
   const trusts = isTrusting(config);
   const isUnbounded = trusts && anonymousOf(config) === "session";
   const budgets = budgetsOf(config.budgets, isUnbounded);

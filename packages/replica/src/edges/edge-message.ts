@@ -104,7 +104,16 @@ export function decodeEdgeMessage(head: Head, take: (count: number) => string[])
 
 function decodeEdge(given: unknown): ShownEdge {
   const { id, url, of, zxid } = record(given);
-  return { id: text(id), url: text(url), of: text(of), zxid: count(zxid) };
+  return { id: word(id), url: word(url), of: word(of), zxid: count(zxid) };
+}
+
+/** UTF-16 units of a name or a URL: very many of them are kept. */
+const wordMax = 1_024;
+
+function word(given: unknown): string {
+  const said = text(given);
+  if (said.length > wordMax) throw new Error("a peer's message holds a name that is too long");
+  return said;
 }
 
 function decodeRelayed({ up, isPressed, isDrained, waitsFor }: Head): Relayed {

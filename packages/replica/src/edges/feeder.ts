@@ -52,6 +52,8 @@ export class Feeder {
   readonly #questions: Map<number, { readonly edge: string; readonly context: string }> = new Map();
   #tickets = 0;
   #coordinator: { readonly coordinator: string | null; readonly term: number } = { coordinator: null, term: 0 };
+  /** Entries are kept: an edge follows, or did a moment ago. */
+  #isKeeping = false;
   #emptySince = Number.NEGATIVE_INFINITY;
   readonly #known: KnownEdges;
   #toldEdgesAt = Number.NEGATIVE_INFINITY;
@@ -87,6 +89,7 @@ export class Feeder {
     const detail = (): FeedDetail => ({ members: members(), relayed: relayed() });
     const feed = new Feed({ entries: this.#entries, clock, send: (message) => send(edge, message), told, detail, open, defer });
     this.#feeds.set(edge, { facts, feed });
+    this.#isKeeping = true;
     feed.tick();
   }
 
@@ -181,7 +184,11 @@ export class Feeder {
   }
 
   #note(entries: readonly OrderedEntry[]): void {
-    if (this.#feeds.size === 0 && this.#options.clock.now() - this.#emptySince >= graceMs) return this.#entries.clear();
+    if (!this.#isKeeping) return;
+    if (this.#feeds.size === 0 && this.#options.clock.now() - this.#emptySince >= graceMs) {
+      this.#isKeeping = false;
+      return this.#entries.clear();
+    }
     for (const entry of entries) this.#entries.add(entry);
   }
 }

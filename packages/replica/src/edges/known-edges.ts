@@ -27,6 +27,9 @@ export class KnownEdges {
   readonly #told: Map<string, { readonly who: string; readonly at: number }> = new Map();
   /** What is known, until something of it changes. */
   #all: readonly ShownEdge[] | null = null;
+  #urls: readonly string[] = [];
+  /** The edges that those are of. */
+  #urlsOf: readonly ShownEdge[] | null = null;
   #turn = 0;
 
   /** @param own the id of who keeps this; `fed`: those that follow it */
@@ -77,11 +80,22 @@ export class KnownEdges {
 
   /** Where clients may go, so many at most, each time others, so that no few are told to all. */
   someUrls(most: number): readonly string[] {
-    const urls = this.all.map(({ url }) => url).filter((url) => url !== "");
-    const distinct = [...new Set(urls)];
-    if (distinct.length <= most) return distinct;
-    this.#turn = (this.#turn + most) % distinct.length;
-    return [...distinct, ...distinct].slice(this.#turn, this.#turn + most);
+    const { urls } = this;
+    if (urls.length <= most) return urls;
+    this.#turn = (this.#turn + most) % urls.length;
+    const chosen = urls.slice(this.#turn, this.#turn + most);
+    return [...chosen, ...urls.slice(0, most - chosen.length)];
+  }
+
+  /** Where they take clients, each once: the same array until that changes, so that others may keep what they make of it. */
+  get urls(): readonly string[] {
+    const { all } = this;
+    if (all === this.#urlsOf) return this.#urls;
+    this.#urlsOf = all;
+    const urls = [...new Set(all.map(({ url }) => url))].filter((url) => url !== "");
+    const isSame = urls.length === this.#urls.length && urls.every((url, at) => url === this.#urls[at]);
+    if (!isSame) this.#urls = urls;
+    return this.#urls;
   }
 
   #gathered(): readonly ShownEdge[] {

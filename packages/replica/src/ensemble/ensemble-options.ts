@@ -78,7 +78,7 @@ export interface EnsembleState {
   readonly tellPeers: (message: PeerMessage) => void;
   readonly takeSnapshot: () => void;
   /** Those that follow members, or each other. */
-  readonly edges: Pick<KnownEdges, "all" | "someUrls">;
+  readonly edges: Pick<KnownEdges, "all" | "urls" | "someUrls">;
   /** Founds the ensemble with these members. */
   readonly found: (voters: readonly MemberId[]) => void;
 }

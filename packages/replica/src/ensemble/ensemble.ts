@@ -31,6 +31,8 @@ export class Ensemble {
   readonly #comparison: Comparison;
   /** The newest table of which a peer has said that it lacks this member. */
   #removedIn = 0;
+  /** What clients may come to, and of what that was made. */
+  #urls: { readonly ensemble: EnsembleTable; readonly edges: readonly string[]; readonly all: readonly string[] } | null = null;
 
   constructor(options: EnsembleOptions, state: EnsembleState) {
     this.#options = options;
@@ -234,10 +236,15 @@ export class Ensemble {
     return [...this.#peers.linked].filter(([, { facts }]) => (facts.reads ?? 0) >= edgesSince).map(([id]) => id);
   }
 
-  /** The URLs that members and edges have said of themselves, over links that proved who they are. */
+  /** The URLs that members and edges have said of themselves, over links that proved who they are: the same array until one changes. */
   get urls(): readonly string[] {
-    const members = this.#state.tree.ensemble.members.filter(({ directory }) => directory !== null);
-    return [...members, ...this.#state.edges.all].map(({ url }) => url).filter((url) => url !== "");
+    const { ensemble } = this.#state.tree;
+    const { urls } = this.#state.edges;
+    if (this.#urls?.ensemble !== ensemble || this.#urls.edges !== urls) {
+      const said = ensemble.members.filter(({ directory, url }) => directory !== null && url !== "");
+      this.#urls = { ensemble, edges: urls, all: [...said.map(({ url }) => url), ...urls] };
+    }
+    return this.#urls.all;
   }
 
   /** Where edges take clients: some of them, where there are many. */

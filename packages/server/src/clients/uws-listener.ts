@@ -15,7 +15,7 @@ import type { ClientSocket, FrameSocket } from "./client-socket.ts";
 import { ClientSockets } from "./client-sockets.ts";
 import { freePort } from "./no-listener.ts";
 import type { UwsApp, UwsModule, UwsRequest, UwsResponse, UwsSocket } from "./uws.ts";
-import { addressRefused, headerBytesMax } from "./ws-listener.ts";
+import { addressRefused, closeMsMax, headerBytesMax } from "./ws-listener.ts";
 
 interface Upgraded {
   readonly address: string;
@@ -111,7 +111,11 @@ export class UwsListener extends ClientSockets implements ClientListener {
     const upgraded = socket.getUserData();
     if (upgraded.retry !== null) {
       this.#leaving++;
-      upgraded.closed = () => this.#leaving--;
+      const timer = setTimeout(() => socket.close(), closeMsMax);
+      upgraded.closed = () => {
+        clearTimeout(timer);
+        this.#leaving--;
+      };
       return socket.end(closeCode.tooMuch, upgraded.retry);
     }
     const { client, closed } = this.add(new OpenUwsSocket(socket), upgraded.address);

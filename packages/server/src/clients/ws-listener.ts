@@ -26,7 +26,7 @@ const headersMsMax = 10_000;
 /** Connections that wait to be accepted: a burst of 2 000 is no reason to refuse any. */
 const backlogMax = 4_096;
 /** How long a peer may take to answer our close, in milliseconds. */
-const closeMsMax = 5_000;
+export const closeMsMax = 5_000;
 /** A socket that asks for pages and takes nothing of an answer for so long is cut, in milliseconds: longer than headers may take. */
 const stillMsMax = 15_000;
 
