@@ -64,7 +64,13 @@ const sharesOfHeap: Partial<Record<keyof typeof defaultBudgets, string>> = {
 };
 
 export const settings: readonly Setting[] = [
-  flag("id", "place", "<n>", "this member's id; hostname takes it from the host's name: a-0 is member 1; for an edge, a name", "1"),
+  flag(
+    "id",
+    "place",
+    "<n>",
+    "this member's id; hostname takes it from the host's name: a-0 is member 1; for an edge, a name",
+    "1; for an edge, a random name",
+  ),
   flag("listen", "place", "<host:port>", "address for clients and the page", "127.0.0.1:7181"),
   flag("data", "place", "<dir>", "data directory", ".copse", ofMember),
   flag("advertise", "place", "<url>", "the URL advertised to clients", "made from --listen"),

@@ -41,7 +41,7 @@ export class LiveReading implements SnapshotReading {
     done(null, this.#isClosed ? null : this.#options.nextPiece());
   }
 
-  /** @param offset where the bytes that were read last ended: whoever lost some begins another reading */
+  /** @param offset the end of the bytes that were read last; to read bytes again, open another reading */
   bytes(offset: number, length: number, done: (error: Error | null, base64: string, count: number) => void): void {
     if (this.#isClosed || offset !== this.#offset) return done(new Error("the snapshot is read once, from its beginning"), "", 0);
     while (this.#length < length && !this.#isWhole) this.#make();

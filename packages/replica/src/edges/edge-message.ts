@@ -13,8 +13,9 @@ export type EdgeMessage =
   /** The edge has all entries up to that one (0: none), and wants those after it. `zxid`: of its state. */
   | { readonly kind: "follow"; readonly index: number; readonly zxid: number }
   /**
-   * Entries in order, perhaps none. `newest`: the newest there is; `coordinator`: who decides expiry, in that term, as far as the feeder knows;
-   * `time`: the state's, 0 where the feeder does not know it; `members`: whom consensus counts, where that is said again.
+   * Entries in order; there may be none. `newest` is the index of the newest entry. `coordinator` decides expiry in `term`, as far as the feeder
+   * knows. `time` is the state's time, or 0 where the feeder does not know it. `members` are those that consensus counts, or null where they
+   * are not said again.
    */
   | {
       readonly kind: "feed";

@@ -2,8 +2,8 @@
  * What one edge is sent: a snapshot where it lacks more than the newest entries, then each entry.
  *
  * Invariants: entries are sent in order, from where the edge has said it stands; about `windowUnits` of them wait to be acknowledged at most;
- * what brings no acknowledgement within `repeatMs` is sent again. So an edge that is slow costs its feeder no more than the window, and one
- * that falls behind the newest entries gets a snapshot.
+ * what brings no acknowledgement within `repeatMs` is sent again. So a slow edge makes its feeder hold one window
+ * at most, and an edge that lacks more than the newest entries gets a snapshot.
  */
 import type { SnapshotReading } from "@copse/log";
 import type { PeerMessage } from "../ensemble/peer-message.ts";

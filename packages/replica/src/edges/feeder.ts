@@ -178,7 +178,7 @@ export class Feeder {
     for (const { feed } of this.#feeds.values()) feed.flush();
   }
 
-  /** The heap is nearly full: edges that are behind get a snapshot. */
+  /** The heap is nearly full: the newest entries are dropped, and edges that need them get a snapshot instead. */
   relieve(): void {
     this.#entries.clear();
   }

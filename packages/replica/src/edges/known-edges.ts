@@ -63,7 +63,8 @@ export class KnownEdges {
     const edges = follows ? this.all : this.below;
     const told = this.#told.get(peer) ?? { who: "", at: now };
     const who = edges.map(({ id, url, of }) => `${id} ${of} ${url}`).join("\n");
-    if (who === told.who && (who === "" || now - told.at < zxidsMs)) return null;
+    const canWait = who === "" || now - told.at < zxidsMs;
+    if (who === told.who && canWait) return null;
     this.#told.set(peer, { who, at: now });
     return edges;
   }

@@ -101,7 +101,7 @@ export class History {
     }
   }
 
-  /** Lets go of the older half, by bytes: whoever resumes from there gets the state anew. */
+  /** Drops the older half, measured in bytes. A client that resumes from there gets the whole state. */
   shed(): void {
     const half = this.#bytes / 2;
     while (this.#head < this.#txns.length - 1 && this.#bytes > half) this.#dropOldest();
